@@ -1,0 +1,1 @@
+"""Training: data folders, augmentation, the optimiser's loop, evaluation."""
