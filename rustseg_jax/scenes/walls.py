@@ -1,0 +1,144 @@
+"""Look-alikes without rust, built of courses: brick, timber, terracotta roof tiles.
+
+Each returns the lit picture (H, W, 3) in linear light and an empty rust field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .light import linear, make_light, paint, shade, tilt
+from .noise import Canvas, Field, fbm, mix, smoothstep
+
+__all__ = ["brick", "terracotta", "timber"]
+
+
+def _pieces(
+    rng: np.random.Generator, row: NDArray[np.int64], column: NDArray[np.int64]
+) -> tuple[Field, Field, Field]:
+    """Three numbers in [0, 1] for every brick, board or tile: tone, hue, mood."""
+    table = np.random.Generator(np.random.PCG64(int(rng.integers(2**32)))).random(
+        (64, 64, 3), np.float32
+    )
+    value = table[row % 64, column % 64]
+    return value[..., 0], value[..., 1], value[..., 2]
+
+
+def _colours(stops: list[tuple[int, int, int]], where: Field) -> Field:
+    """Linear colours along a list of sRGB stops, (H, W, 3)."""
+    table = np.stack([linear(*stop) for stop in stops])
+    places = np.linspace(0, 1, len(stops))
+    channels = [np.interp(where, places, table[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).astype(np.float32)
+
+
+def brick(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+    """A brick wall in running bond, with mortar, stains and efflorescence."""
+    course = rng.uniform(0.062, 0.1)
+    length, joint = course * 2.9, course * rng.uniform(0.06, 0.1)
+    y = canvas.y + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.025)
+    x = canvas.x + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.025)
+    row = np.floor(y / course).astype(np.int64)
+    shifted = x / np.float32(length) + 0.5 * (row % 2)
+    column = np.floor(shifted).astype(np.int64)
+    inner_y = (y / np.float32(course) - row - 0.5) * np.float32(course)
+    inner_x = (shifted - column - 0.5) * np.float32(length)
+    chip = fbm(canvas, rng, 45, octaves=3, gain=0.7) * np.float32(course * 0.02)
+    away = np.maximum(np.abs(inner_y) - course / 2, np.abs(inner_x) - length / 2) + joint + chip
+    body = smoothstep(course * 0.03, -course * 0.03, away.astype(np.float32))
+    tone, hue, mood = _pieces(rng, row, column)
+    stops = [(118, 62, 50), (150, 78, 60), (166, 92, 70), (142, 84, 68), (176, 112, 84)]
+    face = _colours(stops, hue) * (0.72 + 0.5 * tone)[..., None]
+    face = mix(face, face * np.float32(0.5), (mood > 0.9) * 0.7)
+    grain = fbm(canvas, rng, 50, octaves=4, gain=0.8)
+    face = face * (1 + 0.13 * grain)[..., None]
+    sand = 1 + 0.12 * fbm(canvas, rng, 90, octaves=3, gain=0.8)
+    mortar = linear(176, 168, 156) * np.float32(rng.uniform(0.6, 1.05)) * sand[..., None]
+    albedo = mix(mortar, face, body)
+    bloom = smoothstep(1.0, 2.8, fbm(canvas, rng, 3, octaves=6, gain=0.6))
+    albedo = mix(albedo, linear(196, 190, 182), bloom * np.float32(0.5))
+    albedo = albedo * (1 - 0.35 * smoothstep(0.2, 2.0, fbm(canvas, rng, 2, octaves=6)))[..., None]
+    height = body * (course * 0.09 + (tone - 0.5) * course * 0.03) + grain * np.float32(0.0007)
+    surface = replace(
+        paint(canvas, linear(128, 128, 128), gloss=0.0),
+        albedo=np.clip(albedo, 0, 1).astype(np.float32),
+        height=height.astype(np.float32),
+    )
+    lit = shade(canvas, surface, make_light(canvas, rng))
+    return tilt(canvas, rng, lit, surface.rust, amount=1.3)
+
+
+def timber(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+    """Upright boards with grain, knots and gaps."""
+    board = rng.uniform(0.13, 0.24)
+    across = (canvas.x + fbm(canvas, rng, 3, octaves=2, stretch=(0.3, 1)) * np.float32(0.0015)) / (
+        np.float32(board)
+    )
+    column = np.floor(across).astype(np.int64)
+    tone, hue, mood = _pieces(rng, np.zeros_like(column), column)
+    inner = across - column - 0.5
+    knot_y = (tone * 7.3 % 1) * canvas.tall
+    knot_x = (hue - 0.5) * 0.5
+    radius = np.hypot((canvas.y - knot_y) / np.float32(board * 1.6), inner - knot_x)
+    bend = np.exp(-((radius / 0.28) ** 2))
+    drift = fbm(canvas, rng, 2.5, octaves=3, stretch=(0.35, 1.0))
+    rings = (inner + mood * 3) * 7 + drift * 1.3 + canvas.y * (hue - 0.5) * 3 + bend * 5
+    late = (0.5 + 0.5 * np.sin(rings * np.float32(2 * np.pi))) ** 2
+    fibre = fbm(canvas, rng, 70, octaves=4, gain=0.75, stretch=(0.035, 1.0))
+    styles = [
+        [(206, 164, 110), (178, 128, 76), (138, 92, 52)],
+        [(156, 112, 74), (122, 82, 52), (84, 54, 36)],
+        [(168, 160, 148), (134, 124, 112), (96, 86, 76)],
+        [(188, 124, 72), (150, 88, 46), (104, 60, 32)],
+    ]
+    stops = styles[int(rng.integers(len(styles)))]
+    dark = 0.25 + 0.38 * late + 0.10 * fibre + 0.22 * (tone - 0.5)
+    dark = dark + 0.9 * smoothstep(0.13, 0.07, radius.astype(np.float32))
+    albedo = _colours(stops, np.clip(dark, 0, 1)) * (0.8 + 0.35 * mood)[..., None]
+    albedo = albedo * (1 + 0.09 * fibre)[..., None]
+    gap = smoothstep(0.022, 0.010, 0.5 - np.abs(inner))
+    albedo = mix(albedo, linear(24, 19, 16), gap)
+    round_edge = 0.004 * smoothstep(0.07, 0.0, 0.5 - np.abs(inner))
+    height = -gap * 0.012 - round_edge + fibre * np.float32(0.0005) - late * np.float32(0.0003)
+    surface = replace(
+        paint(canvas, linear(128, 128, 128), gloss=rng.uniform(0.0, 0.15)),
+        albedo=np.clip(albedo, 0, 1).astype(np.float32),
+        height=(height + canvas.full()).astype(np.float32),
+    )
+    lit = shade(canvas, surface, make_light(canvas, rng))
+    return tilt(canvas, rng, lit, surface.rust)
+
+
+def terracotta(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+    """A roof of terracotta barrel tiles in overlapping courses."""
+    pitch = rng.uniform(0.085, 0.13)
+    course = pitch * rng.uniform(1.3, 1.7)
+    wobble = fbm(canvas, rng, 9, octaves=2) * np.float32(pitch * 0.03)
+    across = (canvas.x + wobble) / np.float32(pitch)
+    column = np.floor(across).astype(np.int64)
+    jitter, _, _ = _pieces(rng, np.zeros_like(column), column)
+    inner = np.abs(across - column - 0.5) * 2
+    barrel = np.sqrt(np.clip(1.02 - inner**2, 0.02, None))
+    # A barrel's open end is an arc: its crown reaches further down than its sides.
+    down = canvas.y / np.float32(course) + (jitter - 0.5) * 0.1 - 0.13 * barrel
+    row = np.floor(down).astype(np.int64)
+    along = down - row
+    tone, hue, mood = _pieces(rng, row, column)
+    stops = [(142, 74, 52), (184, 98, 66), (198, 116, 80), (172, 106, 78), (206, 140, 104)]
+    albedo = _colours(stops, hue) * (0.75 + 0.4 * tone)[..., None]
+    grain = fbm(canvas, rng, 40, octaves=4, gain=0.8)
+    lichen = smoothstep(1.3, 2.2, fbm(canvas, rng, 12, octaves=5, gain=0.65))
+    soot = smoothstep(0.0, 2.2, fbm(canvas, rng, 3, octaves=6, gain=0.6)) * (0.3 + 0.5 * mood)
+    albedo = albedo * (1 + 0.1 * grain - 0.45 * soot)[..., None]
+    albedo = mix(albedo, linear(168, 164, 140), lichen * np.float32(0.6))
+    height = pitch * (0.36 * barrel + 0.22 * along + 0.05 * tone) + grain * np.float32(0.0006)
+    surface = replace(
+        paint(canvas, linear(128, 128, 128), gloss=0.02),
+        albedo=np.clip(albedo, 0, 1).astype(np.float32),
+        height=height.astype(np.float32),
+    )
+    lit = shade(canvas, surface, make_light(canvas, rng))
+    return tilt(canvas, rng, lit, surface.rust, amount=1.4)
