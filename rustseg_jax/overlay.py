@@ -289,7 +289,7 @@ def _caption(text: str, shape: tuple[int, int], size: int) -> _Array:
     height, width = shape
     card = Image.new("RGB", (width, height), _BAR)
     draw, font = ImageDraw.Draw(card), ImageFont.load_default(size)
-    shown = text
+    text = shown = " ".join(text.encode("utf-8", "replace").decode().split())  # one line
     while shown and draw.textlength(shown, font=font) > width:
         text = text[:-1]
         shown = f"{text.rstrip()}…" if text else ""
