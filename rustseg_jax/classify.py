@@ -1,0 +1,315 @@
+"""Stage 1: is there corrosion in the photo?
+
+The network is the encoder side of U-Net: five blocks of two 3x3 convolutions
+(batch norm, ReLU), 2x2 max pool between the blocks, then a head that pools the
+last activations and scores the two classes. Layout everywhere: pictures and
+activations are (B, H, W, C) float32, kernels (3, 3, in, out); pictures are sRGB
+in [0, 1]; logits are (B, 2) in the order clean, corrosion.
+
+Two forms of the same network:
+
+* `Network` (Flax NNX) is what training changes;
+* `Classifier` is what everything after training uses: batch norm folded into
+  the convolutions, compiled once for each input shape, with the temperature
+  that calibrates its probability.
+
+References
+----------
+Ronneberger et al., "U-Net", 2015 (the encoder). Ioffe and Szegedy, "Batch
+normalization", 2015 (folding: section 3.1). Guo et al., "On calibration of
+modern neural networks", 2017 (the temperature).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from rustseg_jax.convolution import conv3x3, max_pool
+from rustseg_jax.errors import ConfigError
+
+__all__ = [
+    "CLASSES",
+    "CLEAN",
+    "CORROSION",
+    "STRIDE",
+    "Classifier",
+    "Network",
+    "NetworkConfig",
+    "Output",
+    "fold",
+    "to_input",
+]
+
+CLASSES = ("clean", "corrosion")
+CLEAN, CORROSION = 0, 1
+BLOCKS = 5  # U-Net's encoder: four poolings, so the map is 1/16 of the input
+STRIDE = 2 ** (BLOCKS - 1)
+BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy leave it open)
+BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: runs here are short
+POOLINGS = ("mean", "lse")
+
+Params = dict[str, Any]
+
+
+class Output(NamedTuple):
+    """What one pass through the network leaves behind.
+
+    Attributes
+    ----------
+    logits : (B, 2) float32, clean and corrosion, not yet divided by the temperature
+    activations : (B, H/16, W/16, 16w) float32 >= 0, last convolution after its ReLU
+    blocks : five arrays (B, H/2^k, W/2^k, 2^k w) float32 >= 0, each block before its pooling
+    """
+
+    logits: jax.Array
+    activations: jax.Array
+    blocks: tuple[jax.Array, ...]
+
+
+@jax.tree_util.register_static
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What shapes the network; travels inside the weights file.
+
+    Attributes
+    ----------
+    width : channels of the first block; the five blocks have w, 2w, 4w, 8w, 16w
+    input_size : the side in pixels to which a photo is resized; a multiple of 16
+    pooling : how positions become one verdict: "mean" (global average), or "lse"
+        (log-mean-exp of the score map, Pinheiro and Collobert 2015), which lets a
+        small part of the picture decide
+    sharpness : r of "lse": 0+ is the mean, infinity the maximum
+    """
+
+    width: int = 16
+    input_size: int = 448
+    pooling: str = "mean"
+    sharpness: float = 4.0  # Pinheiro and Collobert 2015 use 5; see docs/decisions
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= 128:
+            raise ConfigError(f"width is {self.width}; allowed are 1 to 128")
+        if self.input_size < STRIDE or self.input_size % STRIDE:
+            raise ConfigError(
+                f"input_size is {self.input_size}; allowed are multiples of {STRIDE} from {STRIDE}"
+            )
+        if self.pooling not in POOLINGS:
+            raise ConfigError(f"pooling is {self.pooling!r}; allowed are {', '.join(POOLINGS)}")
+        if not self.sharpness > 0:
+            raise ConfigError(f"sharpness is {self.sharpness}; it must be above 0")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of the five blocks."""
+        return tuple(self.width * 2**k for k in range(BLOCKS))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
+        """Read what `dataclasses.asdict` wrote; unknown names are refused."""
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise ConfigError(f"unknown network options: {', '.join(sorted(unknown))}")
+        return cls(**values)
+
+
+def to_input(x: jax.Array) -> jax.Array:
+    """Map sRGB in [0, 1] to [-2, 2], about zero mean and unit spread for photos."""
+    return x * 4.0 - 2.0
+
+
+def head_logits(head: Params, activations: jax.Array, config: NetworkConfig) -> jax.Array:
+    """Score the two classes from the last activations.
+
+    Parameters
+    ----------
+    head : "kernel" (C, 2) and "bias" (2,)
+    activations : (B, h, w, C) float32
+    config : says how positions are pooled
+
+    Returns
+    -------
+    (B, 2) float32 logits. With "mean" this is global average pooling and a dense
+    layer. With "lse" the dense layer is applied at each position, and each class's
+    evidence against the other, z, is pooled as log(mean(exp(r z))) / r; the logits
+    are -z/2 and +z/2, so that the corrosion of a small part can outweigh the rest.
+    """
+    if config.pooling == "mean":
+        return activations.mean((1, 2)) @ head["kernel"] + head["bias"][None]
+    scores = activations @ head["kernel"] + head["bias"][None, None, None]
+    z = scores[..., CORROSION] - scores[..., CLEAN]
+    r = config.sharpness
+    positions = z.shape[1] * z.shape[2]
+    pooled = (jax.nn.logsumexp(r * z, axis=(1, 2)) - np.log(positions).astype(np.float32)) / r
+    return jnp.stack([-pooled / 2, pooled / 2], axis=-1)
+
+
+class _Conv(nnx.Module):
+    """3x3 convolution without bias, batch norm, ReLU."""
+
+    def __init__(self, channels: tuple[int, int], axis_name: str | None, rngs: nnx.Rngs) -> None:
+        fan_in = 9 * channels[0]
+        scale = np.sqrt(2.0 / fan_in).astype(np.float32)  # He et al. 2015
+        self.kernel = nnx.Param(jax.random.normal(rngs.params(), (3, 3, *channels)) * scale)
+        self.norm = nnx.BatchNorm(
+            channels[1],
+            epsilon=BATCH_NORM_EPSILON,
+            momentum=BATCH_NORM_MOMENTUM,
+            axis_name=axis_name,
+            rngs=rngs,
+        )
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """(B, H, W, in) -> (B, H, W, out)."""
+        return jax.nn.relu(self.norm(conv3x3(x, self.kernel[...])))
+
+
+class Network(nnx.Module):
+    """The network as training sees it, with batch norm.
+
+    `axis_name` is the mesh axis over which batch statistics are shared when the
+    batch is split over devices.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, *, rngs: nnx.Rngs, axis_name: str | None = None
+    ) -> None:
+        self.config = config
+        widths = (3, *config.widths)
+        self.blocks = nnx.List(
+            nnx.List([_Conv((a, b), axis_name, rngs), _Conv((b, b), axis_name, rngs)])
+            for a, b in pairwise(widths)
+        )
+        # A zero head starts every picture at even odds: the first steps are not wasted on
+        # unlearning a random verdict (Goyal et al. 2017 zero the last scale for the same reason).
+        self.head_kernel = nnx.Param(jnp.zeros((widths[-1], 2), jnp.float32))
+        self.head_bias = nnx.Param(jnp.zeros((2,), jnp.float32))
+
+    def head(self, activations: jax.Array) -> jax.Array:
+        """(B, h, w, C) activations -> (B, 2) logits."""
+        head = {"kernel": self.head_kernel[...], "bias": self.head_bias[...]}
+        return head_logits(head, activations, self.config)
+
+    def __call__(self, x: jax.Array) -> Output:
+        """(B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`."""
+        _check_input(x)
+        h = to_input(x)
+        outputs = []
+        for k, block in enumerate(self.blocks):
+            if k:
+                h = max_pool(h)
+            for conv in block:
+                h = conv(h)
+            outputs.append(h)
+        return Output(self.head(h), h, tuple(outputs))
+
+
+def fold(network: Network) -> Params:
+    """Fold each batch norm into its convolution.
+
+    Returns
+    -------
+    {"convs": ten of {"kernel" (3, 3, in, out), "bias" (out,)}, "head": {...}},
+    float32: y = relu(conv(x, kernel * s) + (beta - mean * s)), s = gamma / sqrt(var + eps).
+    """
+    convs = []
+    for block in network.blocks:
+        for conv in block:
+            norm = conv.norm
+            assert norm.scale is not None
+            assert norm.bias is not None
+            scale = norm.scale[...] / jnp.sqrt(norm.var[...] + BATCH_NORM_EPSILON)
+            convs.append(
+                {
+                    "kernel": conv.kernel[...] * scale[None, None, None],
+                    "bias": norm.bias[...] - norm.mean[...] * scale,
+                }
+            )
+    head = {"kernel": network.head_kernel[...], "bias": network.head_bias[...]}
+    return {"convs": convs, "head": head}
+
+
+def _forward(params: Params, x: jax.Array, config: NetworkConfig) -> Output:
+    h = to_input(x)
+    blocks = []
+    for k in range(BLOCKS):
+        if k:
+            h = max_pool(h)
+        for conv in params["convs"][2 * k : 2 * k + 2]:
+            h = jax.nn.relu(conv3x3(h, conv["kernel"]) + conv["bias"][None, None, None])
+        blocks.append(h)
+    return Output(head_logits(params["head"], h, config), h, tuple(blocks))
+
+
+_compiled_forward = jax.jit(_forward, static_argnums=2)
+
+
+def _check_input(x: jax.Array | np.ndarray) -> None:
+    shape = tuple(x.shape)
+    if len(shape) != 4 or shape[3] != 3 or x.dtype != jnp.float32:
+        raise ConfigError(f"x is {x.dtype}{shape}; allowed is float32 (B, H, W, 3) in [0, 1]")
+    if shape[1] % STRIDE or shape[2] % STRIDE or not shape[1] or not shape[2]:
+        raise ConfigError(
+            f"x is {shape[1]} by {shape[2]} pixels; both sides must be multiples of {STRIDE}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Trained weights, ready to use.
+
+    Attributes
+    ----------
+    params : as `fold` returns them
+    config : the network's shape
+    temperature : divides the logits before the softmax (Guo et al. 2017)
+    metadata : how the weights came about, as written by training
+    digest : SHA-256 of the weights file, or "" when not loaded from one
+    """
+
+    params: Params
+    config: NetworkConfig
+    temperature: float = 1.0
+    metadata: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    @classmethod
+    def of(cls, network: Network, **more: Any) -> Classifier:
+        """Freeze a network in training: batch norm folded, running statistics used."""
+        return cls(fold(network), network.config, **more)
+
+    def __call__(self, x: jax.Array | np.ndarray) -> Output:
+        """(B, H, W, 3) float32 sRGB in [0, 1], H and W multiples of 16 -> `Output`.
+
+        One compilation for each input shape; `ConfigError` for any other input.
+        """
+        _check_input(x)
+        return _compiled_forward(self.params, jnp.asarray(x), self.config)
+
+    @property
+    def head(self) -> jax.tree_util.Partial:
+        """(B, h, w, C) activations -> (B, 2) logits; differentiable.
+
+        A pytree with the head's arrays as leaves, so that it can be an argument of a
+        compiled function without being compiled anew for each model.
+        """
+        return jax.tree_util.Partial(head_logits, self.params["head"], config=self.config)
+
+    def probability(self, logits: jax.Array | np.ndarray) -> np.ndarray:
+        """(B, 2) logits -> (B,) float64 calibrated P(corrosion) in [0, 1]."""
+        z = np.asarray(logits, np.float64)
+        return 1.0 / (1.0 + np.exp((z[:, CLEAN] - z[:, CORROSION]) / self.temperature))
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies these weights in a result: digest, shape, temperature."""
+        return {
+            "digest": self.digest,
+            "temperature": self.temperature,
+            "network": asdict(self.config),
+        }

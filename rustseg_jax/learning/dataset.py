@@ -1,0 +1,192 @@
+"""Data folders: a manifest, the pictures it names, and a packed copy for training.
+
+A data folder is `manifest.csv` with the columns image, label, source, scene,
+split, mask (more are allowed) and the files it names, relative to the folder.
+`mask` may be empty. Labels are 1 for corrosion and 0 for clean.
+
+Training decodes each picture once, in worker processes, squashes it to a square
+(as inference does) and keeps it in one memory-mapped file, so that an epoch
+reads bytes instead of decoding JPEGs.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from rustseg_jax import images
+from rustseg_jax.errors import DataError
+
+__all__ = ["COLUMNS", "Record", "load_manifest", "pack", "read_mask"]
+
+COLUMNS = ("image", "label", "source", "scene", "split", "mask")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a manifest, with its paths resolved.
+
+    Attributes
+    ----------
+    image : path of the picture
+    label : 1 corrosion, 0 clean
+    source, scene, split : where it is from; near-duplicates share a scene
+    mask : path of the mask, or None
+    """
+
+    image: Path
+    label: int
+    source: str
+    scene: str
+    split: str
+    mask: Path | None
+
+
+def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Record, ...]:
+    """Read a data folder's manifest.
+
+    Parameters
+    ----------
+    folder : the data folder
+    splits : keep only these splits; empty keeps all
+
+    Raises
+    ------
+    DataError
+        No manifest, a missing column, a label that is not 0 or 1, a file that is
+        missing or outside the folder, or an unknown split; the message names it.
+    """
+    folder = Path(folder)
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise DataError(f"{folder} is no data folder: it has no manifest.csv")
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(
+                f"{path} lacks the column {missing[0]!r}; needed are {', '.join(COLUMNS)}"
+            )
+        records = tuple(
+            _record(folder, path, number, row) for number, row in enumerate(reader, start=2)
+        )
+    known = {r.split for r in records}
+    for split in splits:
+        if split not in known:
+            raise DataError(
+                f"{path} has no split {split!r}; it has {', '.join(sorted(known)) or 'no rows'}"
+            )
+    return tuple(r for r in records if not splits or r.split in splits)
+
+
+def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Record:
+    if row["label"] not in ("0", "1"):
+        raise DataError(
+            f"{path} line {number}: label is {row['label']!r}; allowed are 0 (clean), 1 (corrosion)"
+        )
+    image = _inside(folder, path, number, row["image"])
+    mask = _inside(folder, path, number, row["mask"]) if row["mask"] else None
+    return Record(image, int(row["label"]), row["source"], row["scene"], row["split"], mask)
+
+
+def _inside(folder: Path, path: Path, number: int, name: str) -> Path:
+    place = folder / name
+    if not place.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{path} line {number}: {name!r} is outside the data folder")
+    if not place.is_file():
+        raise DataError(f"{path} line {number}: there is no file {name!r} in the data folder")
+    return place
+
+
+def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Read a record's mask.
+
+    Returns
+    -------
+    (mask, ignore), both (H, W) bool: corrosion where the file is above 127 and not
+    the ignore value 255-of-an-index-mask; see Notes.
+
+    Notes
+    -----
+    Two ways of writing are in use and both are read: 0/255 pictures, and index
+    masks 0/1 with 255 as "ignore". A mask with any 1 in it is an index mask.
+
+    Raises
+    ------
+    DataError
+        The mask is missing or its size is not `shape`.
+    """
+    if record.mask is None:
+        raise DataError(f"{record.image} has no mask")
+    values = images.read(record.mask)[..., 0]
+    if values.shape != shape:
+        raise DataError(
+            f"{record.mask} is {values.shape[1]} by {values.shape[0]} pixels, its picture "
+            f"{shape[1]} by {shape[0]}; they must be the same"
+        )
+    if (values == 1).any():
+        return values == 1, values == 255
+    return values > 127, np.zeros(shape, bool)
+
+
+def pack(
+    records: Sequence[Record],
+    side: int,
+    folder: Path,
+    *,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Decode pictures once and keep them as squares.
+
+    Parameters
+    ----------
+    records : N pictures
+    side : pixels of the square to which each is squashed, as inference does
+    folder : where the packed file is kept; a finished one is used again
+    workers : processes that decode
+    progress : called with (done, N)
+
+    Returns
+    -------
+    (N, side, side, 3) uint8, memory-mapped and read-only
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"pack-{side}-{_fingerprint(records)}.npy"
+    if not path.is_file():
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        store = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.uint8, shape=(len(records), side, side, 3)
+        )
+        jobs = [(r.image, side) for r in records]
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            for k, picture in enumerate(pool.map(_square, jobs, chunksize=32)):
+                store[k] = picture
+                if progress:
+                    progress(k + 1, len(records))
+        store.flush()
+        del store
+        partial.replace(path)
+    return np.load(path, mmap_mode="r")
+
+
+def _square(job: tuple[Path, int]) -> np.ndarray:
+    path, side = job
+    return images.resize(images.read(path), (side, side))
+
+
+def _fingerprint(records: Sequence[Record]) -> str:
+    """Short hash of names, sizes and times: a changed picture is packed anew."""
+    h = hashlib.sha256()
+    for r in records:
+        stat = r.image.stat()
+        h.update(f"{r.image}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+    return h.hexdigest()[:12]

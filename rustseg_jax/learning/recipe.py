@@ -1,0 +1,133 @@
+"""What a training run does, as data: phases, optimiser, regularisation, presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.learning.augment import AugmentConfig
+
+__all__ = ["PRESETS", "Phase", "Recipe"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Epochs that share one scale.
+
+    Attributes
+    ----------
+    epochs : how many
+    packed : side of the squares to which pictures are squashed, pixels
+    crop : side of the training crops cut from them, a multiple of 16
+    min_crop : smallest side of a crop as a share of the square, before scaling to `crop`
+    evaluate : side at which `val` is scored after each epoch
+    """
+
+    epochs: int
+    packed: int
+    crop: int
+    min_crop: float
+    evaluate: int
+
+    def __post_init__(self) -> None:
+        if self.crop % 16 or self.evaluate % 16:
+            raise ConfigError(
+                f"crop {self.crop} and evaluate {self.evaluate} must be multiples of 16"
+            )
+        if self.epochs < 1:
+            raise ConfigError(f"epochs is {self.epochs}; allowed is 1 or more")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what weights come out, besides the pictures.
+
+    Origins: one-cycle rate and large weight decay as in fast CIFAR training (Page,
+    "How to train your ResNet", 2018: peak 0.1 x batch / 64 in our scale, decay 5e-4);
+    label smoothing 0.1 (Szegedy et al. 2016); Nesterov momentum 0.9.
+    """
+
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    phases: tuple[Phase, ...] = (
+        Phase(epochs=14, packed=128, crop=96, min_crop=0.6, evaluate=128),
+        Phase(epochs=6, packed=256, crop=160, min_crop=0.5, evaluate=256),
+        Phase(epochs=3, packed=448, crop=224, min_crop=0.45, evaluate=448),
+    )
+    batch: int = 64
+    per_epoch: int = 4096  # pictures, half of each class
+    peak_rate: float = 0.1
+    warmup: float = 0.2  # share of the steps before the peak
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    ema: float = 0.995  # about the last 200 steps
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch < 2 or self.batch % 2:
+            raise ConfigError(f"batch is {self.batch}; allowed are even numbers from 2")
+        if self.per_epoch < self.batch:
+            raise ConfigError(f"per_epoch is {self.per_epoch}; it must reach batch ({self.batch})")
+        if not self.phases:
+            raise ConfigError("phases is empty; at least one is needed")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases."""
+        return sum(p.epochs for p in self.phases)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in an epoch."""
+        return self.per_epoch // self.batch
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+    def phase_of(self, epoch: int) -> Phase:
+        """Return the phase to which an epoch (from 0) belongs."""
+        for phase in self.phases:
+            if epoch < phase.epochs:
+                return phase
+            epoch -= phase.epochs
+        raise ConfigError(f"the recipe has {self.epochs} epochs")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+# cpu: two cores, about an hour. gpu: the same curriculum, wider and longer.
+# smoke: seconds, to see that everything runs.
+PRESETS: dict[str, Recipe] = {
+    "cpu": Recipe(),
+    "gpu": Recipe(
+        network=NetworkConfig(width=32),
+        phases=(
+            Phase(epochs=30, packed=160, crop=128, min_crop=0.6, evaluate=160),
+            Phase(epochs=20, packed=320, crop=224, min_crop=0.5, evaluate=320),
+            Phase(epochs=15, packed=448, crop=320, min_crop=0.5, evaluate=448),
+        ),
+        batch=128,
+        per_epoch=8192,
+        peak_rate=0.2,
+    ),
+    "smoke": Recipe(
+        network=NetworkConfig(width=4),
+        phases=(Phase(epochs=2, packed=48, crop=32, min_crop=0.7, evaluate=48),),
+        batch=8,
+        per_epoch=32,
+    ),
+}
+
+
+def preset(name: str) -> Recipe:
+    """Return a named recipe; `ConfigError` names the ones that exist."""
+    if name not in PRESETS:
+        raise ConfigError(f"preset is {name!r}; allowed are {', '.join(PRESETS)}")
+    return replace(PRESETS[name])

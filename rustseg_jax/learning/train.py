@@ -1,0 +1,323 @@
+"""Train the classifier from image labels: progress, checkpoints, exact resume.
+
+A run's folder holds `recipe.json`, `log.jsonl` (one line an epoch),
+`checkpoints/` (orbax), `best.safetensors` (best balanced accuracy on `val` at the
+last phase's scale, temperature fitted) and `packs/` (decoded pictures; may be
+deleted). A run that was stopped goes on with `resume=True` and ends with the
+weights it would have had.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from scipy.optimize import minimize_scalar
+
+from rustseg_jax import metrics
+from rustseg_jax.classify import CLEAN, CORROSION, Classifier, Network
+from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.learning.batches import BatchMaker
+from rustseg_jax.learning.dataset import Record, load_manifest, pack
+from rustseg_jax.learning.recipe import Phase, Recipe
+from rustseg_jax.learning.step import TrainState, make_mesh, make_step, schedule, start, unpack
+from rustseg_jax.weights import save_network
+
+__all__ = ["Trained", "fit_temperature", "score", "train"]
+
+EVALUATION_BATCH = 16  # pictures a pass when scoring: bounded memory at 448
+PROGRESS_SECONDS = 10.0
+DECISION = 0.5  # even odds: the probability is calibrated, so this is the likelier class
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a run ended.
+
+    Attributes
+    ----------
+    finished : False when it was stopped before its last epoch
+    weights : path of the best weights, or None when no epoch of the last phase ended
+    report : `metrics.classification_report` of the best weights on `val`
+    """
+
+    finished: bool
+    weights: Path | None
+    report: dict[str, Any]
+
+
+def train(
+    data: Path | str,
+    out: Path | str,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    workers: int = 2,
+    train_split: str = "train",
+    val_split: str = "val",
+) -> Trained:
+    """Run a recipe on a data folder.
+
+    Parameters
+    ----------
+    data : data folder (see `dataset`)
+    out : the run's folder
+    recipe : what to do
+    resume : go on from the last checkpoint of `out`
+    workers : processes that prepare batches
+    train_split, val_split : names in the manifest
+
+    Returns
+    -------
+    `Trained`. Ctrl-C or SIGTERM ends the run after the step in hand, with a checkpoint.
+
+    Raises
+    ------
+    DataError
+        The data folder cannot be used.
+    ConfigError
+        `out` already holds a run and `resume` is False, or a run of another recipe.
+    """
+    records = load_manifest(data, splits=(train_split, val_split))
+    learn = [r for r in records if r.split == train_split]
+    judge = [r for r in records if r.split == val_split]
+    for name, part in ((train_split, learn), (val_split, judge)):
+        if {r.label for r in part} != {0, 1}:
+            raise DataError(f"split {name!r} of {data} needs pictures of both labels")
+    run = _Run(Path(out), recipe, learn, judge, workers, resume)
+    return run.go()
+
+
+def score(
+    classifier: Classifier, pictures: np.ndarray, *, batch: int = EVALUATION_BATCH
+) -> np.ndarray:
+    """Logits of packed pictures: (N, s, s, 3) uint8 -> (N, 2) float32."""
+    out = np.empty((len(pictures), 2), np.float32)
+    for first in range(0, len(pictures), batch):
+        part = np.asarray(pictures[first : first + batch], np.float32) / 255.0
+        # The last batch is filled up, so that there is one shape to compile.
+        full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
+        out[first : first + batch] = np.asarray(classifier(full).logits)[: len(part)]
+    return out
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Temperature with the least cross entropy (Guo et al. 2017, section 4.2).
+
+    Parameters
+    ----------
+    logits : (N, 2)
+    labels : (N,) 0 or 1
+
+    Returns
+    -------
+    float in [0.05, 20]
+    """
+    margin = logits[:, CORROSION].astype(np.float64) - logits[:, CLEAN]
+    sign = np.where(labels == CORROSION, -1.0, 1.0)
+
+    def loss(log_t: float) -> float:
+        return float(np.logaddexp(0, sign * margin / np.exp(log_t)).mean())
+
+    bounds = (np.log(0.05), np.log(20.0))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+class _Run:
+    def __init__(
+        self,
+        out: Path,
+        recipe: Recipe,
+        learn: list[Record],
+        judge: list[Record],
+        workers: int,
+        resume: bool,
+    ) -> None:
+        self.out, self.recipe, self.workers = out, recipe, workers
+        self.learn, self.judge = learn, judge
+        self.labels = np.array([r.label for r in learn])
+        self.truth = np.array([r.label for r in judge])
+        self._claim(resume)
+        self.mesh = make_mesh(recipe.batch)
+        self.graph, self.state = start(recipe)
+        self.step = make_step(self.graph, recipe, self.mesh)
+        self.rate = schedule(recipe)
+        self.manager = ocp.CheckpointManager(
+            (out / "checkpoints").resolve(), options=ocp.CheckpointManagerOptions(max_to_keep=2)
+        )
+        self.stopping = False
+
+    def _claim(self, resume: bool) -> None:
+        """Take the run's folder, or refuse one that holds something else."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        path = self.out / "recipe.json"
+        wanted = json.loads(json.dumps(self.recipe.as_dict()))
+        if path.is_file():
+            if not resume:
+                raise ConfigError(f"{self.out} already holds a run; go on with it or name another")
+            if json.loads(path.read_text()) != wanted:
+                raise ConfigError(f"{path} is another recipe than the one given; name another run")
+        path.write_text(json.dumps(wanted, indent=1) + "\n")
+
+    def go(self) -> Trained:
+        steps, per_epoch = self.recipe.steps, self.recipe.steps_per_epoch
+        done = self._restore()
+        with _stop_on_signals(self), BatchMaker(self.workers) as maker:
+            while done < steps and not self.stopping:
+                epoch = done // per_epoch
+                done = self._epoch(maker, epoch, range(done, (epoch + 1) * per_epoch))
+        self.manager.wait_until_finished()
+        best = self.out / "best.json"
+        report = json.loads(best.read_text()) if best.is_file() else {}
+        weights = self.out / "best.safetensors" if report else None
+        return Trained(done >= steps, weights, report)
+
+    def _restore(self) -> int:
+        last = self.manager.latest_step()
+        if last is None:
+            return 0
+        like = jax.tree.map(ocp.utils.to_shape_dtype_struct, self.state)
+        kept = self.manager.restore(last, args=ocp.args.StandardRestore(like))
+        self.state = jax.tree.map(jnp.asarray, TrainState(*kept))
+        return int(last)
+
+    def _save(self, done: int) -> None:
+        if self.manager.latest_step() != done:
+            self.manager.save(done, args=ocp.args.StandardSave(self.state))
+
+    def _epoch(self, maker: BatchMaker, epoch: int, steps: range) -> int:
+        recipe, phase = self.recipe, self.recipe.phase_of(epoch)
+        path = self._pack(self.learn, phase.packed)
+        began, said = time.monotonic(), 0.0
+        done, seen = steps.start, [np.zeros(2)]
+        batches = maker.batches(
+            path,
+            self.labels,
+            steps,
+            batch=recipe.batch,
+            crop=phase.crop,
+            min_crop=phase.min_crop,
+            seed=recipe.seed,
+            config=recipe.augment,
+        )
+        for step, pictures, labels in batches:
+            done = step + 1
+            self.state, numbers = self.step(self.state, pictures, labels)
+            seen.append(np.array([float(numbers["loss"]), float(numbers["accuracy"])]))
+            if time.monotonic() - said > PROGRESS_SECONDS:
+                said = time.monotonic()
+                _say(f"epoch {epoch + 1}/{recipe.epochs} step {done}/{recipe.steps} ", seen[-1])
+            if self.stopping:
+                break
+        batches.close()
+        if not self.stopping or done == steps.stop:
+            self._judge(epoch, phase, np.mean(seen[1:], axis=0), time.monotonic() - began)
+        self._save(done)
+        return done
+
+    def _pack(self, records: Sequence[Record], side: int) -> Path:
+        progress = _pack_progress(side)
+        folder = self.out / "packs"
+        array = pack(records, side, folder, workers=self.workers, progress=progress)
+        return Path(str(array.filename))  # type: ignore[attr-defined]
+
+    def _network(self) -> Network:
+        network = unpack(self.graph, self.state.ema_params, self.state.ema_stats)
+        network.eval()
+        return network
+
+    def _judge(self, epoch: int, phase: Phase, means: np.ndarray, seconds: float) -> None:
+        """Score the averaged weights on `val`, log a line, keep the best of the last phase."""
+        began = time.monotonic()
+        network = self._network()
+        pictures = np.load(self._pack(self.judge, phase.evaluate), mmap_mode="r")
+        logits = score(Classifier.of(network), pictures)
+        temperature = fit_temperature(logits, self.truth)
+        p = Classifier.of(network, temperature=temperature).probability(logits)
+        report = _numbers(metrics.classification_report(p, self.truth, DECISION))
+        last_phase = phase is self.recipe.phases[-1]
+        line = {
+            "epoch": epoch + 1,
+            "epochs": self.recipe.epochs,
+            "crop": phase.crop,
+            "loss": round(float(means[0]), 4),
+            "train_accuracy": round(float(means[1]), 4),
+            "val": {k: round(v, 4) for k, v in report.items()},
+            "temperature": round(temperature, 3),
+            "rate": round(float(self.rate((epoch + 1) * self.recipe.steps_per_epoch)), 5),
+            "seconds": round(seconds, 1),
+            "evaluation_seconds": round(time.monotonic() - began, 1),
+            "seconds_left": round(self._left(epoch, phase, seconds)),
+        }
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        _say(json.dumps(line) + "\n")
+        about = {"recipe": self.recipe.as_dict(), "epoch": epoch + 1, "val": line["val"]}
+        save_network(
+            self.out / "last.safetensors", network, temperature=temperature, metadata=about
+        )
+        if last_phase and report["balanced_accuracy"] > self._best():
+            save_network(
+                self.out / "best.safetensors", network, temperature=temperature, metadata=about
+            )
+            (self.out / "best.json").write_text(json.dumps(report))
+
+    def _best(self) -> float:
+        path = self.out / "best.json"
+        return json.loads(path.read_text())["balanced_accuracy"] if path.is_file() else -1.0
+
+    def _left(self, epoch: int, phase: Phase, seconds: float) -> float:
+        """Guess the seconds left from pixels: an epoch's cost grows with the crop's area."""
+        later = [self.recipe.phase_of(e).crop ** 2 for e in range(epoch + 1, self.recipe.epochs)]
+        return seconds * sum(later) / phase.crop**2
+
+
+def _numbers(report: Mapping[str, int | float | None]) -> dict[str, float]:
+    """Without what is undefined: both classes are there, so nothing is."""
+    return {k: float(v) for k, v in report.items() if v is not None}
+
+
+def _say(text: str, numbers: np.ndarray | None = None) -> None:
+    if numbers is not None:
+        text += f"loss {numbers[0]:.3f} accuracy {numbers[1]:.3f}\n"
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+def _pack_progress(side: int) -> Any:
+    def progress(done: int, total: int) -> None:
+        if done % 500 == 0 or done == total:
+            _say(f"packing at {side} pixels: {done}/{total}\n")
+
+    return progress
+
+
+@contextmanager
+def _stop_on_signals(run: _Run) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run after the step in hand."""
+
+    def stop(*_: object) -> None:
+        run.stopping = True
+        _say("stopping after this step; the run can be resumed\n")
+
+    try:
+        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: nobody can interrupt there either
+        yield
+        return
+    try:
+        yield
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)
