@@ -1,0 +1,417 @@
+"""Threshold, rough mask, dense CRF and strokes, by hand and against exact mean field."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydensecrf.densecrf import DenseCRF2D
+from skimage.filters import threshold_otsu
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.refine import (
+    PUBLISHED,
+    CRFParams,
+    Lattice,
+    ThresholdConfig,
+    crf_refine,
+    find_threshold,
+    foreground_probability,
+    rough_mask,
+    working_shape,
+)
+
+PAINT, RUST = (90, 110, 130), (150, 75, 30)
+
+
+def flat(shape: tuple[int, int], colour: tuple[int, int, int] = PAINT) -> np.ndarray:
+    return np.full((*shape, 3), colour, np.uint8)
+
+
+def two_colours(shape: tuple[int, int], column: int) -> np.ndarray:
+    photo = flat(shape)
+    photo[:, column:] = RUST
+    return photo
+
+
+def at_own_size(size: int, **changes: float) -> CRFParams:
+    """Parameters whose sxy hold as given on a small picture."""
+    return CRFParams(reference_size=size, **changes)  # type: ignore[arg-type]
+
+
+# Threshold
+
+
+def test_thresholds_by_hand() -> None:
+    # Two far humps: Otsu lies between 0 and 1, all variance is between the classes,
+    # so the dynamic rule trusts it fully.
+    spot = np.zeros((4, 4), np.float32)
+    spot[0, :2] = 1
+    assert find_threshold(spot, ThresholdConfig("otsu")) == 0.5
+    assert find_threshold(spot, ThresholdConfig("dynamic", value=0.2)) == pytest.approx(0.5)
+    assert find_threshold(spot, ThresholdConfig("fixed", value=0.2)) == 0.2
+    # 0, 1, 2, 3 quarters: Otsu cuts in the middle; variance 5/64, between classes 4/64,
+    # so eta is 4/5 and the trust (4/5 - 2/pi) / (1 - 2/pi).
+    ramp = np.array([[0.0, 0.25], [0.5, 0.75]], np.float32)
+    assert find_threshold(ramp, ThresholdConfig("otsu")) == 0.375
+    trust = (0.8 - 2 / np.pi) / (1 - 2 / np.pi)
+    expected = 0.2 + trust * (0.375 - 0.2)
+    assert find_threshold(ramp, ThresholdConfig("dynamic", value=0.2)) == pytest.approx(expected)
+
+
+def test_otsu_agrees_with_skimage() -> None:
+    rng = np.random.default_rng(0)
+    heat = np.clip(np.r_[rng.normal(0.2, 0.08, 500), rng.normal(0.8, 0.1, 284)], 0, 1)
+    heat = heat.reshape(28, 28).astype(np.float32)
+    ours = find_threshold(heat, ThresholdConfig("otsu"))
+    theirs = threshold_otsu(heat, nbins=1024)
+    # The values between two neighbouring cuts are the same classes.
+    assert abs(((heat >= ours) != (heat > theirs)).sum()) <= 1
+
+
+def test_a_photo_that_is_all_rust_stays_whole() -> None:
+    rng = np.random.default_rng(1)
+    heat = np.clip(rng.normal(0.85, 0.05, (28, 28)), 0, 1).astype(np.float32)
+    otsu = find_threshold(heat, ThresholdConfig("otsu"))
+    assert (heat >= otsu).mean() < 0.7
+    assert (heat >= find_threshold(heat)).all()
+
+
+def test_constant_and_empty_heat_maps() -> None:
+    for rule in ("dynamic", "otsu", "fixed"):
+        config = ThresholdConfig(rule)
+        empty = np.zeros((28, 28), np.float32)
+        assert not rough_mask(empty, find_threshold(empty, config), (40, 50)).any()
+        full = np.ones((28, 28), np.float32)
+        assert rough_mask(full, find_threshold(full, config), (40, 50)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 4))
+def test_the_dynamic_threshold_keeps_its_bounds(seed: int, power: float) -> None:
+    heat = np.random.default_rng(seed).random((8, 8)).astype(np.float32) ** power
+    config = ThresholdConfig(low=0.3, high=0.45)
+    assert 0.3 <= find_threshold(heat, config) <= 0.45
+
+
+def test_threshold_refusals() -> None:
+    with pytest.raises(ConfigError, match="rule is 'best'"):
+        ThresholdConfig("best")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="value is 0"):
+        ThresholdConfig(value=0)
+    with pytest.raises(ConfigError, match="swap"):
+        ThresholdConfig(low=0.6, high=0.5)
+    with pytest.raises(ConfigError, match="heatmap runs from nan"):
+        find_threshold(np.full((3, 3), np.nan, np.float32))
+    with pytest.raises(ConfigError, match="heatmap runs from"):
+        find_threshold(np.full((3, 3), 1.5, np.float32))
+    with pytest.raises(ConfigError, match="threshold is 0"):
+        rough_mask(np.zeros((3, 3), np.float32), 0, (6, 6))
+
+
+# Rough mask and probability
+
+
+def test_rough_mask_by_hand() -> None:
+    heat = np.array([[0.0, 1.0]], np.float32)
+    # Enlarged to 0, 1/4, 3/4, 1.
+    np.testing.assert_array_equal(rough_mask(heat, 0.75, (1, 4)), [[False, False, True, True]])
+    np.testing.assert_array_equal(rough_mask(heat, 0.2, (1, 4)), [[False, True, True, True]])
+
+
+def test_probability_by_hand() -> None:
+    heat = np.array([[0.0, 0.1, 0.2, 0.6, 1.0]], np.float32)
+    probability = foreground_probability(heat, 0.2, confidence=0.9)
+    np.testing.assert_allclose(probability, [[0.1, 0.3, 0.5, 0.7, 0.9]], atol=1e-6)
+    ends = foreground_probability(np.array([[0.0, 0.5, 1.0]], np.float32), 1.0, confidence=0.9)
+    np.testing.assert_allclose(ends, [[0.1, 0.3, 0.5]], atol=1e-6)
+    with pytest.raises(ConfigError, match="confidence is 1"):
+        foreground_probability(heat, 0.2, confidence=1)
+
+
+def test_probability_and_rough_mask_share_their_border() -> None:
+    heat = np.random.default_rng(2).random((28, 28), np.float32)
+    rough = rough_mask(heat, 0.37, (150, 99))
+    probability = foreground_probability(heat, 0.37, shape=(150, 99))
+    assert ((probability >= 0.5) == rough).mean() > 0.9999
+
+
+# The CRF
+
+
+def exact_mean_field(
+    image: np.ndarray, probability: np.ndarray, params: CRFParams, rust: np.ndarray | None = None
+) -> np.ndarray:
+    """Mean field with both labels and all N x N kernel values, as the paper writes it."""
+    height, width = probability.shape
+    scale = max(height, width) / params.reference_size
+    y, x = np.mgrid[:height, :width].reshape(2, -1)
+    place = np.stack([y, x], -1)[:, None] - np.stack([y, x], -1)[None]
+    far = (place**2).sum(-1)
+    colour = image.reshape(-1, 3).astype(float)
+    other = ((colour[:, None] - colour[None]) ** 2).sum(-1)
+    kernels = []
+    for weight, exponent in (
+        (params.gaussian_compat, far / (params.gaussian_sxy * scale) ** 2),
+        (
+            params.bilateral_compat,
+            far / (params.bilateral_sxy * scale) ** 2 + other / params.bilateral_srgb**2,
+        ),
+    ):
+        k = np.exp(-exponent / 2)
+        norm = 1 / np.sqrt(k.sum(1))
+        kernels.append(weight * norm[:, None] * k * norm[None])
+    kernel = sum(kernels)
+    unary = np.log(np.stack([1 - probability.ravel(), probability.ravel()]).astype(float))
+    Q = np.exp(unary)
+    for _ in range(params.iterations):
+        Q = np.exp(unary + Q @ kernel.T)
+        Q /= Q.sum(0)
+        if rust is not None:
+            Q[:, rust.ravel()] = [[0], [1]]
+    return Q[1].reshape(height, width)
+
+
+def noisy_case(shape: tuple[int, int] = (24, 24)) -> tuple[np.ndarray, np.ndarray]:
+    """Two colours with noise, and evidence that is right about them only on the whole."""
+    rng = np.random.default_rng(5)
+    photo = two_colours(shape, shape[1] // 2 + 3).astype(float)
+    photo = np.clip(photo + rng.normal(0, 6, photo.shape), 0, 255).astype(np.uint8)
+    probability = np.full(shape, 0.35, np.float32)
+    probability[:, shape[1] // 2 + 3 :] = 0.65
+    probability += rng.uniform(-0.3, 0.3, shape).astype(np.float32)
+    return photo, probability
+
+
+@pytest.mark.parametrize(
+    "params",
+    [at_own_size(24, gaussian_sxy=2.0, bilateral_sxy=20.0), at_own_size(24), CRFParams()],
+    ids=["narrow", "as published", "scaled"],
+)
+def test_agrees_with_exact_mean_field(params: CRFParams) -> None:
+    photo, probability = noisy_case()
+    exact = exact_mean_field(photo, probability, params)
+    ours = Lattice(photo, params).infer(probability)
+    assert ((ours >= 0.5) == (exact >= 0.5)).mean() >= 0.98
+    assert np.abs(ours - exact).mean() < 0.03
+
+
+def test_the_smoothness_kernel_alone_is_exact() -> None:
+    photo, probability = noisy_case((20, 31))
+    params = at_own_size(31, bilateral_compat=0.0, gaussian_sxy=2.0)
+    ours = Lattice(photo, params).infer(probability)
+    np.testing.assert_allclose(ours, exact_mean_field(photo, probability, params), atol=0.02)
+
+
+def test_the_appearance_kernel_alone_is_pydensecrfs() -> None:
+    # Not square: a swap of width and height would shear the picture.
+    photo, probability = noisy_case((40, 57))
+    params = at_own_size(57, gaussian_compat=0.0, bilateral_sxy=30.0, tolerance=0.0)
+    crf = DenseCRF2D(57, 40, 2)
+    unary = -np.log(np.stack([1 - probability, probability])).reshape(2, -1)
+    crf.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
+    crf.addPairwiseBilateral(sxy=30, srgb=13, rgbim=photo, compat=10)
+    theirs = np.array(crf.inference(params.iterations))[1].reshape(40, 57)
+    np.testing.assert_allclose(Lattice(photo, params).infer(probability), theirs, atol=1e-4)
+
+
+def test_a_flat_photo_with_even_evidence_keeps_its_verdict() -> None:
+    for level in (0.2, 0.8):
+        posterior = crf_refine(flat((32, 48)), np.full((32, 48), level, np.float32))
+        assert ((posterior >= 0.5) == (level >= 0.5)).all()
+
+
+def test_even_odds_stay_even() -> None:
+    posterior = crf_refine(flat((20, 20)), np.full((20, 20), 0.5, np.float32))
+    np.testing.assert_allclose(posterior, 0.5, atol=1e-6)
+
+
+def test_a_single_contrary_pixel_is_smoothed_away() -> None:
+    probability = np.full((32, 32), 0.2, np.float32)
+    probability[10, 20] = 0.9
+    posterior = crf_refine(flat((32, 32)), probability, at_own_size(32))
+    assert (posterior < 0.5).all()
+
+
+def test_labels_are_symmetric() -> None:
+    photo, probability = noisy_case()
+    lattice = Lattice(photo, at_own_size(24))
+    np.testing.assert_allclose(
+        lattice.infer(probability), 1 - lattice.infer(1 - probability), atol=1e-4
+    )
+
+
+def test_the_border_moves_to_the_colour_edge() -> None:
+    # The evidence puts the border at column 36, the paint ends at 30. Not square.
+    photo = two_colours((40, 64), 30)
+    ramp = np.clip(0.5 + (np.arange(64) - 35.5) * 0.02, 0.05, 0.95).astype(np.float32)
+    posterior = crf_refine(photo, np.tile(ramp, (40, 1)), at_own_size(64, gaussian_compat=1.0))
+    np.testing.assert_array_equal(posterior >= 0.5, np.tile(np.arange(64) >= 30, (40, 1)))
+
+
+def test_a_turned_photo_gives_the_turned_mask() -> None:
+    photo, probability = noisy_case((40, 57))
+    params = at_own_size(57)
+    upright = crf_refine(photo, probability, params)
+    turned = crf_refine(photo.transpose(1, 0, 2), probability.T, params)
+    assert ((turned.T >= 0.5) == (upright >= 0.5)).mean() > 0.995
+
+
+def test_strided_input_gives_the_same() -> None:
+    photo, probability = noisy_case((40, 57))
+    expected = crf_refine(photo, probability)
+    wide_photo, wide = np.repeat(photo, 2, axis=1), np.repeat(probability, 2, axis=1)
+    np.testing.assert_array_equal(crf_refine(wide_photo[:, ::2], wide[:, ::2]), expected)
+
+
+def test_a_kept_lattice_equals_a_fresh_one() -> None:
+    photo, probability = noisy_case((40, 57))
+    rust = np.zeros((40, 57), bool)
+    rust[5:9, 5:9] = True
+    lattice = Lattice(photo)
+    first = crf_refine(photo, probability, lattice=lattice)
+    stroked = crf_refine(photo, probability, rust=rust, lattice=lattice)
+    np.testing.assert_array_equal(stroked, crf_refine(photo, probability, rust=rust))
+    np.testing.assert_array_equal(crf_refine(photo, probability, lattice=lattice), first)
+    assert (stroked != first).any()
+
+
+def test_a_settled_posterior_ends_the_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, probability = flat((16, 16)), np.full((16, 16), 0.1, np.float32)
+    steps: list[int] = []
+    lattice = Lattice(photo, CRFParams(iterations=50))
+    messages = lattice._messages
+
+    def counted(*arguments):  # type: ignore[no-untyped-def]
+        steps.append(1)
+        return messages(*arguments)
+
+    monkeypatch.setattr(lattice, "_messages", counted)
+    early = lattice.infer(probability)
+    assert len(steps) < 10
+    exhaustive = Lattice(photo, CRFParams(iterations=50, tolerance=0.0)).infer(probability)
+    np.testing.assert_allclose(early, exhaustive, atol=1e-3)
+
+
+# Strokes
+
+
+def hostile_strokes(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A thin line, single pixels and a box of rust; a line of clean through it."""
+    rust, clean = np.zeros(shape, bool), np.zeros(shape, bool)
+    rust[shape[0] // 3, 3:-3] = True
+    rust[1, 1] = rust[-1, 0] = True
+    rust[-9:-4, 4:12] = True
+    clean[:, shape[1] // 2] = True
+    clean[2, 1] = True
+    rust &= ~clean
+    return rust, clean
+
+
+@pytest.mark.parametrize("shape", [(40, 57), (201, 147)], ids=["working size", "larger"])
+@pytest.mark.parametrize("level", [1e-9, 0.0, 1.0, 0.5])
+def test_strokes_are_kept_to_the_pixel(shape: tuple[int, int], level: float) -> None:
+    rust, clean = hostile_strokes(shape)
+    params = CRFParams(working_size=57)
+    posterior = crf_refine(
+        flat(shape), np.full((14, 14), level, np.float32), params, rust=rust, clean=clean
+    )
+    assert (posterior[rust] == 1).all()
+    assert (posterior[clean] == 0).all()
+
+
+def test_a_stroke_spreads_to_what_looks_alike() -> None:
+    # Undecided evidence, slightly against rust; one stroke in the brown half.
+    photo = two_colours((40, 64), 32)
+    probability = np.full((40, 64), 0.48, np.float32)
+    rust = np.zeros((40, 64), bool)
+    rust[10:30, 45:55] = True
+    posterior = crf_refine(photo, probability, at_own_size(64, gaussian_compat=1.0), rust=rust)
+    assert (posterior[:, 34:] >= 0.5).mean() > 0.9
+    assert (posterior[:, :30] < 0.5).all()
+
+
+def test_strokes_agree_with_exact_mean_field() -> None:
+    photo, probability = noisy_case()
+    rust = np.zeros((24, 24), bool)
+    rust[3:12, 2:5] = True
+    params = at_own_size(24)
+    exact = exact_mean_field(photo, probability, params, rust)
+    ours = Lattice(photo, params).infer(probability, rust=rust)
+    assert ((ours >= 0.5) == (exact >= 0.5)).mean() >= 0.98
+
+
+def test_stroke_refusals() -> None:
+    photo, probability = flat((20, 30)), np.full((20, 30), 0.5, np.float32)
+    stroke = np.ones((20, 30), bool)
+    with pytest.raises(ConfigError, match="share 600 pixels"):
+        crf_refine(photo, probability, rust=stroke, clean=stroke)
+    with pytest.raises(ConfigError, match="rust is bool of the shape"):
+        crf_refine(photo, probability, rust=stroke.T)
+    with pytest.raises(ConfigError, match="clean is uint8"):
+        crf_refine(photo, probability, clean=stroke.astype(np.uint8))
+
+
+# Sizes and refusals
+
+
+def test_working_shape_by_hand() -> None:
+    assert working_shape((448, 448), 448) == (448, 448)
+    assert working_shape((3000, 4000), 448) == (336, 448)
+    assert working_shape((100, 60), 448) == (100, 60)
+    assert working_shape((16, 50_000), 448) == (1, 448)
+
+
+def test_a_larger_photo_gets_a_mask_of_its_own_size_along_its_edges() -> None:
+    # The edge at column 210 does not fall on the grid of the working size.
+    photo = two_colours((240, 330), 210)
+    probability = np.zeros((8, 11), np.float32)
+    probability[:, 7:] = 0.9
+    probability += 0.05
+    posterior = crf_refine(photo, probability, CRFParams(working_size=64))
+    assert posterior.shape == (240, 330)
+    assert posterior.dtype == np.float32
+    assert ((posterior >= 0.5) == np.tile(np.arange(330) >= 210, (240, 1))).mean() > 0.995
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 900), (1, 1)])
+def test_extreme_shapes_run(shape: tuple[int, int]) -> None:
+    posterior = crf_refine(flat(shape), np.full((28, 28), 0.7, np.float32))
+    assert posterior.shape == shape
+    assert np.isfinite(posterior).all()
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_published_rows_run(name: str) -> None:
+    photo, probability = noisy_case()
+    assert np.isfinite(Lattice(photo, PUBLISHED[name]).infer(probability)).all()
+
+
+def test_certain_evidence_is_clipped_not_infinite() -> None:
+    probability = np.zeros((20, 20), np.float32)
+    probability[5:15, 5:15] = 1
+    assert np.isfinite(crf_refine(flat((20, 20)), probability)).all()
+
+
+def test_crf_refusals() -> None:
+    photo, probability = flat((20, 30)), np.full((20, 30), 0.5, np.float32)
+    broken = probability.copy()
+    broken[3, 4] = np.nan
+    with pytest.raises(ConfigError, match="no NaN"):
+        crf_refine(photo, broken)
+    with pytest.raises(ConfigError, match="no NaN"):
+        Lattice(photo).infer(broken)
+    with pytest.raises(ConfigError, match="probability runs from"):
+        crf_refine(photo, probability * np.inf)
+    with pytest.raises(ConfigError, match="probability has the shape"):
+        Lattice(photo).infer(probability.T)
+    with pytest.raises(ConfigError, match="image is float64"):
+        Lattice(photo / 255)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="image is uint8 of the shape"):
+        crf_refine(photo[..., :2], probability)
+    with pytest.raises(ConfigError, match="lattice is of the size"):
+        crf_refine(photo, probability, lattice=Lattice(photo[:10]))
+    for changes in ({"iterations": -1}, {"bilateral_sxy": 0}, {"working_size": 8}):
+        with pytest.raises(ConfigError, match=next(iter(changes))):
+            CRFParams(**changes)
