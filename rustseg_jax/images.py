@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from rustseg_jax._decode import Samples, mend_transparency, quiet, without_slack
 from rustseg_jax.errors import ConfigError, ImageError
@@ -240,8 +240,10 @@ def _open(data: bytes, name: str) -> Image.Image:
 
 
 def _damaged(name: str, error: Exception) -> ImageError:
+    unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address in memory
+    why = "bad header" if unknown else str(error) or type(error).__name__
     return ImageError(
-        f"{name} cannot be decoded ({error or type(error).__name__}): it is damaged, cut short, "
+        f"{name} cannot be decoded ({why}): it is damaged, cut short, "
         f"has no frame or is of a rare kind; copy it again from the camera or export it as JPEG"
     )
 

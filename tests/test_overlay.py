@@ -111,7 +111,7 @@ def test_heat_colours_rise_evenly_in_lightness():
     ramp = np.linspace(0, 1, 256)[None]
     lightness = color.rgb2lab(heat_colours(ramp))[0, :, 0]
     even = np.linspace(lightness[0], lightness[-1], 256)
-    assert np.abs(lightness - even).max() < 1  # of 76; single steps are lost to 8 bits
+    assert np.abs(lightness - even).max() < 3  # of 76: viridis is even in CAM02, nearly so here
     assert lightness[-1] - lightness[0] > 75
 
 
