@@ -78,7 +78,7 @@ def _outside_shadow(canvas: Canvas, rng: np.random.Generator) -> Field:
     kind = rng.choice(["none", "none", "edge", "foliage"])
     angle, place, depth = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25), rng.uniform(0.4, 0.8)
     wobble = fbm(canvas, rng, 4, octaves=3)
-    leaves = fbm(canvas, rng, 7, octaves=4, gain=0.45)
+    leaves = fbm(canvas, rng, 9, octaves=3, gain=0.5)
     along = (canvas.y - canvas.tall / 2) * np.float32(np.sin(angle))
     along = along + (canvas.x - canvas.wide / 2) * np.float32(np.cos(angle))
     if kind == "none":
@@ -86,7 +86,7 @@ def _outside_shadow(canvas: Canvas, rng: np.random.Generator) -> Field:
     if kind == "edge":
         dark = smoothstep(-0.012, 0.012, along + wobble * np.float32(0.004) - np.float32(place))
     else:
-        dark = smoothstep(-0.3, 0.7, leaves + along * np.float32(2.5))
+        dark = smoothstep(-0.9, 1.5, leaves + along * np.float32(3.5))
     return 1 - dark * np.float32(depth)
 
 
@@ -106,6 +106,10 @@ def make_light(canvas: Canvas, rng: np.random.Generator) -> Light:
     shadow = _outside_shadow(canvas, rng)
     strength = 0.45 if overcast else 1.15
     ambient = 0.75 if overcast else 0.42
+    angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.4)
+    along = (canvas.y - canvas.tall / 2) * np.sin(angle) + (canvas.x - canvas.wide / 2) * np.cos(
+        angle
+    )
     if overcast:
         shadow = 0.6 + 0.4 * shadow
     red, green, blue = (float(v) for v in sun * strength)
@@ -114,7 +118,7 @@ def make_light(canvas: Canvas, rng: np.random.Generator) -> Light:
         (float(direction[0]), float(direction[1]), float(direction[2])),
         (red, green, blue),
         (sky_red, sky_green, sky_blue),
-        shadow.astype(np.float32),
+        (shadow * (1 + slope * along)).astype(np.float32),
     )
 
 
@@ -168,7 +172,7 @@ def shade(canvas: Canvas, surface: Surface, light: Light) -> Field:
     shine = surface.gloss * (facing**24 * np.float32(0.25) + facing**160) * sunlit
     hollow = np.clip(blur(height, canvas.short * 0.012) - height, 0, None)
     open_sky = np.exp(-60 * hollow) * (0.8 - 0.25 * ny)
-    sun, sky = np.float32(light.sun), np.float32(light.sky)
+    sun, sky = np.array(light.sun, np.float32), np.array(light.sky, np.float32)
     lit = surface.albedo * (diffuse[..., None] * sun + open_sky[..., None] * sky)
     mirrored = surface.gloss * np.float32(0.10) * np.clip(0.5 - ny, 0, 1)
     return np.asarray(lit + shine[..., None] * sun + mirrored[..., None] * sky, np.float32)
@@ -204,7 +208,9 @@ def tilt(
         cos, sin = np.float32(np.cos(roll)), np.float32(np.sin(roll))
         return (cos * y - sin * x) / depth, (sin * y + cos * x) / depth
 
-    corner_y, corner_x = place(np.float32([-cy, -cy, cy, cy]), np.float32([-cx, cx, -cx, cx]))
+    corner_y, corner_x = place(
+        np.array([-cy, -cy, cy, cy], np.float32), np.array([-cx, cx, -cx, cx], np.float32)
+    )
     zoom = 0.999 / max(float(np.max(np.abs(corner_y))) / cy, float(np.max(np.abs(corner_x))) / cx)
     y, x = place(canvas.y - np.float32(cy), canvas.x - np.float32(cx))
     rows = (y * np.float32(zoom) + np.float32(cy)) * np.float32(canvas.short) - np.float32(0.5)
@@ -229,8 +235,9 @@ def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArra
     NDArray[np.uint8]
         (H, W, 3), sRGB.
     """
-    middle = float(np.mean(np.sqrt(np.clip(image, 0, 1.5)))) ** 2
-    exposure = 0.24 * rng.uniform(0.8, 1.25) / max(middle, 0.02)
+    # Metering by the strongest channel keeps a red door from being washed out.
+    middle = float(np.mean(np.sqrt(np.clip(image.max(axis=-1), 0, 1.5)))) ** 2
+    exposure = 0.34 * rng.uniform(0.8, 1.25) / max(middle, 0.02)
     exposure = min(max(exposure, 0.5), 1.7)
     balance = 1 + rng.normal(0, 0.025, 3)
     away = (canvas.y - canvas.tall / 2) ** 2 + (canvas.x - canvas.wide / 2) ** 2
@@ -245,7 +252,7 @@ def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArra
 
 def _sensor(rng: np.random.Generator, srgb: Field) -> NDArray[np.uint8]:
     """Lens blur, sensor noise, and colour at half resolution as JPEG keeps it."""
-    grain = rng.uniform(0.004, 0.014)
+    grain = rng.uniform(0.003, 0.009)
     soft = blur(srgb, rng.uniform(0.35, 0.75))
     noise = blur(rng.standard_normal(srgb.shape[:2], np.float32), 0.5)
     luma = soft[..., 0] * 0.299 + soft[..., 1] * 0.587 + soft[..., 2] * 0.114

@@ -1,7 +1,7 @@
 """Random fields for rendered scenes: smooth noise, cells, blurs and samplers.
 
 Lengths are in short sides of the picture, so the same seed draws the same scene
-at any size. Fields are (H, W) float32. Random numbers come from NumPy's PCG64;
+at any size. Fields are (H, W), float32 or finer. Random numbers come from NumPy's PCG64;
 no BLAS or FFT is involved, so a seed gives the same picture on every machine up
 to the last bit of `exp`, `sin` and `pow`.
 """
@@ -9,7 +9,7 @@ to the last bit of `exp`, `sin` and `pow`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from scipy import ndimage
 
 __all__ = ["Canvas", "Field", "blur", "cells", "fbm", "mix", "sample", "smoothstep"]
 
-Field: TypeAlias = NDArray[np.float32]
+Field: TypeAlias = NDArray[np.floating[Any]]
 
 # Standard deviation of a bicubic B-spline through uniform [-1, 1] values:
 # sqrt(1 / 3) times the mean sum of squared weights, 151 / 315 on each axis.
@@ -148,7 +148,7 @@ def _spline(positions: Field, length: int) -> tuple[list[NDArray[np.intp]], list
     """Lattice indices and cubic B-spline weights of 1-D positions."""
     base = np.floor(positions)
     f = (positions - base).astype(np.float32)
-    weights = [
+    weights: list[Field] = [
         (1 - f) ** 3 / 6,
         (3 * f**3 - 6 * f**2 + 4) / 6,
         (-3 * f**3 + 3 * f**2 + 3 * f + 1) / 6,

@@ -6,6 +6,7 @@ Each returns the lit picture (H, W, 3) in linear light and an empty rust field.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def _leaf(
     cy, cx = rng.uniform(-0.03, canvas.tall + 0.03), rng.uniform(-0.03, canvas.wide + 0.03)
     size, turn = rng.uniform(0.035, 0.075), rng.uniform(0, 2 * np.pi)
     colour = linear(*_LEAF_COLOURS[int(rng.integers(len(_LEAF_COLOURS)))])
-    colour = colour * rng.uniform(0.6, 1.15)
+    colour = (0.8 * colour + 0.2 * colour.mean()) * rng.uniform(0.5, 1.1)
     width, curl, lobes = rng.uniform(0.38, 0.62), rng.normal(0, 0.4), int(rng.integers(5, 12))
     depth, cross = rng.uniform(0, 0.16), rng.normal(0, 0.5)
     phase = rng.uniform(0, 6)
@@ -58,7 +59,7 @@ def _leaf(
     height[rows, columns] = mix(height[rows, columns], relief.astype(np.float32), cover)
 
 
-def leaves(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def leaves(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """Autumn leaves on dark ground or grass."""
     grass = rng.random() < 0.4
     ground = linear(64, 82, 36) if grass else linear(72, 60, 46)
@@ -90,12 +91,12 @@ def _panel(canvas: Canvas, top: float, bottom: float, left: float, right: float)
     return (-0.012 * groove + 0.004 * step).astype(np.float32)
 
 
-def red_paint(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def red_paint(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """A panelled door in fresh red gloss paint, with a brass knob."""
     reds = [(170, 28, 32), (150, 34, 30), (190, 44, 36), (128, 24, 30)]
     colour = linear(*reds[int(rng.integers(len(reds)))])
     surface = paint(canvas, colour * np.float32(rng.uniform(0.85, 1.15)), gloss=0.4)
-    inset, rail = rng.uniform(0.06, 0.1), rng.uniform(0.07, 0.11)
+    inset, rail = rng.uniform(0.12, 0.17), rng.uniform(0.09, 0.13)
     middle, split = canvas.wide / 2, canvas.tall * rng.uniform(0.4, 0.62)
     relief = canvas.full()
     for top, bottom in ((inset, split - rail / 2), (split + rail / 2, canvas.tall - inset)):
@@ -109,7 +110,7 @@ def red_paint(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Fi
         albedo=np.clip(surface.albedo * tone[..., None], 0, 1).astype(np.float32),
         height=relief + brush * np.float32(0.00012) + waves * np.float32(0.0015),
     )
-    knob_y, knob_x = canvas.y - np.float32(split), canvas.x - np.float32(canvas.wide - inset * 0.5)
+    knob_y, knob_x = canvas.y - np.float32(split), canvas.x - np.float32(canvas.wide - inset * 0.75)
     distance = np.hypot(knob_y, knob_x)
     knob = smoothstep(0.031, 0.029, distance)
     dome = np.sqrt(np.clip(0.0009 - distance**2, 0, None)) * 0.9
@@ -124,34 +125,29 @@ def red_paint(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Fi
     window = smoothstep(
         -0.5, 2.5, fbm(canvas, rng, 1.2, octaves=2, stretch=(0.5, 1.0)) + waves * 0.3
     )
-    lit = lit + window[..., None] * np.float32(0.07) * np.float32(light.sky)
+    lit = lit + window[..., None] * np.float32(0.07) * np.array(light.sky, np.float32)
     return tilt(canvas, rng, lit, surface.rust)
 
 
-def _stroke(
-    canvas: Canvas, points: list[tuple[float, float]], radius: float
-) -> tuple[Field, slice, slice]:
-    """Distance to a line of points, over its window."""
-    ys, xs = [p[0] for p in points], [p[1] for p in points]
-    rows, columns = canvas.window(
-        (min(ys) + max(ys)) / 2,
-        (min(xs) + max(xs)) / 2,
-        max(max(ys) - min(ys), max(xs) - min(xs)) / 2 + 4 * radius,
-    )
-    y, x = canvas.y[rows], canvas.x[:, columns]
-    nearest = np.full((y.size, x.size), 9, np.float32)
-    for (y0, x0), (y1, x1) in zip(points[:-1], points[1:], strict=True):
+def _trace(
+    canvas: Canvas, distance: Field, points: list[tuple[float, float]], radius: float
+) -> None:
+    """Lower `distance`, in radii and in place, along a line of points."""
+    for (y0, x0), (y1, x1) in pairwise(points):
+        reach = max(abs(y1 - y0), abs(x1 - x0)) / 2 + 4 * radius
+        rows, columns = canvas.window((y0 + y1) / 2, (x0 + x1) / 2, reach)
+        y, x = canvas.y[rows] - np.float32(y0), canvas.x[:, columns] - np.float32(x0)
         dy, dx = y1 - y0, x1 - x0
-        t = np.clip(((y - y0) * dy + (x - x0) * dx) / max(dy * dy + dx * dx, 1e-9), 0, 1)
-        nearest = np.minimum(nearest, (y - y0 - t * dy) ** 2 + (x - x0 - t * dx) ** 2)
-    return np.sqrt(nearest).astype(np.float32), rows, columns
+        t = np.clip((y * dy + x * dx) / max(dy * dy + dx * dx, 1e-9), 0, 1)
+        away = np.hypot(y - t * dy, x - t * dx) / np.float32(radius)
+        distance[rows, columns] = np.minimum(distance[rows, columns], away)
 
 
 def _letter(
     rng: np.random.Generator, cy: float, cx: float, size: float
 ) -> list[tuple[float, float]]:
     """A flowing line through a letter's box, as a tag is written."""
-    steps = np.linspace(0, 1, 14)
+    steps = np.linspace(0, 1, 40)
     turns, lean = rng.uniform(0.7, 1.6), rng.normal(0, 0.15)
     phase, phase2 = rng.uniform(0, 2 * np.pi, 2)
     y = np.sin(2 * np.pi * turns * steps + phase) * size * 0.55
@@ -159,7 +155,7 @@ def _letter(
     return [(float(cy + b), float(cx + a - lean * b)) for a, b in zip(x, y, strict=True)]
 
 
-def graffiti(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def graffiti(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """Sprayed tags with drips on a plaster or concrete wall."""
     base = linear(*[(190, 186, 176), (158, 156, 150), (206, 198, 176)][int(rng.integers(3))])
     stone = fbm(canvas, rng, 3, octaves=7, gain=0.62)
@@ -167,6 +163,10 @@ def graffiti(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Fie
     albedo = base * (1 + 0.08 * stone + 0.05 * fine)[..., None]
     dirt = smoothstep(0.3, 2.5, fbm(canvas, rng, 12, octaves=4, stretch=(0.1, 1)) + stone * 0.5)
     albedo = mix(albedo.astype(np.float32), linear(96, 90, 80), dirt * np.float32(0.35))
+    joint_y, joint_x = canvas.tall * rng.uniform(0.1, 0.9), canvas.wide * rng.uniform(0.1, 0.9)
+    joint = np.minimum(np.abs(canvas.y - joint_y), np.abs(canvas.x - joint_x)).astype(np.float32)
+    groove = smoothstep(0.006, 0.003, joint)
+    albedo = albedo * (1 - 0.5 * groove)[..., None]
     inks = [
         (184, 36, 34),
         (216, 98, 30),
@@ -183,37 +183,21 @@ def graffiti(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Fie
         row = canvas.tall * (line + 0.5 + rng.normal(0, 0.1)) / lines
         x = rng.uniform(0.05, 0.25) * canvas.wide
         pen = rng.uniform(0.009, 0.02)
+        distance = canvas.full(9)
         while x < canvas.wide * 0.92:
             points = _letter(rng, row + rng.normal(0, 0.02), x, size)
+            _trace(canvas, distance, points, pen)
             if rng.random() < 0.5:
-                drip = points[int(rng.integers(len(points)))]
-                points_drip = [drip, (drip[0] + rng.uniform(0.04, 0.2), drip[1])]
-                _spray(canvas, albedo, fine, points_drip, pen * 0.25, ink)
-            _spray(canvas, albedo, fine, points, pen, ink)
+                y0, x0 = points[int(rng.integers(len(points)))]
+                _trace(canvas, distance, [(y0, x0), (y0 + rng.uniform(0.04, 0.2), x0)], pen * 0.2)
             x += size * rng.uniform(0.55, 0.85)
+        core = smoothstep(1.12, 0.8, distance)
+        dust = np.exp(-((distance / 1.7) ** 2)) * 0.3 * np.clip(1 + 0.8 * fine, 0, 2)
+        albedo = mix(albedo, ink, np.maximum(core * np.float32(0.94), dust))
     surface = replace(
         paint(canvas, base, gloss=0.02),
         albedo=np.clip(albedo, 0, 1).astype(np.float32),
-        height=stone * np.float32(0.0018) + fine * np.float32(0.0006),
+        height=stone * np.float32(0.0018) - groove * np.float32(0.008) + fine * np.float32(0.0006),
     )
     lit = shade(canvas, surface, make_light(canvas, rng))
     return tilt(canvas, rng, lit, surface.rust, amount=1.4)
-
-
-def _spray(
-    canvas: Canvas,
-    albedo: Field,
-    grain: Field,
-    points: list[tuple[float, float]],
-    radius: float,
-    ink: Field,
-) -> None:
-    """Spray a line onto the wall, in place: a dense core and a dusty rim."""
-    distance, rows, columns = _stroke(canvas, points, radius)
-    if not distance.size:
-        return
-    core = smoothstep(radius * 1.12, radius * 0.8, distance)
-    dust = np.exp(-((distance / (radius * 1.7)) ** 2)) * 0.3
-    dust = dust * np.clip(1 + 0.8 * grain[rows, columns], 0, 2)
-    cover = np.maximum(core * 0.94, dust).astype(np.float32)
-    albedo[rows, columns] = mix(albedo[rows, columns], ink, cover)

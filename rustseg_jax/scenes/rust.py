@@ -22,11 +22,11 @@ __all__ = ["corrode", "run_off", "rust_colour"]
 # ochre film, orange lepidocrocite, brown, dark red-brown goethite, near-black scale.
 _STOPS = (0.0, 0.22, 0.45, 0.7, 1.0)
 _COLOURS = (
-    (201, 128, 62),
-    (172, 90, 40),
-    (126, 66, 38),
-    (84, 46, 33),
-    (48, 33, 30),
+    (190, 124, 68),
+    (160, 88, 46),
+    (124, 68, 43),
+    (88, 51, 38),
+    (54, 39, 35),
 )
 
 
@@ -50,7 +50,7 @@ def rust_colour(canvas: Canvas, rng: np.random.Generator, depth: Field) -> Field
     mottle = fbm(canvas, rng, 9, octaves=5, gain=0.7)
     speck = fbm(canvas, rng, 70, octaves=3, gain=0.8)
     age = rng.normal(0, 0.07)
-    where = 0.14 + age + 0.55 * depth + 0.17 * mottle + 0.09 * speck
+    where = 0.2 + age + 0.42 * depth + 0.12 * mottle + 0.10 * speck
     table = np.stack([linear(*c) for c in _COLOURS])
     colour = np.stack([np.interp(where, _STOPS, table[:, c]) for c in range(3)], axis=-1)
     cast = np.array([1.0, rng.uniform(0.88, 1.08), rng.uniform(0.8, 1.2)])
@@ -58,17 +58,25 @@ def rust_colour(canvas: Canvas, rng: np.random.Generator, depth: Field) -> Field
     return (colour * cast * grit[..., None]).astype(np.float32)
 
 
+def _middle(field: Field) -> Field:
+    """A thinned-out middle of a field: what stays in view when the camera tilts."""
+    height, width = field.shape
+    return field[height // 10 : height - height // 10 : 3, width // 10 : width - width // 10 : 3]
+
+
 def _extent(
     canvas: Canvas, rng: np.random.Generator, bias: Field, coverage: float
 ) -> tuple[Field, Field]:
     """Opacity of the rust, and its depth from rim (0) to core (1)."""
     growth = fbm(canvas, rng, 3.5, octaves=7, gain=0.56) + bias
-    threshold = np.float32(np.quantile(growth[::4, ::4], 1 - coverage))
+    threshold = np.float32(np.quantile(_middle(growth), 1 - coverage))
     above = growth - threshold
-    alpha = smoothstep(-0.05, 0.05, above)
+    soft = rng.uniform(0.03, 0.16)
+    alpha = smoothstep(-soft, soft, above)
     # Pin-holes: the paint is pierced in spots before whole patches lift.
     near, _, owner = cells(canvas, rng, 45)
-    size = 0.34 * smoothstep(-1.1, 0.1, above) * (owner % 97 < 36)
+    size = 0.36 * smoothstep(-1.1, 0.1, above) * np.clip(owner % 97 / 60 - 0.75, 0, 0.8)
+    near = near + 0.1 * fbm(canvas, rng, 60, octaves=2)
     spots = smoothstep(0.08, -0.04, near - size) * (size > 0.05)
     depth = np.clip(above / 1.1, 0, 1)
     return np.maximum(alpha, spots * 0.95).astype(np.float32), depth.astype(np.float32)
@@ -98,7 +106,7 @@ def run_off(
     lanes = fbm(canvas, rng, 16, octaves=5, gain=0.8, stretch=(0.02, 1.0))[canvas.height // 2]
     reach = length * canvas.short * np.exp(0.6 * lanes)
     decay = np.exp(-1 / np.maximum(reach, 1)).astype(np.float32)
-    share = smoothstep(-0.6, 1.8, lanes)
+    share = 0.22 + 0.78 * smoothstep(-0.4, 1.6, lanes)
     carried = np.zeros(canvas.width, np.float32)
     stain = canvas.full()
     for row in range(canvas.height):
@@ -109,9 +117,10 @@ def run_off(
 
 
 def _tint(albedo: Field, stain: Field) -> Field:
-    """Stain as a filter: blue is taken first, then green, red last."""
-    absorb = np.float32([0.35, 1.15, 2.6])
-    return albedo * np.exp(-stain[..., None] * absorb)
+    """Stain as a filter (blue goes first, red last) and, where thick, as a film of its own."""
+    absorb = np.array([0.3, 1.0, 2.3], np.float32)
+    filtered = albedo * np.exp(-stain[..., None] * absorb)
+    return mix(filtered, linear(156, 104, 60), 0.45 * stain)
 
 
 def corrode(

@@ -27,7 +27,10 @@ __all__ = [
 
 # Paints seen on ships, tanks, bridges and gates in the training photos, sRGB.
 PAINTS = (
+    (226, 226, 222),
     (222, 222, 216),
+    (214, 216, 214),
+    (188, 192, 192),
     (205, 203, 190),
     (150, 156, 158),
     (120, 152, 132),
@@ -145,7 +148,7 @@ def painted_steel(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tupl
     if rusts:
         low = canvas.y / np.float32(canvas.tall) * np.float32(rng.uniform(-0.2, 0.8))
         surface = corrode(
-            canvas, rng, surface, bias=close * 1.1 + low, coverage=rng.uniform(0.06, 0.3)
+            canvas, rng, surface, bias=close * 1.1 + low, coverage=rng.uniform(0.1, 0.32)
         )
     lit = shade(canvas, surface, make_light(canvas, rng))
     return tilt(canvas, rng, lit, surface.rust)
@@ -206,7 +209,7 @@ def corrugated(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[F
     every = 3 / waves
     offset = float((-(phase[0, 0] - canvas.x[0, 0] * 2 * np.pi * waves)) / (2 * np.pi * waves))
     centres = [(lap - 0.035, offset + k * every) for k in range(-3, int(canvas.wide / every) + 4)]
-    heads, cover, close = bolts(canvas, centres, 0.011, hexagon=True)
+    heads, _, close = bolts(canvas, centres, 0.011, hexagon=True)
     surface = replace(surface, height=surface.height + heads)
     if rusts:
         edge = np.exp(-(((canvas.y - np.float32(lap)) / 0.08) ** 2))

@@ -35,7 +35,7 @@ def _colours(stops: list[tuple[int, int, int]], where: Field) -> Field:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def brick(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def brick(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """A brick wall in running bond, with mortar, stains and efflorescence."""
     course = rng.uniform(0.062, 0.1)
     length, joint = course * 2.9, course * rng.uniform(0.06, 0.1)
@@ -71,7 +71,7 @@ def brick(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field,
     return tilt(canvas, rng, lit, surface.rust, amount=1.3)
 
 
-def timber(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def timber(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """Upright boards with grain, knots and gaps."""
     board = rng.uniform(0.13, 0.24)
     across = (canvas.x + fbm(canvas, rng, 3, octaves=2, stretch=(0.3, 1)) * np.float32(0.0015)) / (
@@ -82,10 +82,11 @@ def timber(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field
     inner = across - column - 0.5
     knot_y = (tone * 7.3 % 1) * canvas.tall
     knot_x = (hue - 0.5) * 0.5
-    radius = np.hypot((canvas.y - knot_y) / np.float32(board * 1.6), inner - knot_x)
+    radius = np.hypot((canvas.y - knot_y) / np.float32(board * 2.2), inner - knot_x)
+    radius = radius * (1 + 0.12 * fbm(canvas, rng, 14, octaves=3)) + 9 * (mood < 0.55)
     bend = np.exp(-((radius / 0.28) ** 2))
     drift = fbm(canvas, rng, 2.5, octaves=3, stretch=(0.35, 1.0))
-    rings = (inner + mood * 3) * 7 + drift * 1.3 + canvas.y * (hue - 0.5) * 3 + bend * 5
+    rings = (inner + mood * 3) * 7 + drift * 1.8 + canvas.y * (hue - 0.5) * 3 + bend * 5
     late = (0.5 + 0.5 * np.sin(rings * np.float32(2 * np.pi))) ** 2
     fibre = fbm(canvas, rng, 70, octaves=4, gain=0.75, stretch=(0.035, 1.0))
     styles = [
@@ -95,8 +96,8 @@ def timber(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field
         [(188, 124, 72), (150, 88, 46), (104, 60, 32)],
     ]
     stops = styles[int(rng.integers(len(styles)))]
-    dark = 0.25 + 0.38 * late + 0.10 * fibre + 0.22 * (tone - 0.5)
-    dark = dark + 0.9 * smoothstep(0.13, 0.07, radius.astype(np.float32))
+    dark = 0.3 + 0.24 * late + 0.15 * fibre + 0.22 * (tone - 0.5)
+    dark = dark + 0.9 * smoothstep(0.11, 0.05, radius.astype(np.float32))
     albedo = _colours(stops, np.clip(dark, 0, 1)) * (0.8 + 0.35 * mood)[..., None]
     albedo = albedo * (1 + 0.09 * fibre)[..., None]
     gap = smoothstep(0.022, 0.010, 0.5 - np.abs(inner))
@@ -112,7 +113,7 @@ def timber(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field
     return tilt(canvas, rng, lit, surface.rust)
 
 
-def terracotta(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
+def terracotta(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """A roof of terracotta barrel tiles in overlapping courses."""
     pitch = rng.uniform(0.085, 0.13)
     course = pitch * rng.uniform(1.3, 1.7)
