@@ -19,27 +19,26 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from rustseg_jax.errors import ConfigError
 
 __all__ = ["LocaliseConfig", "grad_cam", "grad_cam_pp", "localise", "normalise"]
 
-STRIDE = 16
-"""Pixels of the input per position of the map: four 2x2 max pools (classify.py)."""
-
+STRIDE = 16  # pixels of the input per position: four 2x2 max pools (classify.py)
 METHODS = ("grad_cam", "grad_cam_pp")
 VARIANTS = ("eq19", "author")
-
-MAX_SCALE = 4.0
-"""The literature uses 0.5 to 2; above 4 a 448 input needs 3 million pixels a view."""
+MAX_SCALE = 4.0  # the literature uses 0.5 to 2; at 4 a view of 448 has 3 million pixels
 
 Head = Callable[[Array], Array]
+Pixels = Array | NDArray[np.float32]
 
 
 class _Model(Protocol):
-    def __call__(self, x: Array, /) -> Any: ...
+    def __call__(self, x: Any, /) -> Any: ...
 
     @property
     def head(self) -> Head: ...
@@ -56,9 +55,8 @@ class LocaliseConfig:
     variant
         ``"eq19"`` or ``"author"``, see `grad_cam_pp`; not used by Grad-CAM.
     scales
-        Sizes of the views relative to the input, each above 0 and at most 4.
-        A view's sides are rounded to multiples of 16 pixels, at least 16. Weakly
-        supervised segmentation commonly takes ``(0.5, 1.0, 1.5, 2.0)``.
+        Sizes of the views relative to the input, above 0 and at most 4; sides are
+        rounded to multiples of 16 pixels. ``(0.5, 1.0, 1.5, 2.0)`` is common.
     mirror
         Also look at each view mirrored left to right.
 
@@ -82,10 +80,8 @@ class LocaliseConfig:
         except (TypeError, ValueError):
             scales = ()
         if not scales or not all(0 < scale <= MAX_SCALE for scale in scales):
-            raise ConfigError(
-                f"scales={self.scales!r} is not allowed: give one or more numbers above 0 "
-                f"and at most {MAX_SCALE:g}, for example (0.5, 1.0, 2.0)"
-            )
+            allowed = f"one or more numbers above 0 and at most {MAX_SCALE:g}, say (0.5, 1.0, 2.0)"
+            raise ConfigError(f"scales={self.scales!r} is not allowed: give {allowed}")
         object.__setattr__(self, "scales", scales)
 
 
@@ -113,7 +109,7 @@ def grad_cam(head: Head, activations: Array, class_index: ArrayLike) -> Array:
     Raises
     ------
     ConfigError
-        When the activations are not four-dimensional or the class does not exist.
+        When activations are not four-dimensional or the class does not exist.
 
     References
     ----------
@@ -133,9 +129,9 @@ def grad_cam_pp(
     - ``"eq19"``, the paper's equation 19:
       ``alpha = g^2 / (2 g^2 + (sum_ab A_ab) g^3)``. It depends on the scale of the
       logits.
-    - ``"author"``, as in the authors' code: these alphas, where ``g > 0``, divided by
-      their sum over the positions of the channel. With global average pooling and
-      one dense layer as head this is CAM with the positive class weights.
+    - ``"author"``, their code: these alphas, where ``g > 0``, divided by their sum
+      over positions. With pooling and one dense layer this is CAM with the positive
+      class weights.
 
     Both are zero where ``g <= 0`` (there ``relu(g)`` is zero). Computed as
     ``1 / (2 + (sum_ab A_ab) g)``, which neither cancels nor needs an epsilon. The
@@ -154,12 +150,7 @@ def grad_cam_pp(
     Returns
     -------
     Array
-        As of `grad_cam`.
-
-    Raises
-    ------
-    ConfigError
-        As `grad_cam`, and when the variant is unknown.
+        ``(B, h, w)`` as of `grad_cam`; raises as it does, and for an unknown variant.
 
     References
     ----------
@@ -176,17 +167,8 @@ def normalise(cam: Array) -> tuple[Array, Array]:
 
     Subtracting the minimum as well would turn a flat map's noise into evidence.
 
-    Parameters
-    ----------
-    cam
-        ``(..., h, w)`` float, >= 0.
-
-    Returns
-    -------
-    heatmap : Array
-        ``(..., h, w)`` in [0, 1]; all zero where the maximum is zero.
-    maximum : Array
-        ``(...)``, the maximum that was divided by, in the map's own unit.
+    Takes ``(..., h, w)`` float >= 0. Returns the heat map ``(..., h, w)`` in [0, 1],
+    all zero where the maximum is zero, and the maximum ``(...)`` in the map's unit.
     """
     maximum = jnp.max(cam, axis=(-2, -1))
     divisor = maximum[..., None, None]
@@ -197,7 +179,7 @@ def normalise(cam: Array) -> tuple[Array, Array]:
 
 def localise(
     model: _Model,
-    x: Array,
+    x: Pixels,
     output: Any | None = None,
     *,
     class_index: ArrayLike = 1,
@@ -205,26 +187,21 @@ def localise(
 ) -> tuple[Array, Array]:
     """Heat map of a class for a batch of pictures.
 
-    Every view (scales, mirror) gives an unnormalised map, which is mirrored back,
-    resized to the map of the input itself, and averaged with the others before
-    the result is normalised. Grad-CAM and the ``author`` variant average the
-    gradient over positions, so their maps shrink as views grow; each is multiplied
-    by its own number of positions over that of the input's map, so that a small
-    view does not outvote a large one.
+    Every view (scales, mirror) gives an unnormalised map; these are mirrored back,
+    resized to the map of the input and averaged, then the result is normalised.
+    Grad-CAM and ``author`` average gradients over positions, so their maps shrink as
+    views grow: each is multiplied by its number of positions over the input's.
 
     Parameters
     ----------
     model
-        ``model(x)`` has ``.activations`` ``(B, H/16, W/16, C)``; ``model.head`` takes
-        these to logits.
+        ``model(x).activations`` is ``(B, H/16, W/16, C)``, ``model.head`` scores these.
     x
         ``(B, H, W, 3)`` float32 in [0, 1], sRGB; H and W are multiples of 16.
     output
         ``model(x)`` if it is at hand: the view at scale 1 is then not computed again.
-    class_index
-        Class that is explained: 0 clean, 1 corrosion.
-    config
-        Method and views; ``LocaliseConfig()`` if not given.
+    class_index, config
+        Class that is explained (0 clean, 1 corrosion); method and views.
 
     Returns
     -------
@@ -248,7 +225,7 @@ def localise(
     return normalise(jnp.mean(jnp.stack(maps), axis=0))
 
 
-def _views(x: Array, output: Any, config: LocaliseConfig) -> Iterator[tuple[Array, Any, bool]]:
+def _views(x: Pixels, output: Any, config: LocaliseConfig) -> Iterator[tuple[Pixels, Any, bool]]:
     """Pixels, their output if known, mirrored or not."""
     for scale in config.scales:
         pixels = _rescale(x, scale)
@@ -257,7 +234,7 @@ def _views(x: Array, output: Any, config: LocaliseConfig) -> Iterator[tuple[Arra
             yield pixels[:, :, ::-1], None, True
 
 
-def _rescale(x: Array, scale: float) -> Array:
+def _rescale(x: Pixels, scale: float) -> Pixels:
     """Resize to the nearest multiples of the stride; ``x`` itself when that is its size."""
     batch, height, width, channels = x.shape
     shape = (batch, _round_side(height * scale), _round_side(width * scale), channels)
@@ -267,8 +244,7 @@ def _rescale(x: Array, scale: float) -> Array:
 
 
 def _round_side(side: float) -> int:
-    # floor(x + 1/2), as round() goes to the even neighbour at halves
-    return max(STRIDE, STRIDE * math.floor(side / STRIDE + 0.5))
+    return max(STRIDE, STRIDE * math.floor(side / STRIDE + 0.5))  # round() goes to even at halves
 
 
 def _to_base(cam: Array, mirrored: bool, base: tuple[int, int], config: LocaliseConfig) -> Array:
@@ -358,7 +334,7 @@ def _check_class(class_index: ArrayLike, logits: Array, activations: Array) -> N
         raise ConfigError(f"class_index={class_index} is not allowed: give 0 to {classes - 1}")
 
 
-def _base_shape(x: Array, output: Any) -> tuple[int, int]:
+def _base_shape(x: Pixels, output: Any) -> tuple[int, int]:
     sides_fit = x.ndim == 4 and all(side and side % STRIDE == 0 for side in x.shape[1:3])
     if not sides_fit:
         raise ConfigError(

@@ -499,6 +499,13 @@ def test_localise_compiles():
         np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_numpy_pictures_are_welcome():
+    x = picture(5)
+    views = LocaliseConfig(scales=(1.0, 0.5), mirror=True)
+    ours, expected = (localise(Tiny(), p, config=views)[0] for p in (np.asarray(x), x))
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_either_class_can_be_localised():
     model, x = Tiny(), picture(6)
     clean, _ = localise(model, x, class_index=0)
