@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from pydensecrf.densecrf import DenseCRF2D
 from pydensecrf.eigen import matrixXf
 from scipy.ndimage import gaussian_filter
-from scipy.special import expit, logit
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.upsample import Map, Shape
@@ -26,7 +25,6 @@ __all__ = [
     "check_photo",
     "check_strokes",
     "checked_unit",
-    "clamp",
 ]
 
 Mask = NDArray[np.bool_]
@@ -179,17 +177,18 @@ class Lattice:
             raise ConfigError(f"probability has the shape {probability.shape}: give {shape}")
         check_strokes(rust, clean, shape)
         evidence = np.clip(probability, CLIP, 1 - CLIP)
-        posterior = clamp(evidence.copy(), rust, clean)
-        log_odds = logit(evidence)
+        log_odds = np.log(evidence) - np.log1p(-evidence)
+        # The mean field of two labels in one number, 2 Q - 1: tanh of half the log odds.
+        field = _hold(2 * evidence - 1, rust, clean)
         scratch = self._scratch()
         for _ in range(self.params.iterations):
-            messages = self._messages(2 * posterior - 1, scratch)
-            update = clamp(expit(log_odds + messages), rust, clean)
-            change = np.abs(update - posterior).max()
-            posterior = update
+            update = np.tanh((log_odds + self._messages(field, scratch)) / 2)
+            update = _hold(update, rust, clean)
+            change = np.abs(update - field).max() / 2
+            field = update
             if change <= self.params.tolerance:
                 break
-        return posterior
+        return (field + 1) / 2
 
     def _scratch(self) -> list[Any]:
         """Return the three one-row matrices of a step: what goes in, what comes out, spare."""
@@ -211,13 +210,13 @@ class Lattice:
         return gaussian_filter(values, self._sigma, mode="constant", truncate=3.0)
 
 
-def clamp(posterior: Map, rust: Mask | None, clean: Mask | None) -> Map:
-    """Set a posterior to 1 on the rust strokes and 0 on the clean ones, in place; return it."""
+def _hold(field: Map, rust: Mask | None, clean: Mask | None) -> Map:
+    """Set ``2 Q - 1`` to 1 on the rust strokes and -1 on the clean ones, in place; return it."""
     if rust is not None:
-        posterior[rust] = 1
+        field[rust] = 1
     if clean is not None:
-        posterior[clean] = 0
-    return posterior
+        field[clean] = -1
+    return field
 
 
 def check_strokes(rust: Mask | None, clean: Mask | None, shape: Shape) -> None:

@@ -21,7 +21,6 @@ from rustseg_jax.crf import (
     check_photo,
     check_strokes,
     checked_unit,
-    clamp,
 )
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import resize
@@ -269,7 +268,11 @@ def crf_refine(
     full = guided_upsample(
         posterior, lattice.image, image, radius=params.guide_radius, epsilon=params.guide_epsilon
     )
-    return clamp(full, rust, clean)
+    if rust is not None:
+        full[rust] = 1
+    if clean is not None:
+        full[clean] = 0
+    return full
 
 
 def _shrink_strokes(

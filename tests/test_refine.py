@@ -15,6 +15,7 @@ from rustseg_jax.refine import (
     CRFParams,
     Lattice,
     ThresholdConfig,
+    _shrink_strokes,
     crf_refine,
     find_threshold,
     foreground_probability,
@@ -319,6 +320,17 @@ def test_strokes_are_kept_to_the_pixel(shape: tuple[int, int], level: float) -> 
     )
     assert (posterior[rust] == 1).all()
     assert (posterior[clean] == 0).all()
+
+
+def test_strokes_shrink_by_hand() -> None:
+    # 5 rows to 2 (0-1, 2-4), 7 columns to 3 (0-1, 2-3, 4-6). A thin stroke is not lost, and
+    # a working pixel that both kinds touch is left to the CRF.
+    rust, clean = np.zeros((5, 7), bool), np.zeros((5, 7), bool)
+    rust[0, 1] = rust[4, 6] = rust[2, 2] = True
+    clean[0, 0] = clean[0, 4] = True
+    small_rust, small_clean = _shrink_strokes(rust, clean, (2, 3))
+    np.testing.assert_array_equal(small_rust, [[0, 0, 0], [0, 1, 1]])
+    np.testing.assert_array_equal(small_clean, [[0, 0, 1], [0, 0, 0]])
 
 
 def test_a_stroke_spreads_to_what_looks_alike() -> None:
