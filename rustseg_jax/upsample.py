@@ -7,7 +7,9 @@ and little more.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ __all__ = ["bilinear", "bilinear_strips", "guided_upsample"]
 
 STRIP_PIXELS = 1 << 20
 """Pixels of the photo handled at a time: about 25 MB of temporaries, whatever the photo."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Strips made at a time, each with its own temporaries."""
 
 Map = NDArray[np.floating]
 Shape = tuple[int, int]
@@ -62,11 +67,16 @@ def bilinear_strips(values: Map, shape: Shape) -> Iterator[tuple[slice, Map]]:
     without a seam: each sees the rows of `values` beside it.
     """
     picture = Image.fromarray(_checked_map(values))
-    step = picture.height / shape[0]
     for rows in _strip_slices(shape):
-        box = (0, rows.start * step, picture.width, min(rows.stop * step, picture.height))
-        size = (shape[1], rows.stop - rows.start)
-        yield rows, np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=box))
+        yield rows, _strip(picture, rows, shape)
+
+
+def _strip(picture: Image.Image, rows: slice, shape: Shape) -> Map:
+    """Return these rows of the picture enlarged to `shape`."""
+    step = picture.height / shape[0]
+    box = (0, rows.start * step, picture.width, min(rows.stop * step, picture.height))
+    size = (shape[1], rows.stop - rows.start)
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=box))
 
 
 def guided_upsample(
@@ -184,15 +194,21 @@ def _apply(slopes: list[Map], offset: Map, photo: NDArray[np.uint8]) -> Map:
     """Evaluate the enlarged linear functions on the photo's colours, in strips."""
     shape = (photo.shape[0], photo.shape[1])
     result = np.empty(shape, np.float32)
-    fields = [*(slope / 255 for slope in slopes), offset]
-    strips = [bilinear_strips(field, shape) for field in fields]
-    for (rows, red), (_, green), (_, blue), (_, rest) in zip(*strips, strict=True):
+    fields = [Image.fromarray(field) for field in (*(slope / 255 for slope in slopes), offset)]
+
+    def fill(rows: slice) -> None:
+        red, green, blue, rest = (_strip(field, rows, shape) for field in fields)
         out = result[rows]
         np.multiply(red, photo[rows, :, 0], out=out)
         out += green * photo[rows, :, 1]
         out += blue * photo[rows, :, 2]
         out += rest
         np.clip(out, 0, 1, out=out)
+
+    # Pillow and NumPy work without Python's lock here: strips run side by side.
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for _ in pool.map(fill, _strip_slices(shape)):
+            pass
     return result
 
 
