@@ -73,7 +73,7 @@ class CRFParams:
     working_size: int = 448
     reference_size: int = 448
     guide_radius: int = 1
-    guide_epsilon: float = 1e-4
+    guide_epsilon: float = 1e-3
 
     def __post_init__(self) -> None:
         for name in ("gaussian_compat", "bilateral_compat", "iterations", "tolerance"):
