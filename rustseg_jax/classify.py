@@ -31,7 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from rustseg_jax.convolution import conv3x3, max_pool
+from rustseg_jax.convolution import conv3x3, conv3x3_pool, max_pool
 from rustseg_jax.errors import ConfigError
 
 __all__ = [
@@ -90,8 +90,8 @@ class NetworkConfig:
 
     width: int = 16
     input_size: int = 448
-    pooling: str = "mean"
-    sharpness: float = 4.0  # Pinheiro and Collobert 2015 use 5; see docs/decisions
+    pooling: str = "lse"
+    sharpness: float = 1.0  # Pinheiro and Collobert 2015 use 5; see docs/decisions
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 128:
@@ -239,12 +239,14 @@ def _forward(params: Params, x: jax.Array, config: NetworkConfig) -> Output:
     h = to_input(x)
     blocks = []
     for k in range(BLOCKS):
-        if k:
-            h = max_pool(h)
-        for conv in params["convs"][2 * k : 2 * k + 2]:
-            h = jax.nn.relu(conv3x3(h, conv["kernel"]) + conv["bias"][None, None, None])
-        blocks.append(h)
-    return Output(head_logits(params["head"], h, config), h, tuple(blocks))
+        first, second = params["convs"][2 * k : 2 * k + 2]
+        h = conv3x3(h, first["kernel"], first["bias"], relu=True)
+        if k == BLOCKS - 1:
+            blocks.append(conv3x3(h, second["kernel"], second["bias"], relu=True))
+        else:
+            full, h = conv3x3_pool(h, second["kernel"], second["bias"], relu=True)
+            blocks.append(full)
+    return Output(head_logits(params["head"], blocks[-1], config), blocks[-1], tuple(blocks))
 
 
 _compiled_forward = jax.jit(_forward, static_argnums=2)

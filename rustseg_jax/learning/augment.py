@@ -27,10 +27,12 @@ class AugmentConfig:
     ones, as in Cubuk et al., "RandAugment", 2020.
     """
 
-    min_crop: float = 0.6  # smallest side of the crop as a share of the picture's side
+    min_crop: float = 0.6  # sides of the crop as a share of the picture's side
+    max_crop: float = 1.0
     stretch: float = 1.25  # greatest ratio between the crop's two sides
     tone: float = 0.45  # equalise or auto-contrast
-    jitter: float = 0.35  # brightness, contrast and saturation are scaled by 1 +- this
+    jitter: float = 0.35  # brightness and contrast are scaled by 1 +- this
+    saturation: float = 0.6  # so is saturation
     cast: float = 0.06  # each colour channel is scaled by 1 +- this
     blur: float = 0.2
     downscale: float = 0.2
@@ -45,7 +47,7 @@ def augment(
 
     Parameters
     ----------
-    picture : (S, S, 3) uint8
+    picture : (S, S, 3) uint8, contiguous or memory-mapped
     side : pixels of the result
     rng : the only source of chance
     config : strengths
@@ -59,7 +61,7 @@ def augment(
         image = ImageOps.mirror(image)
     for share, change in (
         (config.tone, _tone),
-        (1.0, lambda im, r: _jitter(im, r, config.jitter)),
+        (1.0, lambda im, r: _jitter(im, r, config)),
         (config.downscale, _downscale),
         (config.blur, _blur),
         (config.jpeg, _jpeg),
@@ -76,13 +78,15 @@ def _crop(
     picture: np.ndarray, side: int, rng: np.random.Generator, config: AugmentConfig
 ) -> Image.Image:
     full = picture.shape[0]
-    size = full * rng.uniform(config.min_crop, 1.0)
+    size = full * rng.uniform(config.min_crop, config.max_crop)
     ratio = np.exp(rng.uniform(-1, 1) * np.log(config.stretch) / 2)
     width, height = min(full, size * ratio), min(full, size / ratio)
     left, top = rng.uniform(0, full - width), rng.uniform(0, full - height)
-    box = (left, top, left + width, top + height)
-    # Cut with Pillow's own margin before converting: a memory-mapped picture is read once.
-    return Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    # Cut whole pixels first: only they are copied out of a memory-mapped picture.
+    x, y = int(left), int(top)
+    part = picture[y : int(np.ceil(top + height)), x : int(np.ceil(left + width))]
+    box = (left - x, top - y, left - x + width, top - y + height)
+    return Image.fromarray(np.ascontiguousarray(part)).resize((side, side), Image.Resampling.BILINEAR, box=box)
 
 
 def _tone(image: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -91,14 +95,15 @@ def _tone(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.blend(image, changed, float(rng.uniform(0.4, 1.0)))
 
 
-def _jitter(image: Image.Image, rng: np.random.Generator, strength: float) -> Image.Image:
-    enhancers: tuple[Callable[[Image.Image], ImageEnhance._Enhance], ...] = (
-        ImageEnhance.Brightness,
-        ImageEnhance.Contrast,
-        ImageEnhance.Color,
+def _jitter(image: Image.Image, rng: np.random.Generator, config: AugmentConfig) -> Image.Image:
+    changes: tuple[tuple[Callable[[Image.Image], ImageEnhance._Enhance], float], ...] = (
+        (ImageEnhance.Brightness, config.jitter),
+        (ImageEnhance.Contrast, config.jitter),
+        (ImageEnhance.Color, config.saturation),
     )
-    for k in rng.permutation(len(enhancers)):
-        image = enhancers[k](image).enhance(float(rng.uniform(1 - strength, 1 + strength)))
+    for k in rng.permutation(len(changes)):
+        enhancer, strength = changes[k]
+        image = enhancer(image).enhance(float(rng.uniform(1 - strength, 1 + strength)))
     return image
 
 

@@ -85,12 +85,12 @@ class BatchMaker:
         *,
         batch: int,
         crop: int,
-        min_crop: float,
+        share: tuple[float, float],
         seed: int,
         config: AugmentConfig,
     ) -> Generator[tuple[int, np.ndarray, np.ndarray]]:
         """Yield (step, pictures (batch, crop, crop, 3) uint8, labels (batch,) int32) in order."""
-        config = replace(config, min_crop=min_crop)
+        config = replace(config, min_crop=share[0], max_crop=share[1])
         waiting: deque[tuple[int, np.ndarray, Future[np.ndarray]]] = deque()
         todo = iter(steps)
         try:

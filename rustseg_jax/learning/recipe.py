@@ -21,14 +21,16 @@ class Phase:
     epochs : how many
     packed : side of the squares to which pictures are squashed, pixels
     crop : side of the training crops cut from them, a multiple of 16
-    min_crop : smallest side of a crop as a share of the square, before scaling to `crop`
+    share : smallest and largest side of a crop as a share of the square, before it is
+        scaled to `crop`; the last phase keeps crop / (share * packed) about 1, the scale
+        at which photos are judged
     evaluate : side at which `val` is scored after each epoch
     """
 
     epochs: int
     packed: int
     crop: int
-    min_crop: float
+    share: tuple[float, float]
     evaluate: int
 
     def __post_init__(self) -> None:
@@ -36,6 +38,8 @@ class Phase:
             raise ConfigError(
                 f"crop {self.crop} and evaluate {self.evaluate} must be multiples of 16"
             )
+        if not 0 < self.share[0] <= self.share[1] <= 1:
+            raise ConfigError(f"share is {self.share}; allowed is 0 < smallest <= largest <= 1")
         if self.epochs < 1:
             raise ConfigError(f"epochs is {self.epochs}; allowed is 1 or more")
 
@@ -51,9 +55,9 @@ class Recipe:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     phases: tuple[Phase, ...] = (
-        Phase(epochs=14, packed=128, crop=96, min_crop=0.6, evaluate=128),
-        Phase(epochs=6, packed=256, crop=160, min_crop=0.5, evaluate=256),
-        Phase(epochs=3, packed=448, crop=224, min_crop=0.45, evaluate=448),
+        Phase(epochs=14, packed=128, crop=96, share=(0.6, 1.0), evaluate=128),
+        Phase(epochs=6, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
+        Phase(epochs=3, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
     )
     batch: int = 64
     per_epoch: int = 4096  # pictures, half of each class
@@ -109,9 +113,9 @@ PRESETS: dict[str, Recipe] = {
     "gpu": Recipe(
         network=NetworkConfig(width=32),
         phases=(
-            Phase(epochs=30, packed=160, crop=128, min_crop=0.6, evaluate=160),
-            Phase(epochs=20, packed=320, crop=224, min_crop=0.5, evaluate=320),
-            Phase(epochs=15, packed=448, crop=320, min_crop=0.5, evaluate=448),
+            Phase(epochs=30, packed=160, crop=128, share=(0.6, 1.0), evaluate=160),
+            Phase(epochs=20, packed=320, crop=224, share=(0.5, 1.0), evaluate=320),
+            Phase(epochs=15, packed=448, crop=320, share=(0.5, 1.0), evaluate=448),
         ),
         batch=128,
         per_epoch=8192,
@@ -119,7 +123,7 @@ PRESETS: dict[str, Recipe] = {
     ),
     "smoke": Recipe(
         network=NetworkConfig(width=4),
-        phases=(Phase(epochs=2, packed=48, crop=32, min_crop=0.7, evaluate=48),),
+        phases=(Phase(epochs=2, packed=48, crop=32, share=(0.7, 1.0), evaluate=48),),
         batch=8,
         per_epoch=32,
     ),

@@ -76,8 +76,9 @@ def schedule(recipe: Recipe) -> optax.Schedule:
 def start(recipe: Recipe) -> tuple[Any, TrainState]:
     """Fresh (graph definition, state) of the recipe's network."""
     network = Network(recipe.network, rngs=nnx.Rngs(recipe.seed), axis_name=AXIS)
-    graph, *states = nnx.split(network, nnx.Param, ...)
-    params, stats = (nnx.to_pure_dict(state) for state in states)
+    graph = nnx.graphdef(network)
+    params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
+    stats = nnx.to_pure_dict(nnx.state(network, nnx.BatchStat))
     copy = partial(jax.tree.map, jnp.copy)
     optimiser = make_optimiser(recipe).init(params)
     return graph, TrainState(
@@ -103,8 +104,7 @@ def make_step(graph: Any, recipe: Recipe, mesh: Mesh) -> Step:
         targets = optax.smooth_labels(jax.nn.one_hot(y, 2), recipe.label_smoothing)
         loss = optax.softmax_cross_entropy(logits, targets).mean()
         correct = (logits.argmax(-1).astype(jnp.int32) == y).astype(jnp.float32).mean()
-        *_, changed = nnx.split(network, nnx.Param, ...)
-        after = nnx.to_pure_dict(changed)
+        after = nnx.to_pure_dict(nnx.state(network, nnx.BatchStat))
         return loss, (after, correct)
 
     @partial(

@@ -13,7 +13,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +207,7 @@ class _Run:
             steps,
             batch=recipe.batch,
             crop=phase.crop,
-            min_crop=phase.min_crop,
+            share=phase.share,
             seed=recipe.seed,
             config=recipe.augment,
         )
