@@ -31,7 +31,7 @@ from .noise import Canvas, Field
 
 __all__ = ["KINDS", "MAX_SIDE", "MIN_SIDE", "Scene", "render"]
 
-# Below 64 a bolt is a pixel; 2048 takes some ten seconds and 1 GB, enough for a poster.
+# Below 64 a bolt is a pixel; 2048 takes some twenty seconds and 1.1 GB.
 MIN_SIDE, MAX_SIDE = 64, 2048
 
 _Painter = Callable[[Canvas, np.random.Generator, bool], tuple[Field, Field]]

@@ -22,7 +22,7 @@ SAMPLES = (
     ("pipe", 14),
     ("corrugated", 13),
     ("railing", 13),
-    ("brick", 14),
+    ("brick", 10),
     ("leaves", 12),
     ("red_paint", 13),
     ("graffiti", 15),

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .light import linear, make_light, paint, shade, tilt
+from .light import Surface, linear, make_light, paint, shade, tilt
 from .noise import Canvas, Field, fbm, mix, smoothstep
 
 __all__ = ["brick", "terracotta", "timber"]
@@ -35,12 +35,65 @@ def _colours(stops: list[tuple[int, int, int]], where: Field) -> Field:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
+# Clays of common bricks, sRGB: red, brown, yellow stock, grey-pink.
+_CLAYS = (
+    [(112, 64, 54), (146, 84, 68), (164, 100, 80), (136, 88, 74), (172, 118, 96)],
+    [(92, 68, 58), (118, 86, 70), (134, 100, 80), (106, 84, 74), (148, 116, 94)],
+    [(140, 118, 84), (172, 148, 106), (184, 162, 124), (150, 132, 104), (196, 178, 142)],
+    [(122, 96, 90), (150, 120, 110), (168, 138, 126), (138, 116, 110), (178, 152, 140)],
+)
+
+
+def _add_window(canvas: Canvas, rng: np.random.Generator, surface: Surface) -> Surface:
+    """A white sash window with dark panes and a stone sill, let into a wall."""
+    high, broad = rng.uniform(0.4, 0.55), rng.uniform(0.28, 0.42)
+    top = rng.uniform(0.1, 0.3) * canvas.tall
+    left = rng.uniform(0.12, 0.6) * canvas.wide
+    y, x = canvas.y - np.float32(top), canvas.x - np.float32(left)
+    inside = np.minimum(np.minimum(y, high - y), np.minimum(x, broad - x))
+    bars = np.minimum(np.abs(y - high * 0.5), np.abs(x - broad / 2))
+    opening = smoothstep(-0.001, 0.001, inside)
+    pane = smoothstep(0.026, 0.028, inside) * smoothstep(0.008, 0.010, bars)
+    sill = smoothstep(
+        -0.002,
+        0.002,
+        np.minimum(np.minimum(y - high, high + 0.045 - y), np.minimum(x + 0.03, broad + 0.03 - x)),
+    )
+    sky = smoothstep(-1, 2, fbm(canvas, rng, 2, octaves=4) - 3 * y)[..., None]
+    glass = linear(34, 40, 46) + sky * linear(120, 136, 150)
+    albedo = mix(surface.albedo, linear(224, 222, 216), opening)
+    albedo = mix(mix(albedo, glass, pane), linear(176, 170, 160), sill)
+    recess = surface.height * (1 - opening) - 0.035 * opening - 0.008 * pane
+    return replace(
+        surface,
+        albedo=albedo,
+        height=mix(recess, np.full_like(recess, 0.02), sill),
+        gloss=surface.gloss + 0.3 * pane,
+    )
+
+
+def _add_pavement(canvas: Canvas, rng: np.random.Generator, surface: Surface) -> Surface:
+    """Paving at the foot of a wall, with a dark, damp joint."""
+    foot = canvas.y - np.float32(rng.uniform(0.78, 0.9) * canvas.tall)
+    foot = foot + fbm(canvas, rng, 6, octaves=3) * np.float32(0.002)
+    ground = smoothstep(-0.002, 0.002, foot)
+    grit = fbm(canvas, rng, 40, octaves=4, gain=0.8, stretch=(2.5, 1.0))
+    slab = np.abs((canvas.x / np.float32(0.31)) % 1 - 0.5 - 0.4 * foot) > 0.49
+    stone = linear(150, 148, 142) * (1 + 0.1 * grit - 0.5 * slab)[..., None]
+    damp = 1 - 0.5 * np.exp(-np.abs(foot) / 0.02)
+    return replace(
+        surface,
+        albedo=np.clip(mix(surface.albedo, stone, ground) * damp[..., None], 0, 1),
+        height=mix(surface.height, grit * np.float32(0.0005) + np.float32(0.01), ground),
+    )
+
+
 def brick(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field, Field]:
     """A brick wall in running bond, with mortar, stains and efflorescence."""
     course = rng.uniform(0.062, 0.1)
     length, joint = course * 2.9, course * rng.uniform(0.06, 0.1)
-    y = canvas.y + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.025)
-    x = canvas.x + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.025)
+    y = canvas.y + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.015)
+    x = canvas.x + fbm(canvas, rng, 10, octaves=4) * np.float32(course * 0.015)
     row = np.floor(y / course).astype(np.int64)
     shifted = x / np.float32(length) + 0.5 * (row % 2)
     column = np.floor(shifted).astype(np.int64)
@@ -50,7 +103,7 @@ def brick(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field
     away = np.maximum(np.abs(inner_y) - course / 2, np.abs(inner_x) - length / 2) + joint + chip
     body = smoothstep(course * 0.03, -course * 0.03, away.astype(np.float32))
     tone, hue, mood = _pieces(rng, row, column)
-    stops = [(118, 62, 50), (150, 78, 60), (166, 92, 70), (142, 84, 68), (176, 112, 84)]
+    stops = _CLAYS[int(rng.integers(len(_CLAYS)))]
     face = _colours(stops, hue) * (0.72 + 0.5 * tone)[..., None]
     face = mix(face, face * np.float32(0.5), (mood > 0.9) * 0.7)
     grain = fbm(canvas, rng, 50, octaves=4, gain=0.8)
@@ -67,6 +120,10 @@ def brick(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Field
         albedo=np.clip(albedo, 0, 1).astype(np.float32),
         height=height.astype(np.float32),
     )
+    if rng.random() < 0.6:
+        surface = _add_window(canvas, rng, surface)
+    if rng.random() < 0.5:
+        surface = _add_pavement(canvas, rng, surface)
     lit = shade(canvas, surface, make_light(canvas, rng))
     return tilt(canvas, rng, lit, surface.rust, amount=1.3)
 
@@ -90,10 +147,10 @@ def timber(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[Fiel
     late = (0.5 + 0.5 * np.sin(rings * np.float32(2 * np.pi))) ** 2
     fibre = fbm(canvas, rng, 70, octaves=4, gain=0.75, stretch=(0.035, 1.0))
     styles = [
-        [(206, 164, 110), (178, 128, 76), (138, 92, 52)],
+        [(204, 170, 124), (176, 136, 92), (136, 98, 64)],
         [(156, 112, 74), (122, 82, 52), (84, 54, 36)],
         [(168, 160, 148), (134, 124, 112), (96, 86, 76)],
-        [(188, 124, 72), (150, 88, 46), (104, 60, 32)],
+        [(176, 128, 84), (142, 94, 58), (100, 66, 42)],
     ]
     stops = styles[int(rng.integers(len(styles)))]
     dark = 0.3 + 0.24 * late + 0.15 * fibre + 0.22 * (tone - 0.5)
@@ -128,7 +185,7 @@ def terracotta(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[
     row = np.floor(down).astype(np.int64)
     along = down - row
     tone, hue, mood = _pieces(rng, row, column)
-    stops = [(142, 74, 52), (184, 98, 66), (198, 116, 80), (172, 106, 78), (206, 140, 104)]
+    stops = [(138, 82, 64), (176, 106, 78), (190, 122, 92), (166, 112, 90), (200, 146, 116)]
     albedo = _colours(stops, hue) * (0.75 + 0.4 * tone)[..., None]
     grain = fbm(canvas, rng, 40, octaves=4, gain=0.8)
     lichen = smoothstep(1.3, 2.2, fbm(canvas, rng, 12, octaves=5, gain=0.65))
@@ -142,4 +199,29 @@ def terracotta(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[
         height=height.astype(np.float32),
     )
     lit = shade(canvas, surface, make_light(canvas, rng))
+    if rng.random() < 0.7:
+        lit = _ridge(canvas, rng, lit)
     return tilt(canvas, rng, lit, surface.rust, amount=1.4)
+
+
+def _ridge(canvas: Canvas, rng: np.random.Generator, lit: Field) -> Field:
+    """End a lit roof upwards: a row of ridge tiles, then sky with some cloud."""
+    top = rng.uniform(0.18, 0.38) * canvas.tall
+    step = rng.uniform(0.17, 0.24)
+    number = np.floor(canvas.x / np.float32(step)).astype(np.int64)
+    tone, _, _ = _pieces(rng, np.zeros_like(number), number)
+    # Each ridge tile is a little higher at its lapped end.
+    crown = top - 0.008 * (canvas.x / np.float32(step) - number)
+    down = (canvas.y - crown) / np.float32(0.055)
+    grain = fbm(canvas, rng, 40, octaves=4, gain=0.8)
+    round_light = np.sqrt(np.clip(1 - (down - 0.3) ** 2, 0.02, 1))
+    lap = 1 - 0.5 * (np.abs(canvas.x / np.float32(step) - number) < 0.03)
+    face = (0.65 + 0.4 * tone) * round_light * lap * (1 + 0.1 * grain)
+    cap = linear(184, 114, 86) * face[..., None]
+    cloud = smoothstep(-0.2, 2.2, fbm(canvas, rng, 2, octaves=6, stretch=(2.0, 1.0)))
+    sky = mix(
+        linear(138, 174, 214) * (0.8 + 0.5 * canvas.y)[..., None], linear(236, 238, 242), cloud
+    )
+    under = 1 - 0.5 * smoothstep(1.7, 1.0, down)
+    lit = mix(lit * under[..., None], cap, smoothstep(1.03, 0.97, down))
+    return mix(lit, sky, smoothstep(0.02, -0.02, down))
