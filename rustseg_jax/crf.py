@@ -105,8 +105,9 @@ class Lattice:
     """The dense CRF of one photo, built once and reused for every threshold and stroke.
 
     The appearance kernel is pydensecrf's permutohedral lattice, whose building takes
-    a third of a refinement. Two things make it cheaper than pydensecrf's own
-    `inference`, with the same result:
+    about a third of a refinement. Two things make it cheaper than pydensecrf's own
+    `inference` (about 0.7 of its time; mean IoU of the masks 0.996 over 24 cases,
+    lower only where a mask has nearly vanished):
 
     - With two labels and a Potts model the messages are ``K Q`` and ``K (1 - Q)``,
       and only their difference ``K (2 Q - 1)`` matters. So the lattice filters one
