@@ -400,11 +400,23 @@ constexpr bool divides(int64_t lanes, const Shape& s) {
   return s.cin % lanes == 0 && s.cout % lanes == 0;
 }
 
-// Calls f<V, NV>() for the widest vectors that fit the channels; false where none does.
+// Calls f(V) for the widest vectors that fit the channels; false where none does.
+template <typename F> bool with_lanes(const Shape& s, F&& f) {
+#if defined(__AVX512F__)
+  if (divides(16, s)) return f(std::integral_constant<int, 16>()), true;
+#endif
+#if defined(__AVX__)
+  if (divides(8, s)) return f(std::integral_constant<int, 8>()), true;
+#else
+  if (divides(4, s)) return f(std::integral_constant<int, 4>()), true;
+#endif
+  return false;
+}
+
+// Calls f(V, NV): also the vectors of a column block.
 template <typename F> bool dispatch(const Shape& s, F&& f) {
-  auto columns = [&](auto lanes) {
-    constexpr int V = decltype(lanes)::value;
-    int64_t vectors = s.cout / V;
+  return with_lanes(s, [&](auto lanes) {
+    int64_t vectors = s.cout / decltype(lanes)::value;
     if (vectors % 2 == 0) {
       f(lanes, std::integral_constant<int, 2>());
     } else if (vectors % 3 == 0) {
@@ -412,16 +424,7 @@ template <typename F> bool dispatch(const Shape& s, F&& f) {
     } else {
       f(lanes, std::integral_constant<int, 1>());
     }
-  };
-#if defined(__AVX512F__)
-  if (divides(16, s)) return columns(std::integral_constant<int, 16>()), true;
-#endif
-#if defined(__AVX__)
-  if (divides(8, s)) return columns(std::integral_constant<int, 8>()), true;
-#else
-  if (divides(4, s)) return columns(std::integral_constant<int, 4>()), true;
-#endif
-  return false;
+  });
 }
 
 // ---------------------------------------------------------------- transformed kernels
@@ -513,20 +516,20 @@ void kernel_gradient(ffi::ThreadPool& pool, const Shape& s, const float* x, cons
   int64_t tiles = s.tiles(), size = 36 * s.cin * s.cout;
   int64_t T = block_tiles(tiles, s.cin + s.cout, 96, 8, pool.num_threads());
   int64_t blocks = (tiles + T - 1) / T;
-  // Each share of the tiles has its own sums; together they stay under 256 MiB.
-  int64_t shares = std::min({std::max<int64_t>(pool.num_threads(), 1), blocks,
-                             std::max<int64_t>(1, (int64_t{1} << 26) / size)});
+  // Each share of the tiles has its own sums; together they stay under 256 MiB. Which blocks belong
+  // to a share is fixed, so that the same gradient comes out to the bit each time.
+  int64_t shares = std::max<int64_t>(pool.num_threads(), 1) * (size < (1 << 18) ? 2 : 1);
+  shares = std::min({shares, blocks, std::max<int64_t>(1, (int64_t{1} << 26) / size)});
   std::unique_ptr<float[], decltype(&std::free)> sums(
       static_cast<float*>(std::aligned_alloc(64, (shares * size * 4 + 63) / 64 * 64)), &std::free);
   if (!sums) throw std::bad_alloc();
-  std::atomic<int64_t> next{0};
   parallel(pool, shares, [&](int64_t share) {
     float* D = sums.get() + share * size;
     std::memset(D, 0, size * sizeof(float));
     float* patch = scratch.get(36 * (s.cin + T * (s.cin + s.cout)));
     float* X = patch + 36 * s.cin;
     float* Y = X + 36 * T * s.cin;
-    for (int64_t block; (block = next.fetch_add(1)) < blocks;) {
+    for (int64_t block = share; block < blocks; block += shares) {
       int64_t first = block * T, n = std::min(T, tiles - first);
       for (int64_t t = 0; t < n; ++t) {
         Tile p = place(s, first + t);
@@ -668,13 +671,12 @@ void direct_kernel_gradient(ffi::ThreadPool& pool, const Shape& s, const float* 
                             float* out) {
   int64_t strips = (s.H + kStrip - 1) / kStrip, items = s.B * strips, width = s.W + 2;
   int64_t size = 9 * s.cin * s.cout;
-  int64_t shares = std::min(std::max<int64_t>(pool.num_threads(), 1), items);
+  int64_t shares = std::min(std::max<int64_t>(pool.num_threads(), 1) * 2, items);
   std::vector<float> sums(shares * size, 0.0f);
-  std::atomic<int64_t> next{0};
   parallel(pool, shares, [&](int64_t share) {
     float* D = sums.data() + share * size;
     float* strip = scratch.get((kStrip + 2) * width * s.cin);
-    for (int64_t item; (item = next.fetch_add(1)) < items;) {
+    for (int64_t item = share; item < items; item += shares) {
       int64_t b = item / strips, y0 = item % strips * kStrip, y1 = std::min(s.H, y0 + kStrip);
       pad_rows(x, s, b, y0, y1, strip);
       for (int64_t y = y0; y < y1; ++y) {
@@ -700,6 +702,183 @@ void direct_kernel_gradient(ffi::ThreadPool& pool, const Shape& s, const float* 
     for (int64_t share = 0; share < shares; ++share) sum += sums[share * size + j];
     out[j] = sum;
   }
+}
+
+// ---------------------------------------------------------------- batch norm, ReLU, pooling
+
+// Rows of the parameters p (5, C): z = relu(scale (y - mean) + shift), and for the gradient
+// dy = scale g' + constant + slope (y - mean), with g' = g where z is positive (and, with pooling,
+// where z is the first of the largest in its 2x2 block), 0 elsewhere.
+enum { kMean, kScale, kShift, kConstant, kSlope };
+
+// Positions are taken in parts: runs of one picture's positions, or pairs of rows when pooling.
+struct Parts {
+  Shape s;  // of y; cin = cout
+  bool pool;
+  int64_t run() const { return std::max<int64_t>(1, 16384 / s.cout); }
+  int64_t count() const {
+    return pool ? s.B * ((s.H + 1) / 2) : (s.B * s.H * s.W + run() - 1) / run();
+  }
+};
+
+template <int V> struct Channel {
+  Vec<V> mean, scale, shift, constant, slope;
+  Channel(const float* p, int64_t C, int64_t c)
+      : mean(load<V>(p + kMean * C + c)), scale(load<V>(p + kScale * C + c)),
+        shift(load<V>(p + kShift * C + c)), constant(load<V>(p + kConstant * C + c)),
+        slope(load<V>(p + kSlope * C + c)) {}
+  INLINE Vec<V> before(Vec<V> centred) const { return scale * centred + shift; }
+};
+
+// f(centred y, g', offset of the position in y) over all positions of one part, for V channels.
+template <int V, typename F>
+INLINE void each(const Parts& parts, int64_t part, const float* y, const float* g,
+                 const Channel<V>& ch, int64_t c, F&& f) {
+  const Shape& s = parts.s;
+  int64_t C = s.cout;
+  Vec<V> zero = {};
+  if (!parts.pool) {
+    int64_t last = std::min(s.B * s.H * s.W, (part + 1) * parts.run());
+    for (int64_t i = part * parts.run(); i < last; ++i) {
+      Vec<V> d = load<V>(y + i * C + c) - ch.mean, in = load<V>(g + i * C + c);
+      f(d, ch.before(d) > zero ? in : zero, i * C + c);
+    }
+    return;
+  }
+  int64_t pairs = (s.H + 1) / 2, H = s.H / 2, W = s.W / 2, row = s.W * C;
+  int64_t b = part / pairs, py = part % pairs, at = (b * s.H + 2 * py) * row + c;
+  if (py == H) {  // the odd last row
+    for (int64_t x = 0; x < s.W; ++x) f(load<V>(y + at + x * C) - ch.mean, zero, at + x * C);
+    return;
+  }
+  const float* q = g + (b * H + py) * W * C + c;
+  for (int64_t x = 0; x < W; ++x, at += 2 * C) {
+    Vec<V> d0 = load<V>(y + at) - ch.mean, d1 = load<V>(y + at + C) - ch.mean;
+    Vec<V> d2 = load<V>(y + at + row) - ch.mean, d3 = load<V>(y + at + row + C) - ch.mean;
+    Vec<V> z0 = ch.before(d0), z1 = ch.before(d1), z2 = ch.before(d2), z3 = ch.before(d3);
+    Vec<V> top = maximum(z0, z1), bottom = maximum(z2, z3), in = load<V>(q + x * C);
+    Vec<V> all = maximum(top, bottom) > zero ? in : zero;
+    Vec<V> g01 = top >= bottom ? all : zero, g23 = all - g01;
+    Vec<V> g0 = z0 >= z1 ? g01 : zero, g2 = z2 >= z3 ? g23 : zero;
+    f(d0, g0, at);
+    f(d1, g01 - g0, at + C);
+    f(d2, g2, at + row);
+    f(d3, g23 - g2, at + row + C);
+  }
+  if (s.W % 2) {
+    f(load<V>(y + at) - ch.mean, zero, at);
+    f(load<V>(y + at + row) - ch.mean, zero, at + row);
+  }
+}
+
+// Adds the parts' sums (count, 2, C) in a fixed order, in double precision.
+void add_up(const std::vector<float>& sums, int64_t count, int64_t C, double* first,
+            double* second) {
+  std::fill(first, first + C, 0.0);
+  std::fill(second, second + C, 0.0);
+  for (int64_t i = 0; i < count; ++i) {
+    for (int64_t c = 0; c < C; ++c) {
+      first[c] += sums[(2 * i) * C + c];
+      second[c] += sums[(2 * i + 1) * C + c];
+    }
+  }
+}
+
+// Mean and variance of each channel; each part is centred on its own first position.
+template <int V>
+void moments(ffi::ThreadPool& pool, const Shape& s, const float* y, float* mean, float* variance) {
+  Parts parts{s, false};
+  int64_t C = s.cout, count = parts.count(), n = s.B * s.H * s.W;
+  std::vector<float> sums(count * 2 * C);
+  parallel(pool, count, [&](int64_t part) {
+    int64_t first = part * parts.run(), last = std::min(n, first + parts.run());
+    for (int64_t c = 0; c < C; c += V) {
+      Vec<V> a = {}, b = {}, origin = load<V>(y + first * C + c);
+      for (int64_t i = first; i < last; ++i) {
+        Vec<V> d = load<V>(y + i * C + c) - origin;
+        a += d;
+        b += d * d;
+      }
+      store<V>(&sums[2 * part * C + c], a);
+      store<V>(&sums[(2 * part + 1) * C + c], b);
+    }
+  });
+  for (int64_t c = 0; c < C; ++c) {
+    double total = 0, square = 0;
+    for (int64_t part = 0; part < count; ++part) {
+      int64_t first = part * parts.run(), size = std::min(n, first + parts.run()) - first;
+      double o = y[first * C + c], a = sums[2 * part * C + c], b = sums[(2 * part + 1) * C + c];
+      total += a + size * o;
+      square += b + 2 * o * a + size * o * o;
+    }
+    double m = total / n;
+    mean[c] = static_cast<float>(m);
+    variance[c] = static_cast<float>(std::max(0.0, square / n - m * m));
+  }
+}
+
+template <int V>
+void normalise(ffi::ThreadPool& pool, const Parts& parts, const float* y, const float* p,
+               float* out) {
+  const Shape& s = parts.s;
+  int64_t C = s.cout, count = parts.pool ? s.B * (s.H / 2) : parts.count();
+  parallel(pool, count, [&](int64_t part) {
+    for (int64_t c = 0; c < C; c += V) {
+      Channel<V> ch(p, C, c);
+      Vec<V> zero = {};
+      auto z = [&](int64_t i) { return ch.before(load<V>(y + i) - ch.mean); };
+      if (!parts.pool) {
+        int64_t last = std::min(s.B * s.H * s.W, (part + 1) * parts.run());
+        for (int64_t i = part * parts.run(); i < last; ++i) {
+          store<V>(out + i * C + c, maximum(z(i * C + c), zero));
+        }
+        continue;
+      }
+      int64_t H = s.H / 2, W = s.W / 2, row = s.W * C;
+      int64_t at = (part / H * s.H + part % H * 2) * row + c;
+      for (int64_t x = 0; x < W; ++x, at += 2 * C) {
+        Vec<V> top = maximum(z(at), z(at + C)), bottom = maximum(z(at + row), z(at + row + C));
+        store<V>(out + (part * W + x) * C + c, maximum(maximum(top, bottom), zero));
+      }
+    }
+  });
+}
+
+// sums (2, C): of g' and of g' (y - mean).
+template <int V>
+void normalise_sums(ffi::ThreadPool& pool, const Parts& parts, const float* y, const float* p,
+                    const float* g, float* out) {
+  int64_t C = parts.s.cout, count = parts.count();
+  std::vector<float> sums(count * 2 * C);
+  parallel(pool, count, [&](int64_t part) {
+    for (int64_t c = 0; c < C; c += V) {
+      Channel<V> ch(p, C, c);
+      Vec<V> a = {}, b = {};
+      each<V>(parts, part, y, g, ch, c, [&](Vec<V> d, Vec<V> in, int64_t) {
+        a += in;
+        b += in * d;
+      });
+      store<V>(&sums[2 * part * C + c], a);
+      store<V>(&sums[(2 * part + 1) * C + c], b);
+    }
+  });
+  std::vector<double> total(2 * C);
+  add_up(sums, count, C, total.data(), total.data() + C);
+  std::copy(total.begin(), total.end(), out);
+}
+
+template <int V>
+void normalise_gradient(ffi::ThreadPool& pool, const Parts& parts, const float* y, const float* p,
+                        const float* g, float* dy) {
+  int64_t C = parts.s.cout;
+  parallel(pool, parts.count(), [&](int64_t part) {
+    for (int64_t c = 0; c < C; c += V) {
+      Channel<V> ch(p, C, c);
+      each<V>(parts, part, y, g, ch, c, [&](Vec<V> d, Vec<V> in, int64_t i) {
+        store<V>(dy + i, ch.scale * in + ch.constant + ch.slope * d);
+      });
+    }
+  });
 }
 
 // ---------------------------------------------------------------- entry points
@@ -771,7 +950,7 @@ ffi::Error DirectKernelGradient(ffi::ThreadPool pool, Array x, Array g, Result d
   Shape s = shape_of(x, g.dimensions()[3]), columns = s;
   columns.cin = columns.cout;
   return guarded([&] {
-    return dispatch(columns, [&](auto v, auto) {
+    return with_lanes(columns, [&](auto v) {
       direct_kernel_gradient<decltype(v)::value>(pool, s, x.typed_data(), g.typed_data(),
                                                  dk->typed_data());
     });
@@ -791,6 +970,43 @@ ffi::Error Direct(ffi::ThreadPool pool, Array x, Array k, Array bias, Result y, 
         direct<V, NV, 0>(pool, s, x.typed_data(), k.typed_data(), o);
       }
     });
+  });
+}
+
+template <typename F> ffi::Error by_channel(const Array& y, F&& f) {
+  Shape s = shape_of(y, y.dimensions()[3]);
+  return guarded([&] {
+    return with_lanes(s, [&](auto v) { f(v, s); });
+  });
+}
+
+ffi::Error Moments(ffi::ThreadPool pool, Array y, Result mean, Result variance) {
+  return by_channel(y, [&](auto v, const Shape& s) {
+    moments<decltype(v)::value>(pool, s, y.typed_data(), mean->typed_data(),
+                                variance->typed_data());
+  });
+}
+
+ffi::Error Normalise(ffi::ThreadPool pool, Array y, Array p, Result z, bool pooled) {
+  return by_channel(y, [&](auto v, const Shape& s) {
+    normalise<decltype(v)::value>(pool, {s, pooled}, y.typed_data(), p.typed_data(),
+                                  z->typed_data());
+  });
+}
+
+ffi::Error NormaliseSums(ffi::ThreadPool pool, Array y, Array p, Array g, Result sums,
+                         bool pooled) {
+  return by_channel(y, [&](auto v, const Shape& s) {
+    normalise_sums<decltype(v)::value>(pool, {s, pooled}, y.typed_data(), p.typed_data(),
+                                       g.typed_data(), sums->typed_data());
+  });
+}
+
+ffi::Error NormaliseGradient(ffi::ThreadPool pool, Array y, Array p, Array g, Result dy,
+                             bool pooled) {
+  return by_channel(y, [&](auto v, const Shape& s) {
+    normalise_gradient<decltype(v)::value>(pool, {s, pooled}, y.typed_data(), p.typed_data(),
+                                           g.typed_data(), dy->typed_data());
   });
 }
 
@@ -816,3 +1032,14 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(rustseg_kernel_gradient, KernelGradient,
                               POOL.Arg<Array>().Arg<Array>().Ret<Array>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(rustseg_direct_kernel_gradient, DirectKernelGradient,
                               POOL.Arg<Array>().Arg<Array>().Ret<Array>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(rustseg_moments, Moments,
+                              POOL.Arg<Array>().Ret<Array>().Ret<Array>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    rustseg_normalise, Normalise,
+    POOL.Arg<Array>().Arg<Array>().Ret<Array>().Attr<bool>("pooled"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    rustseg_normalise_sums, NormaliseSums,
+    POOL.Arg<Array>().Arg<Array>().Arg<Array>().Ret<Array>().Attr<bool>("pooled"));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    rustseg_normalise_gradient, NormaliseGradient,
+    POOL.Arg<Array>().Arg<Array>().Arg<Array>().Ret<Array>().Attr<bool>("pooled"));
