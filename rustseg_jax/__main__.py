@@ -1,0 +1,8 @@
+"""`python -m rustseg_jax`: see `cli`."""
+
+import sys
+
+from rustseg_jax.cli import main
+
+if __name__ == "__main__":  # worker processes of training import this file again
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What the commands share: exit statuses, options, tables, messages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from rustseg_jax.classify import Classifier
+    from rustseg_jax.pipeline import Config
+
+__all__ = [
+    "DONE",
+    "INTERRUPTED",
+    "MISUSE",
+    "SOME_FAILED",
+    "add_config_options",
+    "add_model_option",
+    "config_of",
+    "count",
+    "load_classifier",
+    "print_json",
+    "say",
+    "table",
+]
+
+DONE, SOME_FAILED, MISUSE = 0, 1, 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+# The names that refine.ThresholdConfig and refine.PUBLISHED know; a test compares them.
+RULES = ("dynamic", "fixed", "otsu")
+CRFS = ("pydensecrf", "psa", "irn", "deeplab")
+
+
+def count(text: str) -> int:
+    """Whole number from 1, for argparse."""
+    return _checked(text, int, lambda v: v >= 1, "a whole number from 1")
+
+
+def _share(text: str) -> float:
+    return _checked(text, float, lambda v: 0 <= v <= 1, "a number from 0 to 1")
+
+
+def _positive_share(text: str) -> float:
+    return _checked(text, float, lambda v: 0 < v <= 1, "a number above 0, up to 1")
+
+
+def _checked(text: str, kind: Callable[[str], Any], good: Callable[[Any], bool], what: str) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not good(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give {what}")
+    return value
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--model`."""
+    parser.add_argument(
+        "--model",
+        metavar="FILE",
+        type=Path,
+        help="weights (safetensors); default: $RUSTSEG_MODEL, else the shipped ones",
+    )
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add what can be chosen of `Config`; left out, its defaults hold."""
+    group = parser.add_argument_group("method (left out: the measured defaults)")
+    group.add_argument(
+        "--decision-threshold",
+        metavar="P",
+        type=_share,
+        help="probability from which a photo counts as corroded, 0 to 1",
+    )
+    group.add_argument(
+        "--threshold-rule", choices=RULES, help="how the heat map is cut into the rough mask"
+    )
+    group.add_argument(
+        "--threshold",
+        metavar="T",
+        type=_positive_share,
+        help="share of the heat map's maximum at which the rule 'fixed' cuts, and to which the "
+        "others fall back",
+    )
+    group.add_argument("--crf", choices=CRFS, help="published parameters of the dense CRF")
+
+
+def config_of(args: argparse.Namespace) -> Config:
+    """`Config` with what the options of `add_config_options` change."""
+    from rustseg_jax.pipeline import Config
+    from rustseg_jax.refine import PUBLISHED
+
+    config = Config()
+    if args.decision_threshold is not None:
+        config = replace(config, decision_threshold=args.decision_threshold)
+    if args.threshold_rule is not None:
+        config = replace(config, threshold=replace(config.threshold, rule=args.threshold_rule))
+    if args.threshold is not None:
+        config = replace(config, threshold=replace(config.threshold, value=args.threshold))
+    if args.crf is not None:
+        config = replace(config, crf=PUBLISHED[args.crf])
+    return config
+
+
+def load_classifier(path: Path | None) -> Classifier:
+    """Load weights, with compiled programs kept on disk between calls."""
+    from rustseg_jax.runtime import enable_compilation_cache
+    from rustseg_jax.weights import load_model
+
+    enable_compilation_cache()
+    return load_model(path)
+
+
+def say(text: str) -> None:
+    """One line on stderr, above a progress bar if there is one."""
+    tqdm.write(f"rustseg: {text}", file=sys.stderr)
+
+
+def print_json(value: object) -> None:
+    """One JSON value on stdout; NaN would be a bug and is refused."""
+    print(json.dumps(value, indent=1, allow_nan=False))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns under their heads, two spaces apart: text to the left, numbers to the right.
+
+    A column holds numbers when each of its cells, percent sign and "-" (nothing)
+    aside, is one.
+    """
+    lines = [tuple(head), *map(tuple, rows)]
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(map(_is_number, column[1:])) for column in columns]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.removesuffix("%").strip() if cell != "-" else 0)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,189 @@
+"""`segment`: find the rust in photos, and write mask, overlay and JSON of each."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from rustseg_jax.commands.common import (
+    DONE,
+    INTERRUPTED,
+    SOME_FAILED,
+    add_config_options,
+    add_model_option,
+    config_of,
+    load_classifier,
+    print_json,
+    say,
+    table,
+)
+from rustseg_jax.errors import ConfigError, ImageError
+
+if TYPE_CHECKING:
+    from rustseg_jax.classify import Classifier
+    from rustseg_jax.commands.results import Job, Place
+    from rustseg_jax.pipeline import Config
+
+__all__ = ["COLUMNS", "add", "run"]
+
+COLUMNS = (
+    "photo", "status", "corroded", "probability", "area", "reason", "width", "height", "files",
+    "error",
+)  # fmt: skip
+"""Columns of summary.csv and keys of a photo with --json; `status` is done, skipped or failed."""
+
+SUMMARY = "summary.csv"
+
+Row = dict[str, Any]
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "segment",
+        help="find the rust in photos",
+        description="Find the rust in photos. For each, NAME.mask.png, NAME.overlay.png and "
+        "NAME.json are written, and summary.csv for all. A photo that cannot be used is "
+        "reported and the rest goes on. An interrupted call is repeated to go on from there.",
+    )
+    parser.add_argument(
+        "photos",
+        metavar="PHOTO_OR_FOLDER",
+        nargs="+",
+        help="photos, folders (with their sub-folders) and globs",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder for the results"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="do finished photos again, instead of skipping"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
+    add_model_option(parser)
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do all photos; 1 when some failed, 130 after Ctrl-C."""
+    from rustseg_jax.commands.results import find_jobs, write_whole
+
+    jobs, wrong = find_jobs(args.photos)
+    rows = [_failed(path, str(error)) for path, error in wrong]
+    for row in rows:
+        say(row["error"])
+    interrupted = False
+    try:
+        worker = _Worker(args.out, load_classifier(args.model), config_of(args), args.overwrite)
+        # Written before the work too, so that a folder that cannot be written is known at once.
+        write_whole(args.out / SUMMARY, _csv(rows))
+        for job in tqdm(jobs, unit="photo"):
+            rows.append(worker.do(job))
+    except KeyboardInterrupt:
+        interrupted = True
+    write_whole(args.out / SUMMARY, _csv(rows))
+    _show(rows, args.out, as_json=args.json)
+    if interrupted:
+        ready = sum(row["status"] != "failed" for row in rows)
+        say(f"interrupted; {ready} of {len(jobs)} photos are finished in {args.out}")
+        say("the same command goes on from there (without --overwrite)")
+        return INTERRUPTED
+    return SOME_FAILED if any(row["status"] == "failed" for row in rows) else DONE
+
+
+class _Worker:
+    """Does one photo after the other."""
+
+    def __init__(self, out: Path, model: Classifier, config: Config, overwrite: bool) -> None:
+        self.out, self.model, self.config, self.overwrite = out, model, config, overwrite
+
+    def do(self, job: Job) -> Row:
+        """Do a photo, unless it is finished; what goes wrong with it becomes its row."""
+        try:
+            return self._do(job)
+        except ImageError as error:
+            say(str(error))
+            return _failed(str(job.photo), str(error))
+        except ConfigError:  # the results cannot be written: no other photo could either
+            raise
+        except Exception as error:  # a bug of ours must not cost the other photos of a night
+            text = f"{job.photo} failed by an error in this program: {error!r}; please report it"
+            say(text)
+            return _failed(str(job.photo), text)
+
+    def _do(self, job: Job) -> Row:
+        from rustseg_jax import images
+        from rustseg_jax.commands.results import FACTS, MASK, OVERLAY, Place, read_finished
+        from rustseg_jax.commands.results import write_whole as write
+        from rustseg_jax.overlay import overlay
+        from rustseg_jax.pipeline import segment
+        from rustseg_jax.report import png, to_json
+
+        data = _bytes(job.photo)
+        digest = images.sha256(data)
+        place = Place.of(job, self.out, digest)
+        about, config = self.model.describe(), asdict(self.config)
+        finished = None if self.overwrite else read_finished(place, digest, about, config)
+        if finished:
+            return self._row(job, place, "skipped", finished)
+        photo = images.read(data, name=str(job.photo))
+        place.file(FACTS).unlink(missing_ok=True)  # from here on the photo is not finished
+        seg = segment(photo, self.model, self.config)
+        write(place.file(MASK), png(seg.mask))
+        write(place.file(OVERLAY), png(overlay(seg.image, seg.mask)))
+        found = {"photo": place.photo_facts(job.photo, digest), **to_json(seg)}
+        write(place.file(FACTS), json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
+        return self._row(job, place, "done", found)
+
+    def _row(self, job: Job, place: Place, status: str, found: Row) -> Row:
+        row = {name: found.get(name) for name in COLUMNS}
+        files = place.base.relative_to(self.out).as_posix()
+        return {**row, "photo": str(job.photo), "status": status, "files": files}
+
+
+def _failed(photo: str, error: str) -> Row:
+    return {**dict.fromkeys(COLUMNS), "photo": photo, "status": "failed", "error": error}
+
+
+def _bytes(photo: Path) -> bytes:
+    """Read a file's bytes, one more than allowed at most: `images.read` then refuses it."""
+    from rustseg_jax.images import Limits
+
+    try:
+        with photo.open("rb") as file:
+            return file.read(Limits().max_bytes + 1)
+    except OSError as error:
+        raise ImageError(f"{photo} cannot be opened: {error.strerror or error}") from error
+
+
+def _csv(rows: list[Row]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _show(rows: list[Row], out: Path, *, as_json: bool) -> None:
+    counts = {s: sum(r["status"] == s for r in rows) for s in ("done", "skipped", "failed")}
+    if as_json:
+        print_json({"out": str(out), **counts, "photos": rows})
+        return
+    cells: list[Callable[[Row], str]] = [
+        lambda r: r["photo"],
+        lambda r: r["status"],
+        lambda r: "-" if r["corroded"] is None else "corrosion" if r["corroded"] else "clean",
+        lambda r: "-" if r["probability"] is None else f"{r['probability']:.3f}",
+        lambda r: "-" if r["area"] is None else f"{100 * r['area']:.1f} %",
+    ]
+    head = ("photo", "status", "verdict", "P(corrosion)", "rusted area")
+    print(table(head, ([cell(row) for cell in cells] for row in rows)))
+    print(f"{counts['done']} done, {counts['skipped']} skipped, {counts['failed']} failed: {out}")
