@@ -86,7 +86,9 @@ def _crop(
     x, y = int(left), int(top)
     part = picture[y : int(np.ceil(top + height)), x : int(np.ceil(left + width))]
     box = (left - x, top - y, left - x + width, top - y + height)
-    return Image.fromarray(np.ascontiguousarray(part)).resize((side, side), Image.Resampling.BILINEAR, box=box)
+    return Image.fromarray(np.ascontiguousarray(part)).resize(
+        (side, side), Image.Resampling.BILINEAR, box=box
+    )
 
 
 def _tone(image: Image.Image, rng: np.random.Generator) -> Image.Image:

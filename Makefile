@@ -1,0 +1,52 @@
+# make demo   sets up a virtual environment and starts the app
+# make test   sets up and runs all tests
+# make check  lint, format, types, tests: what CI runs
+# All three work on a bare Debian with Python 3.11 or newer, a C++ compiler and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint samples clean
+
+help:
+	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.stamp-run
+	@$(BIN)/python -m rustseg_jax.native
+	$(BIN)/python -m streamlit run app.py
+
+test: $(VENV)/.stamp-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint test
+
+samples: $(VENV)/.stamp-run
+	$(BIN)/python -m rustseg_jax.scenes --out data/samples
+
+clean:
+	rm -rf $(VENV)
+
+# What is missing is said in one line, before pip fails in a hundred.
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11 or newer (apt install python3 python3-venv python3-dev)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is missing (apt install python3-venv)"; exit 1; }
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo "make: a C++ compiler is missing (apt install g++); pydensecrf is built from source"; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' || { echo "make: Python's headers are missing (apt install python3-dev); pydensecrf is built from source"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.stamp-run: requirements.txt | $(VENV)/bin/python
+	@echo "installing what the app needs (about two minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.stamp-dev: requirements-dev.txt $(VENV)/.stamp-run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

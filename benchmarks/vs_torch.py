@@ -1,0 +1,131 @@
+"""Our inference against PyTorch + Grad-CAM++ + plain pydensecrf, side by side.
+
+    python -m pip install torch==2.13.0
+    python -m benchmarks.vs_torch [--photos FOLDER] [--repeats 9] [--json]
+
+Both sides take the same photos, weights and parameters, one photo at a time at
+448x448, in one process and in turns, so that noise of the machine hits both.
+Without `--photos` the shipped samples are used. The last column is ours over
+theirs (median over photos of the ratio of best times); the masks' agreement is
+their IoU. The verdict is ignored: both sides refine every photo.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import jax.numpy as jnp
+import numpy as np
+import torch
+
+import rustseg_jax as rs
+from benchmarks.twin import Twin, plain_crf
+from rustseg_jax import images, localise, native, refine
+
+SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
+PARTS = ("forward", "heat map", "refinement", "whole")
+
+
+def best(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Best seconds of each function, in turns."""
+    for function in functions.values():
+        function()
+    seconds = dict.fromkeys(functions, float("inf"))
+    for _ in range(repeats):
+        for name, function in functions.items():
+            began = time.perf_counter()
+            function()
+            seconds[name] = min(seconds[name], time.perf_counter() - began)
+    return seconds
+
+
+def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[str, float]:
+    """Seconds of both sides by part, and the IoU of the two masks, for one photo."""
+    config = rs.Config(decision_threshold=0.0)
+    side = model.config.input_size
+    photo = images.resize(images.read(path), (side, side))
+    x = photo[None].astype(np.float32) / 255
+    device_x = jnp.asarray(x)
+    output = model(device_x)
+    activations = twin.forward(x)[0]
+    heat = np.asarray(localise.localise(model, device_x, output)[0])[0]
+    threshold = refine.find_threshold(heat, config.threshold)
+    evidence = refine.foreground_probability(heat, threshold, shape=(side, side))
+    masks: dict[str, np.ndarray] = {}
+
+    def our_forward() -> None:
+        model(device_x).logits.block_until_ready()
+
+    def our_heat() -> None:
+        np.asarray(localise.localise(model, device_x, output)[0])
+
+    def our_refinement() -> None:
+        lattice = refine.Lattice(photo, config.crf)
+        refine.crf_refine(photo, evidence, config.crf, lattice=lattice)
+
+    def our_whole() -> None:
+        masks["ours"] = rs.segment(photo, model, config).mask
+
+    def their_whole() -> None:
+        pixels = images.read(photo)[None].astype(np.float32) / 255
+        found = twin.heatmap(twin.forward(pixels)[0])
+        cut = refine.find_threshold(found, config.threshold)
+        p = refine.foreground_probability(found, cut, shape=(side, side))
+        masks["theirs"] = plain_crf(photo, p, config.crf)
+
+    seconds = best(
+        {
+            "ours forward": our_forward,
+            "theirs forward": lambda: twin.forward(x),
+            "ours heat map": our_heat,
+            "theirs heat map": lambda: twin.heatmap(activations),
+            "ours refinement": our_refinement,
+            "theirs refinement": lambda: plain_crf(photo, evidence, config.crf),
+            "ours whole": our_whole,
+            "theirs whole": their_whole,
+        },
+        repeats,
+    )
+    both, either = masks["ours"] & masks["theirs"], masks["ours"] | masks["theirs"]
+    return {**seconds, "iou": float(both.sum() / either.sum()) if either.any() else 1.0}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=Path, default=SAMPLES)
+    parser.add_argument("--limit", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    model = rs.load_model()
+    twin = Twin(model)
+    paths = [p for p in images.find_photos([args.photos]) if "mask" not in str(p)]
+    paths = paths[:: max(1, len(paths) // args.limit)][: args.limit]
+    rows = [compare(path, model, twin, args.repeats) for path in paths]
+    summary = {
+        part: {
+            "ours_ms": 1e3 * median(r[f"ours {part}"] for r in rows),
+            "theirs_ms": 1e3 * median(r[f"theirs {part}"] for r in rows),
+            "ratio": median(r[f"ours {part}"] / r[f"theirs {part}"] for r in rows),
+        }
+        for part in PARTS
+    }
+    ious = sorted(r["iou"] for r in rows)
+    if args.json:
+        print(json.dumps({"photos": len(rows), "parts": summary, "iou": ious}, indent=1))
+        return
+    print(f"{len(rows)} photos, width {model.config.width}, {native.status()}")
+    print(f"{'':12} {'ours':>9} {'PyTorch':>9} {'ratio':>6}")
+    for part, row in summary.items():
+        print(f"{part:12} {row['ours_ms']:7.1f}ms {row['theirs_ms']:7.1f}ms {row['ratio']:6.2f}")
+    print(f"mask IoU: median {median(ious):.4f}, least {ious[0]:.4f}")
+
+
+if __name__ == "__main__":
+    main()
