@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from rustseg_jax import evaluate as module
+from rustseg_jax.classify import Classifier, Network, NetworkConfig
+from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.evaluate import evaluate, evenly
+from rustseg_jax.learning.dataset import COLUMNS, Record
+from rustseg_jax.pipeline import Config, segment
+
+SIDE = 32
+RUST = (150, 70, 30)  # inside the colour rule
+GREY = (128, 128, 128)
+
+
+@pytest.fixture(scope="module")
+def model() -> Classifier:
+    """Random weights whose head knows both answers."""
+    network = Network(NetworkConfig(width=2, input_size=64), rngs=nnx.Rngs(0))
+    network.eval()
+    kernel = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
+    network.head_kernel.set_value(jnp.asarray(kernel))
+    return Classifier.of(network)
+
+
+class _Data:
+    """A data folder in the making."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.rows = folder, []
+
+    def add(self, name, split, label, *, colours=(GREY,), mask=None, source="a", size=SIDE):
+        picture = np.zeros((size, size, 3), np.uint8)
+        for k, colour in enumerate(colours):  # vertical stripes of equal width
+            part = slice(k * size // len(colours), (k + 1) * size // len(colours))
+            picture[:, part] = colour
+        Image.fromarray(picture).save(self.folder / f"{name}.png")
+        masked = ""
+        if mask is not None:
+            masked = f"{name}.mask.png"
+            Image.fromarray(mask).save(self.folder / masked)
+        self.rows.append([f"{name}.png", label, source, name, split, masked])
+        with (self.folder / "manifest.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *self.rows])
+        return self.folder / f"{name}.png"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> _Data:
+    return _Data(tmp_path)
+
+
+def half(size: int = SIDE) -> np.ndarray:
+    mask = np.zeros((size, size), np.uint8)
+    mask[:, : size // 2] = 255
+    return mask
+
+
+def test_evenly_by_hand():
+    records = list("abcdefghij")
+    assert evenly(records, 5) == list("acegi")
+    assert evenly(records, 3) == list("adg")
+    assert evenly(records, 1) == ["a"]
+    assert evenly(records, 10) == evenly(records, 99) == evenly(records, None) == records
+
+
+def test_the_colour_rule_by_hand(data, model):
+    """Left half of the first picture is rust and found; of the second nothing is found."""
+    data.add("hit", "s", 1, colours=(RUST, GREY), mask=half())
+    data.add("miss", "s", 1, colours=(GREY,), mask=half(2 * SIDE), size=2 * SIDE)
+    scores = evaluate(data.folder, model)["segmentation"]["s"]
+    assert scores["n"] == 2
+    # found 512 pixels, all right; truth 512 + 2048
+    expected = {"mean_iou": 0.5, "pooled_iou": 512 / 2560, "pooled_f1": 1024 / (512 + 2560)}
+    assert scores["hsv_rule"] == pytest.approx(expected)
+
+
+def test_ignored_pixels_do_not_count(data, model):
+    index = np.zeros((SIDE, SIDE), np.uint8)
+    index[:, : SIDE // 4] = 1
+    index[:, SIDE // 4 : SIDE // 2] = 255
+    data.add("open", "s", 1, colours=(RUST, GREY), mask=index)
+    assert evaluate(data.folder, model)["segmentation"]["s"]["hsv_rule"]["pooled_iou"] == 1.0
+
+
+def test_stages_are_those_of_segment(data, model):
+    rng = np.random.default_rng(1)
+    paths = [
+        data.add(f"p{k}", "s", 1, colours=rng.integers(0, 256, (6, 3)), mask=half())
+        for k in range(3)
+    ]
+    found = [segment(path, model) for path in paths]
+    truth = half() > 127
+    scores = evaluate(data.folder, model)["segmentation"]["s"]
+
+    def iou(a, b):
+        return (a & b).sum() / (a | b).sum()
+
+    for stage in ("rough", "mask"):
+        wanted = np.mean([iou(getattr(seg, stage), truth) for seg in found])
+        assert scores[stage]["mean_iou"] == pytest.approx(wanted), stage
+
+
+def test_no_corrosion_empties_the_mask_and_nothing_else(data, model):
+    data.add("p", "s", 1, colours=(RUST, GREY, (0, 200, 30)), mask=half())
+    never = evaluate(data.folder, model, Config(decision_threshold=1.0))["segmentation"]["s"]
+    always = evaluate(data.folder, model, Config(decision_threshold=0.0))["segmentation"]["s"]
+    assert never["mask"] == {"mean_iou": 0.0, "pooled_iou": 0.0, "pooled_f1": 0.0}
+    assert always["mask"]["pooled_iou"] > 0
+    for stage in ("heatmap", "rough", "hsv_rule"):
+        assert never[stage] == always[stage], stage
+    assert never["heatmap"]["pooled_iou"] > 0
+
+
+def test_the_heatmap_is_cut_at_one_half_whatever_the_rule(data, model):
+    from rustseg_jax.refine import ThresholdConfig, rough_mask
+
+    path = data.add("p", "s", 1, colours=(RUST, GREY, (0, 200, 30)), mask=half())
+    config = Config(threshold=ThresholdConfig("fixed", value=0.9))
+    scores = evaluate(data.folder, model, config)["segmentation"]["s"]
+    truth, found = half() > 127, segment(path, model).heatmap
+    for stage, threshold in (("heatmap", 0.5), ("rough", 0.9)):
+        cut = rough_mask(found, threshold, truth.shape)
+        wanted = (cut & truth).sum() / (cut | truth).sum()
+        assert scores[stage]["pooled_iou"] == pytest.approx(wanted), stage
+
+
+def test_verdicts_are_those_of_segment_in_batches_and_out(data, model):
+    rng = np.random.default_rng(2)
+    sources = ["b", "a", "a"] * 4
+    paths = [
+        data.add(
+            f"p{k}", "s", k % 2, colours=rng.integers(0, 256, (4, 3)), source=source, size=40 + k
+        )
+        for k, source in enumerate(sources)
+    ]
+    p = np.array([segment(path, model).probability for path in paths])
+    cut = float(np.median(p))
+    result = evaluate(data.folder, model, Config(decision_threshold=cut))
+    labels, verdicts = np.arange(12) % 2, p >= cut
+    report = result["classification"]["s"]
+    assert report["n"] == 12
+    assert report["accuracy"] == pytest.approx((verdicts == labels).mean())
+    assert report["auc"] == pytest.approx(
+        np.mean([(a > b) + (a == b) / 2 for a in p[labels == 1] for b in p[labels == 0]])
+    )
+    assert result["segmentation"] == {}
+    assert list(result["by_source"]["s"]) == ["a", "b"]
+    chosen = np.array(sources) == "a"
+    assert result["by_source"]["s"]["a"] == {
+        "n": 8,
+        "recall": pytest.approx(verdicts[chosen & (labels == 1)].mean()),
+        "specificity": pytest.approx((~verdicts)[chosen & (labels == 0)].mean()),
+    }
+
+
+def test_one_label_leaves_gaps_and_valid_json(data, model):
+    data.add("p", "s", 1)
+    result = evaluate(data.folder, model)
+    assert result["classification"]["s"]["auc"] is None
+    assert result["by_source"]["s"]["a"]["specificity"] is None
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_splits_limit_and_progress(data, model):
+    for k in range(5):
+        data.add(f"x{k}", "x", k % 2)
+        data.add(f"y{k}", "y", k % 2)
+    assert list(evaluate(data.folder, model)["classification"]) == ["x", "y"]
+    seen = []
+    result = evaluate(
+        data.folder, model, splits=["y"], limit=2, progress=lambda *now: seen.append(now)
+    )
+    assert {s: r["n"] for s, r in result["classification"].items()} == {"y": 2}
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_what_cannot_be_scored_is_named_and_left_out(data, model):
+    data.add("good", "s", 1, mask=half())
+    data.add("broken", "s", 1).write_bytes(b"no picture")
+    data.add("small", "s", 1, mask=half(SIDE // 2))
+    result = evaluate(data.folder, model)
+    assert result["classification"]["s"]["n"] == result["segmentation"]["s"]["n"] == 1
+    assert [Path(f["image"]).name for f in result["failed"]] == ["broken.png", "small.png"]
+    assert "must be the same" in result["failed"][1]["error"]
+
+
+def test_more_pictures_than_a_batch_keep_their_order():
+    names = [str(k) for k in range(3 * module.BATCH + 1)]
+    records = [Record(Path(name), 0, "", "", "s", None) for name in names]
+    state = module._Progress(len(names), None)
+    found = list(module._readable(records, lambda r: r.image.name, state))
+    assert [read for _, read in found] == names
+
+
+def test_misuse(data, model):
+    with pytest.raises(DataError, match=r"no manifest\.csv"):
+        evaluate(data.folder, model)
+    data.add("p", "s", 1)
+    with pytest.raises(ConfigError, match="limit is 0"):
+        evaluate(data.folder, model, limit=0)
+    with pytest.raises(DataError, match="no split 'z'; it has s"):
+        evaluate(data.folder, model, splits=["z"])
+    (data.folder / "manifest.csv").write_text(",".join(COLUMNS) + "\n")
+    with pytest.raises(DataError, match="without a picture"):
+        evaluate(data.folder, model)
+
+
+@pytest.mark.shared
+def test_the_colour_rule_on_real_photos(shared_data, model):
+    """Pooled IoU of the rule was measured beforehand, by other code, on all of seg-web."""
+    result = evaluate(shared_data, model, splits=["seg-web"], limit=24)
+    assert result["segmentation"]["seg-web"]["hsv_rule"]["pooled_iou"] == pytest.approx(
+        0.373, abs=0.06
+    )
