@@ -1,0 +1,13 @@
+"""The app: `streamlit run app.py`. Lists the pages; everything else is in pages/."""
+
+import streamlit as st
+
+from pages import shared
+
+st.set_page_config(page_title="RustSEG", page_icon=shared.icon(), layout="wide")
+page = st.navigation(
+    [st.Page("pages/segment.py", title="Find rust", default=True)],
+    position="top",
+)
+with shared.guard():
+    page.run()

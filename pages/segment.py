@@ -1,0 +1,178 @@
+"""The first page: a photo in; verdict, overlay, heat map, area and files out."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+import rustseg_jax as rs
+from pages import shared
+from rustseg_jax.images import PHOTO_SUFFIXES
+from rustseg_jax.report import Report
+from rustseg_jax.samples import list_samples
+
+
+def main() -> None:
+    st.title("Find rust in a photo", anchor=False)
+    case = _case()
+    if not case:
+        st.markdown("Is there corrosion, where, and how much? Upload a photo or try a sample.")
+    _upload()
+    _samples(expanded=case is None)
+    if case:
+        _result(case)
+
+
+def _case() -> shared.Case | None:
+    """The photo of the address; where it is gone, the page says so and starts afresh."""
+    try:
+        return shared.current_case()
+    except shared.CaseError as error:
+        st.warning(shared.sentence(error), icon=":material/link_off:")
+        return None
+
+
+def _upload() -> None:
+    """The uploader; a new key empties it when a sample is opened instead."""
+    key = f"upload-{st.session_state.setdefault('uploads', 0)}"
+    st.file_uploader(
+        "Photo, up to 50 megapixels",
+        type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
+        key=key,
+        on_change=_take_upload,
+        args=(key,),
+    )
+    st.caption(
+        f"Kept on this server for {shared.KEEP_HOURS} hours, so that reloading works, "
+        "then deleted. Sent nowhere else."
+    )
+
+
+def _take_upload(key: str) -> None:
+    file = st.session_state[key]
+    with shared.guard():
+        shared.open_case(upload=shared.keep_upload(file.name, file.getvalue()) if file else "")
+
+
+def _take_sample(name: str) -> None:
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+    shared.open_case(sample=name)
+
+
+def _samples(*, expanded: bool) -> None:
+    with (
+        st.expander("Samples", expanded=expanded, icon=":material/photo_library:"),
+        st.grid("auto", min_column_width=140),
+    ):
+        for sample in list_samples():
+            with st.container(gap="xsmall"):
+                st.image(shared.thumbnail(str(sample.path)), alt="", width="stretch")
+                st.button(
+                    sample.title,
+                    key=f"sample-{sample.name}",
+                    on_click=_take_sample,
+                    args=(sample.name,),
+                    help=sample.source,
+                    width="stretch",
+                )
+
+
+def _result(case: shared.Case) -> None:
+    with st.spinner("Looking for rust …", show_time=True):
+        found = shared.report(case)
+    facts = found.facts
+    icon = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
+    with st.container(border=True, key="verdict"):
+        st.caption(shared.escape(case.title))
+        st.header(f"{icon} {_keep_together(found.verdict)}", anchor=False)
+        with st.container(horizontal=True, gap="large"):
+            st.metric("Probability of corrosion", _percent(facts["probability"]), width="content")
+            st.metric("Rusted area", _percent(facts["area"]), width="content")
+        st.markdown(_keep_together(found.meaning))
+    _pictures(case, found)
+    _small_print(found)
+
+
+@st.fragment
+def _pictures(case: shared.Case, found: Report) -> None:
+    """The pictures and what is drawn with the slider: only this runs again when it moves."""
+    with shared.guard():
+        strength = st.slider(
+            "Strength of the colours", 0, 100, 50, 5, format="%d %%", key="strength", width=420
+        )
+        left, right = st.columns(2)
+        with left:
+            _overlay(found, strength / 100)
+        with right:
+            _heat(found, strength / 100)
+        _downloads(case, found, strength / 100)
+
+
+def _overlay(found: Report, opacity: float) -> None:
+    marked = bool(found.mask.any())
+    st.image(
+        rs.overlay(found.image, found.mask, opacity=opacity),
+        caption="Rust, marked in blue with a light outline"
+        if marked
+        else "The photo: nothing marked",
+        alt=_keep_together(found.verdict),
+        output_format="JPEG",
+        width="stretch",
+    )
+
+
+def _heat(found: Report, opacity: float) -> None:
+    st.image(
+        rs.heat_overlay(found.image, found.heatmap, opacity=opacity),
+        caption="What speaks for rust: dark violet nothing, yellow the most in this photo",
+        alt="Heat map of the evidence for corrosion, laid over the photo",
+        output_format="JPEG",
+        width="stretch",
+    )
+
+
+def _downloads(case: shared.Case, found: Report, opacity: float) -> None:
+    with st.container(horizontal=True):
+        st.download_button(
+            "Mask (PNG)", found.mask_png, f"{case.stem}.mask.png", "image/png",
+            on_click="ignore", icon=":material/download:",
+            help="Black and white, at the photo's own size: white is rust",
+        )  # fmt: skip
+        st.download_button(
+            "Overlay (PNG)", lambda: shared.overlay_file(case, found, opacity),
+            f"{case.stem}.overlay.png", "image/png",
+            on_click="ignore", icon=":material/download:",
+            help="The marked photo, at its own size",
+        )  # fmt: skip
+        st.download_button(
+            "Data (JSON)", json.dumps(found.facts, indent=2), f"{case.stem}.json",
+            "application/json", on_click="ignore", icon=":material/download:",
+            help="Probability, area, thresholds, settings and model",
+        )  # fmt: skip
+
+
+def _small_print(found: Report) -> None:
+    facts = found.facts
+    seconds = facts["timings"]
+    stages = ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
+    st.caption(
+        f"{facts['width']} x {facts['height']} pixels · {sum(seconds.values()):.2f} s ({stages}) · "
+        f"model {facts['model']['digest'][:8]} · RustSEG {facts['version']}"
+    )
+
+
+def _percent(share: float) -> str:
+    """A share in [0, 1] to a tenth of a percent; rounding never makes it certain."""
+    if 0 < share < 0.0005:
+        return "< 0.1\N{NO-BREAK SPACE}%"
+    if 0.9995 <= share < 1:
+        return "> 99.9\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _keep_together(text: str) -> str:
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+main()

@@ -1,0 +1,89 @@
+"""What to set up once in a process: a folder for what may be lost, compiled programs kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+
+__all__ = ["cache_folder", "enable_compilation_cache"]
+
+
+def cache_folder(name: str) -> Path | None:
+    """Return a folder for files that may be deleted at any time.
+
+    Parameters
+    ----------
+    name : what it is for, a relative path such as "photos"
+
+    Returns
+    -------
+    The folder, which exists and can be written: `name` in the folder of the
+    environment variable RUSTSEG_CACHE, else in `rustseg_jax` of the user's cache
+    directory (XDG_CACHE_HOME, else ~/.cache). None when it cannot be written.
+    """
+    chosen = os.environ.get("RUSTSEG_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        root = Path(base) if base else Path.home() / ".cache"
+    except RuntimeError:  # no home directory
+        if not chosen:
+            return None
+    place = (Path(chosen) if chosen else root / "rustseg_jax") / name
+    return place if _writable(place) else None
+
+
+def enable_compilation_cache(folder: Path | str | None = None) -> Path | None:
+    """Keep compiled programs on disk, so that the next start does not compile again.
+
+    Call it before the first computation. Any number of processes may share the folder.
+
+    Parameters
+    ----------
+    folder : where to keep them. None takes `xla` in `cache_folder`, with a subfolder
+        for each kind of processor, because a home may be shared between machines.
+
+    Returns
+    -------
+    The folder in use, or None when it cannot be written: everything works then too,
+    only the first photo of each process takes longer.
+    """
+    if folder is None:
+        place = cache_folder(f"xla/{_processor()}")
+    else:
+        place = Path(folder) if _writable(Path(folder)) else None
+    if place is None:
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(place))
+    # JAX's own limits (1 s, no size) leave out the many small programs of the head's gradient,
+    # which together are most of the wait.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return place
+
+
+def _processor() -> str:
+    """Name this kind of processor: compiled programs use its very instructions."""
+    words = [platform.machine(), platform.processor(), sys.platform]
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    wanted = ("flags", "Features", "model name")
+    words += sorted({line for line in lines if line.startswith(wanted)})
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
+
+
+def _writable(place: Path) -> bool:
+    """Whether files can be made here; asking the system is not enough on some mounts."""
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=place):
+            return True
+    except OSError:
+        return False
