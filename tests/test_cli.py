@@ -254,7 +254,7 @@ def test_a_failed_photo_keeps_its_older_result_and_is_no_end(tmp_path, monkeypat
 
 
 def test_ctrl_c_and_on_again(tmp_path, weights):
-    total = 12
+    total = 10
     for k in range(total):
         photo(tmp_path / f"in/{k:02}.png", seed=k, size=600)
     out = tmp_path / "out"

@@ -218,7 +218,8 @@ def test_misuse(data, model):
 @pytest.mark.shared
 def test_the_colour_rule_on_real_photos(shared_data, model):
     """Pooled IoU of the rule was measured beforehand, by other code, on all of seg-web."""
-    result = evaluate(shared_data, model, splits=["seg-web"], limit=24)
+    no_masks = Config(decision_threshold=1.0)  # spares the CRF, which is not looked at
+    result = evaluate(shared_data, model, no_masks, splits=["seg-web"], limit=24)
     assert result["segmentation"]["seg-web"]["hsv_rule"]["pooled_iou"] == pytest.approx(
         0.373, abs=0.06
     )
