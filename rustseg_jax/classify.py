@@ -30,9 +30,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from scipy.special import expit
 
 from rustseg_jax.convolution import conv3x3, conv3x3_pool, max_pool
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.normalise import batch_norm_relu
 
 __all__ = [
     "CLASSES",
@@ -94,16 +96,17 @@ class NetworkConfig:
     sharpness: float = 1.0  # Pinheiro and Collobert 2015 use 5; see docs/decisions
 
     def __post_init__(self) -> None:
-        if not 1 <= self.width <= 128:
-            raise ConfigError(f"width is {self.width}; allowed are 1 to 128")
-        if self.input_size < STRIDE or self.input_size % STRIDE:
+        if not (isinstance(self.width, int) and 1 <= self.width <= 128):
+            raise ConfigError(f"width is {self.width}; allowed are whole numbers from 1 to 128")
+        size = self.input_size
+        if not isinstance(size, int) or size < STRIDE or size % STRIDE:
             raise ConfigError(
                 f"input_size is {self.input_size}; allowed are multiples of {STRIDE} from {STRIDE}"
             )
         if self.pooling not in POOLINGS:
             raise ConfigError(f"pooling is {self.pooling!r}; allowed are {', '.join(POOLINGS)}")
-        if not self.sharpness > 0:
-            raise ConfigError(f"sharpness is {self.sharpness}; it must be above 0")
+        if not 0 < self.sharpness < np.inf:
+            raise ConfigError(f"sharpness is {self.sharpness}; it must be above 0 and finite")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -161,13 +164,32 @@ class _Conv(nnx.Module):
             channels[1],
             epsilon=BATCH_NORM_EPSILON,
             momentum=BATCH_NORM_MOMENTUM,
-            axis_name=axis_name,
+            use_running_average=True,
             rngs=rngs,
         )
+        self.axis_name = axis_name
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """(B, H, W, in) -> (B, H, W, out)."""
         return jax.nn.relu(self.norm(conv3x3(x, self.kernel[...])))
+
+    def learn(self, x: jax.Array, *, pool: bool) -> jax.Array:
+        """The same with the batch's own statistics, which also move the running ones."""
+        norm = self.norm
+        assert norm.scale is not None
+        assert norm.bias is not None
+        z, mean, var = batch_norm_relu(
+            conv3x3(x, self.kernel[...]),
+            norm.scale[...],
+            norm.bias[...],
+            epsilon=BATCH_NORM_EPSILON,
+            pool=pool,
+            axis_name=self.axis_name,
+        )
+        keep = BATCH_NORM_MOMENTUM
+        norm.mean[...] = keep * norm.mean[...] + (1 - keep) * mean
+        norm.var[...] = keep * norm.var[...] + (1 - keep) * var
+        return z
 
 
 class Network(nnx.Module):
@@ -196,8 +218,22 @@ class Network(nnx.Module):
         head = {"kernel": self.head_kernel[...], "bias": self.head_bias[...]}
         return head_logits(head, activations, self.config)
 
+    def learn(self, x: jax.Array) -> jax.Array:
+        """Logits (B, 2) in training: batch statistics are used, and kept as running ones.
+
+        Nothing in between is kept, so that normalising, ReLU and pooling are one pass.
+        """
+        _check_input(x)
+        h = to_input(x)
+        for k, (first, second) in enumerate(self.blocks):
+            h = second.learn(first.learn(h, pool=False), pool=k < BLOCKS - 1)
+        return self.head(h)
+
     def __call__(self, x: jax.Array) -> Output:
-        """(B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`."""
+        """(B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`.
+
+        Uses the running statistics, as inference does.
+        """
         _check_input(x)
         h = to_input(x)
         outputs = []
@@ -306,7 +342,8 @@ class Classifier:
     def probability(self, logits: jax.Array | np.ndarray) -> np.ndarray:
         """(B, 2) logits -> (B,) float64 calibrated P(corrosion) in [0, 1]."""
         z = np.asarray(logits, np.float64)
-        return 1.0 / (1.0 + np.exp((z[:, CLEAN] - z[:, CORROSION]) / self.temperature))
+        p: np.ndarray = expit((z[:, CORROSION] - z[:, CLEAN]) / self.temperature)
+        return p
 
     def describe(self) -> dict[str, Any]:
         """What identifies these weights in a result: digest, shape, temperature."""

@@ -74,11 +74,20 @@ def save_network(
         "temperature": repr(float(temperature)),
         "metadata": json.dumps(metadata or {}),
     }
-    data = save(arrays, metadata=header)
+    data = _in_order(save(arrays, metadata=header))
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     partial.write_bytes(data)
     partial.replace(path)
     return hashlib.sha256(data).hexdigest()
+
+
+def _in_order(data: bytes) -> bytes:
+    """Sort the header, whose order is random: the same weights have the same SHA-256."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the arrays stay aligned
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def load_network(path: Path | str) -> tuple[Network, float, dict[str, Any]]:
@@ -127,7 +136,11 @@ def _check_header(path: Path, header: dict[str, str]) -> NetworkConfig:
         )
     try:
         config = NetworkConfig.from_dict(json.loads(header["config"]))
-        float(header["temperature"]), json.loads(header["metadata"])
+        temperature, metadata = float(header["temperature"]), json.loads(header["metadata"])
+        if not 0 < temperature < np.inf:
+            raise ValueError(f"temperature is {temperature}")
+        if not isinstance(metadata, dict):
+            raise ValueError(f"metadata is {metadata!r}")
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise WeightsError(f"{path} has a damaged header: {error}") from error
     return config
@@ -148,6 +161,8 @@ def _check_arrays(
             )
         if not np.isfinite(array).all():
             raise WeightsError(f"{path}: {name!r} has values that are not finite")
+        if name.endswith(".norm.var") and (array < 0).any():
+            raise WeightsError(f"{path}: {name!r} is a variance and has negative values")
 
 
 def load_model(path: Path | str | None = None) -> Classifier:

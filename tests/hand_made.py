@@ -1,0 +1,58 @@
+"""A network whose weights were set by hand, so that its answers can be worked out on paper.
+
+It sees red: every activation is relu(4 (R - B)) of the reddest pixel of its 16 x 16 block,
+where the channels R and B of the picture are in [0, 1].
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from rustseg_jax import Classifier, Network, NetworkConfig
+from rustseg_jax.classify import BATCH_NORM_EPSILON
+
+PAINT, RUST = (90, 110, 130), (150, 75, 30)
+REDNESS = 4 * (150 - 30) / 255  # of RUST, as an activation
+
+
+def red_network(
+    *, gain: float = 8.0, odds: float = 1.0, input_size: int = 64, pooling: str = "mean"
+) -> Network:
+    """Margin of corrosion = gain * mean activation - odds; width 1, one channel in use."""
+    config = NetworkConfig(width=1, input_size=input_size, pooling=pooling)
+    network = nnx.eval_shape(lambda: Network(config, rngs=nnx.Rngs(0)))
+    network.eval()
+    for block in network.blocks:
+        for conv in block:
+            kernel = np.zeros(conv.kernel.shape, np.float32)
+            kernel[1, 1, 0, 0] = 1
+            if conv is network.blocks[0][0]:
+                kernel[1, 1, 2, 0] = -1
+            _set(conv.kernel, kernel)
+            _set(conv.norm.scale, 1)
+            _set(conv.norm.bias, 0)
+            _set(conv.norm.mean, 0)
+            _set(conv.norm.var, 1 - BATCH_NORM_EPSILON)
+    head = np.zeros(network.head_kernel.shape, np.float32)
+    head[0] = -gain / 2, gain / 2
+    _set(network.head_kernel, head)
+    _set(network.head_bias, np.array([odds / 2, -odds / 2]))
+    return network
+
+
+def _set(variable: nnx.Variable | None, value: np.ndarray | float) -> None:
+    assert variable is not None
+    variable.set_value(jnp.full(variable.shape, value, jnp.float32))
+
+
+def red_model(**options: object) -> Classifier:
+    return Classifier.of(red_network(**options))  # type: ignore[arg-type]
+
+
+def patch(shape: tuple[int, int], rows: slice = slice(0), columns: slice = slice(0)) -> np.ndarray:
+    """Painted steel with one rectangle of rust; none by default."""
+    photo = np.full((*shape, 3), PAINT, np.uint8)
+    photo[rows, columns] = RUST
+    return photo
