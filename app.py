@@ -9,5 +9,5 @@ page = st.navigation(
     [st.Page("pages/segment.py", title="Find rust", default=True)],
     position="top",
 )
-with shared.guard():
+with shared.app():
     page.run()

@@ -175,4 +175,5 @@ def _keep_together(text: str) -> str:
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
+shared.enter()
 main()

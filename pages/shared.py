@@ -22,6 +22,7 @@ from pathlib import Path
 
 import streamlit as st
 from PIL import Image, ImageDraw, ImageOps
+from streamlit.runtime.pages_manager import PagesManager
 
 import rustseg_jax as rs
 from rustseg_jax import images, samples, weights
@@ -36,6 +37,7 @@ _THUMBNAIL = (240, 180)  # pixels; shown at half of it, sharp on dense screens
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # One photo at a time: with 20 visitors the throughput stays and the worst wait is halved.
 _TURN = threading.BoundedSemaphore(1)
+_run = threading.local()  # Streamlit runs one script a thread
 _log = logging.getLogger("rustseg.pages")
 
 
@@ -51,6 +53,29 @@ class Case:
 
 class CaseError(rs.RustsegError):
     """The address names a photo that is not there."""
+
+
+@contextmanager
+def app() -> Iterator[None]:
+    """Run a page inside app.py, guarded; `enter` asks for it."""
+    _run.inside = True
+    try:
+        with guard():
+            yield
+    finally:
+        _run.inside = False
+
+
+def enter() -> None:
+    """Begin a page: it must run inside app.py, with its settings and its guard.
+
+    Until app.py has run once, Streamlit takes a folder called pages/ for pages of the old
+    kind and opens an address such as /segment without app.py. The switch is not public; the
+    Streamlit version is pinned.
+    """
+    if not getattr(_run, "inside", False):
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 @contextmanager

@@ -1,0 +1,51 @@
+"""The app as a whole: it opens, it keeps to itself, and the library knows nothing of it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _config() -> dict[str, dict[str, object]]:
+    return tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+
+
+def test_the_app_opens_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUSTSEG_MODEL", str(tmp_path / "absent.safetensors"))
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not at.exception
+    assert not at.error
+    assert at.title[0].value == "Find rust in a photo"
+
+
+def test_visitors_see_no_tracebacks_and_nothing_is_reported_outside() -> None:
+    config = _config()
+    assert config["client"]["showErrorDetails"] == "none"
+    assert config["client"]["showErrorLinks"] is False
+    assert config["client"]["showSidebarNavigation"] is False
+    assert config["browser"]["gatherUsageStats"] is False
+    assert "://" not in (ROOT / ".streamlit" / "config.toml").read_text()  # no fonts from outside
+
+
+def test_the_upload_limit_is_the_librarys() -> None:
+    from rustseg_jax.images import Limits
+
+    assert _config()["server"]["maxUploadSize"] == Limits().max_bytes / 1e6
+
+
+def test_the_library_never_imports_streamlit() -> None:
+    for path in (ROOT / "rustseg_jax").rglob("*.py"):
+        found = re.search(r"^\s*(import|from)\s+(streamlit|pages)\b", path.read_text(), re.M)
+        assert not found, path
+
+
+def test_only_shared_caches() -> None:
+    for path in (ROOT / "pages").glob("*.py"):
+        if path.name != "shared.py":
+            assert "st.cache" not in path.read_text(), path

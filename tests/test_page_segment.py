@@ -1,0 +1,242 @@
+"""The first page without a browser: each state a visitor can meet."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+from redness import picture, save_redness
+from streamlit.testing.v1 import AppTest
+
+from pages import shared
+from rustseg_jax.images import sha256
+from rustseg_jax.report import png
+from rustseg_jax.samples import list_samples
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = "skimage-rocket"  # ships with scikit-image; the redness network finds a little in it
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_redness(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture
+def app(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    """The app with the tiny network, its own photo folder and empty caches."""
+    monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
+    monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "cache"))
+    # The folder goes away with the test, and JAX would go on writing to it.
+    monkeypatch.setattr(shared, "enable_compilation_cache", lambda: None)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    st.cache_resource.clear()
+
+
+def _upload(app: AppTest, name: str, data: bytes) -> AppTest:
+    app.run()
+    app.file_uploader[0].upload(name, data)
+    return app.run()
+
+
+def _texts(app: AppTest) -> str:
+    return "\n".join(e.value for kind in (app.header, app.markdown, app.caption) for e in kind)
+
+
+def _images(app: AppTest) -> list[Any]:
+    return [image for element in app.get("imgs") for image in element.proto.imgs]
+
+
+def test_empty(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert not app.header
+    assert [b.label for b in app.button] == [s.title for s in list_samples()]
+    assert f"{shared.KEEP_HOURS} hours" in _texts(app)
+
+
+def test_a_sample_goes_into_the_address_and_is_judged(app: AppTest) -> None:
+    app.run()
+    app.button(key=f"sample-{SAMPLE}").click().run()
+    assert not app.exception
+    assert app.query_params["sample"] == SAMPLE
+    assert app.header[0].value.startswith(":material/")
+    assert "orrosion found" in app.header[0].value
+    assert [m.label for m in app.metric] == ["Probability of corrosion", "Rusted area"]
+
+
+def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest) -> None:
+    data = png(picture(rusty=True))
+    _upload(app, "gate*1*.png", data)
+    assert not app.exception
+    assert app.query_params["case"] == sha256(data)
+    assert "Corrosion found, over 99\N{NO-BREAK SPACE}% sure" in app.header[0].value
+    assert app.metric[1].value == "25.0\N{NO-BREAK SPACE}%"
+    assert r"gate\*1\*\.png" in _texts(app) or r"gate\*1\*.png" in _texts(app)
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again.query_params["case"] = sha256(data)
+    again.run()
+    assert again.header[0].value == app.header[0].value
+    assert "Your photo" in _texts(again)
+
+
+def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
+    _upload(app, "plate.png", png(picture(rusty=False)))
+    assert "No corrosion found, 88\N{NO-BREAK SPACE}% sure" in app.header[0].value
+    assert "look for yourself" in _texts(app)
+    assert app.metric[1].value == "0.0\N{NO-BREAK SPACE}%"
+    assert "nothing marked" in _images(app)[-2].caption
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"no picture at all", "not a picture"),
+        (b"", "empty"),
+        (png(picture(rusty=True))[:200], "cannot be decoded"),
+        (png(np.zeros((8, 300, 3), np.uint8)), "at least 16"),
+    ],
+)
+def test_a_bad_file_gets_the_librarys_message(app: AppTest, data: bytes, message: str) -> None:
+    _upload(app, "bad.jpg", data)
+    assert not app.exception
+    assert not app.header
+    assert message in app.error[0].value
+    # And the page is not stuck: a sample opens, the bad file is forgotten.
+    app.button(key=f"sample-{SAMPLE}").click().run()
+    assert app.header
+    assert not app.error
+    assert "case" not in app.query_params
+    assert not app.file_uploader[0].value
+
+
+def test_removing_the_upload_goes_back_to_the_start(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.file_uploader[0].set_value(None)
+    app.run()
+    assert not app.header
+    assert not app.query_params
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"sample": "no_such*thing*"}, "no sample called"),
+        ({"case": "f" * 64}, "deleted after 24 hours"),
+        ({"case": "../../etc/passwd"}, "deleted after 24 hours"),
+    ],
+)
+def test_an_address_that_leads_nowhere(app: AppTest, query: dict[str, str], message: str) -> None:
+    app.query_params.update(query)
+    app.run()
+    assert not app.exception
+    assert message in app.warning[0].value
+    assert "*thing" not in app.warning[0].value.replace(r"\*", "")
+    assert app.button  # the samples are there to go on with
+
+
+def test_a_photo_is_gone_after_its_time(app: AppTest) -> None:
+    data = png(picture(rusty=True))
+    _upload(app, "gate.png", data)
+    path = shared.photos_folder() / sha256(data)
+    old = time.time() - shared.KEEP_HOURS * 3600 - 1
+    os.utime(path, (old, old))
+    app.run()
+    assert "upload it again" in app.warning[0].value
+    (path.parent / "fresh").write_bytes(b"new")
+    shared.sweep(path.parent)
+    assert [p.name for p in path.parent.iterdir()] == ["fresh"]
+
+
+def test_missing_weights_say_what_to_do(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "later.safetensors"
+    monkeypatch.setenv("RUSTSEG_MODEL", str(place))
+    app.query_params["sample"] = SAMPLE
+    app.run()
+    assert not app.exception
+    assert "RUSTSEG_MODEL" in app.error[0].value
+    save_redness(place)  # put there while the app runs: the next visit works
+    app.run()
+    assert not app.error
+    assert app.header
+
+
+def test_replaced_weights_give_a_new_answer(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = save_redness(tmp_path / "own.safetensors")
+    monkeypatch.setenv("RUSTSEG_MODEL", str(place))
+    _upload(app, "plate.png", png(picture(rusty=False)))
+    assert "88\N{NO-BREAK SPACE}%" in app.header[0].value
+    save_redness(place, lean=-3.0)
+    os.utime(place, (1, 1))  # even if the clock is coarse
+    app.run()
+    assert "95\N{NO-BREAK SPACE}%" in app.header[0].value  # 1 / (1 + e^-3)
+
+
+def test_a_bug_shows_a_number_and_never_its_text(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(shared, "make_report", broken)
+    app.query_params["sample"] = SAMPLE
+    app.run()
+    assert not app.exception
+    assert "secret" not in app.error[0].value
+    number = app.error[0].value.split()[-1].rstrip(".")
+    assert any(number in record.getMessage() for record in caplog.records)
+    assert "secret detail" in caplog.text
+
+
+def test_the_same_photo_is_computed_once(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    real = shared.make_report
+    monkeypatch.setattr(shared, "make_report", lambda seg: calls.append(1) or real(seg))
+    app.query_params["sample"] = SAMPLE
+    app.run()
+    app.slider(key="strength").set_value(80).run()
+    app.run()
+    assert len(calls) == 1
+
+
+def test_every_picture_has_a_text_or_is_marked_as_decoration(app: AppTest) -> None:
+    app.query_params["sample"] = SAMPLE
+    app.run()
+    shown = _images(app)
+    assert all(image.HasField("alt") for image in shown)
+    assert all(image.alt and image.caption for image in shown[-2:])  # overlay and heat map
+
+
+def test_downloads(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    assert [b.label for b in app.get("download_button")] == [
+        "Mask (PNG)", "Overlay (PNG)", "Data (JSON)",
+    ]  # fmt: skip
+
+
+def test_what_is_downloaded(app: AppTest) -> None:
+    data = png(picture(rusty=True))
+    _upload(app, "gate.png", data)
+    case = shared.Case("gate", "gate", shared.photos_folder() / sha256(data), sha256(data))
+    found = shared.report(case)
+    mask = np.asarray(Image.open(io.BytesIO(found.mask_png)))
+    assert mask.mean() == 255 * 0.25
+    overlay = np.asarray(Image.open(io.BytesIO(shared.overlay_file(case, found, 0.5))))
+    assert overlay.shape == (96, 128, 3)
+    assert json.loads(json.dumps(found.facts))["area"] == 0.25

@@ -1,0 +1,149 @@
+"""What a result says in words, JSON and files."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from redness import picture, save_redness
+
+import rustseg_jax as rs
+from rustseg_jax.report import full_overlay, make_report, meaning, png, to_json, verdict
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> rs.Classifier:
+    return rs.load_model(save_redness(tmp_path_factory.mktemp("model") / "tiny.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def rusty(model: rs.Classifier) -> rs.Segmentation:
+    return rs.segment(picture(rusty=True), model)
+
+
+@pytest.fixture(scope="module")
+def clean(model: rs.Classifier) -> rs.Segmentation:
+    return rs.segment(picture(rusty=False), model)
+
+
+def _mask(share: float) -> np.ndarray:
+    """100 x 100 with exactly this share set."""
+    mask = np.zeros(10_000, bool)
+    mask[: round(share * 10_000)] = True
+    return mask.reshape(100, 100)
+
+
+@pytest.mark.parametrize(
+    ("corroded", "probability", "area", "threshold", "words"),
+    [
+        (True, 0.96, 0.12, 0.5, "Corrosion found, 96 % sure, about 12 % of the picture"),
+        (True, 0.9999, 0.003, 0.5, "Corrosion found, over 99 % sure, under 1 % of the picture"),
+        (True, 1.0, 1.0, 0.5, "Corrosion found, over 99 % sure, all of the picture"),
+        (True, 0.8, 0.999, 0.5, "Corrosion found, 80 % sure, over 99 % of the picture"),
+        (True, 0.7, 0.0, 0.5, "Corrosion found, 70 % sure, but no part of the picture stands out"),
+        (
+            True, 0.3, 0.2, 0.25,
+            "Corrosion found, although only 30 % likely, about 20 % of the picture",
+        ),
+        (False, 0.09, 0.0, 0.5, "No corrosion found, 91 % sure"),
+        (False, 0.0, 0.0, 0.5, "No corrosion found, over 99 % sure"),
+        (
+            False, 0.6, 0.0, 0.75,
+            "No corrosion found: the probability of corrosion is 60 %, "
+            "and it is reported from 75 %",
+        ),
+    ],
+)  # fmt: skip
+def test_the_verdict_in_words(
+    rusty: rs.Segmentation,
+    corroded: bool,
+    probability: float,
+    area: float,
+    threshold: float,
+    words: str,
+) -> None:
+    seg = replace(
+        rusty,
+        corroded=corroded,
+        probability=probability,
+        mask=_mask(area),
+        config=rs.Config(decision_threshold=threshold),
+    )
+    assert verdict(seg) == words
+
+
+def test_the_meaning_follows_the_verdict(rusty: rs.Segmentation, clean: rs.Segmentation) -> None:
+    assert "estimate" in meaning(rusty)
+    assert "12 %" in meaning(clean)  # 1 / (1 + e^2)
+    assert "50 %" in meaning(clean)
+    assert "nothing is marked" in meaning(replace(rusty, mask=np.zeros_like(rusty.mask)))
+
+
+def test_the_json_is_plain_and_complete(rusty: rs.Segmentation, model: rs.Classifier) -> None:
+    facts = json.loads(json.dumps(to_json(rusty), allow_nan=False))
+    assert set(facts) == {
+        "width", "height", "verdict", "probability", "corroded", "reason", "area", "threshold",
+        "heat_maximum", "model", "config", "timings", "version",
+    }  # fmt: skip
+    assert (facts["width"], facts["height"]) == (128, 96)
+    assert facts["area"] == 0.25  # the block is half of each side
+    assert facts["corroded"] is True
+    assert facts["model"]["digest"] == model.digest
+    assert facts["config"]["crf"]["iterations"] == rusty.config.crf.iterations
+    assert facts["version"] == rs.__version__
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[True, False], [False, True]]),
+        np.arange(6, dtype=np.uint8).reshape(2, 3),
+        np.arange(18, dtype=np.uint8).reshape(2, 3, 3)[:, ::-1],
+    ],
+)
+def test_png_keeps_every_pixel(array: np.ndarray) -> None:
+    back = np.asarray(Image.open(io.BytesIO(png(array))))
+    expected = array * np.uint8(255) if array.dtype == np.bool_ else array
+    np.testing.assert_array_equal(back, expected)
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2)), np.zeros((2, 2, 4), np.uint8), np.array(True)])
+def test_png_refuses_other_arrays(array: Any) -> None:
+    with pytest.raises(rs.ImageError, match="allowed are"):
+        png(array)
+
+
+def test_a_report_of_a_large_photo_is_small_and_its_mask_file_is_not(
+    model: rs.Classifier,
+) -> None:
+    seg = rs.segment(picture(rusty=True, size=(300, 400)), model)
+    report = make_report(seg, side=100)
+    assert report.image.shape == (75, 100, 3)
+    assert report.mask.shape == (75, 100)
+    assert abs(report.mask.mean() - seg.area) < 0.02
+    assert report.facts["area"] == seg.area  # measured on the full mask
+    full = np.asarray(Image.open(io.BytesIO(report.mask_png)))
+    np.testing.assert_array_equal(full > 0, seg.mask)
+
+
+def test_a_report_enlarges_nothing_and_copies(rusty: rs.Segmentation) -> None:
+    report = make_report(rusty)
+    np.testing.assert_array_equal(report.image, rusty.image)
+    np.testing.assert_array_equal(report.mask, rusty.mask)
+    assert not np.shares_memory(report.mask, rusty.mask)
+    with pytest.raises(rs.ConfigError, match="side is 0"):
+        make_report(rusty, side=0)
+
+
+def test_the_full_overlay_is_that_of_the_library(rusty: rs.Segmentation, tmp_path: Path) -> None:
+    photo = png(rusty.image)
+    drawn = np.asarray(Image.open(io.BytesIO(full_overlay(photo, png(rusty.mask), opacity=0.3))))
+    np.testing.assert_array_equal(drawn, rs.overlay(rusty.image, rusty.mask, opacity=0.3))
+    with pytest.raises(rs.ImageError, match="mask is"):
+        full_overlay(photo, png(rusty.mask[1:]))

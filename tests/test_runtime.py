@@ -1,0 +1,76 @@
+"""The compilation cache: used where it can be, harmless where it cannot."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+
+from rustseg_jax.runtime import cache_folder, enable_compilation_cache
+
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = """
+import sys
+from rustseg_jax.runtime import enable_compilation_cache
+assert str(enable_compilation_cache(sys.argv[1])) == sys.argv[1]
+import jax
+import jax.monitoring
+hits = []
+jax.monitoring.register_event_listener(lambda name, **_: hits.append(name))
+print(float(jax.jit(lambda x: x * 3 + 1)(2.0)))
+print("hit" if "/jax/compilation_cache/cache_hits" in hits else "miss")
+"""
+
+
+def _run(folder: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.split()
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "xla"
+    assert _run(folder) == ["7.0", "miss"]
+    assert any(folder.iterdir())
+    assert _run(folder) == ["7.0", "hit"]
+
+
+def test_a_place_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    before = jax.config.jax_compilation_cache_dir
+    assert enable_compilation_cache(blocked / "xla") is None
+    assert jax.config.jax_compilation_cache_dir == before
+
+
+def test_the_cache_folder_is_the_chosen_one_else_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "chosen"))
+    assert cache_folder("photos") == tmp_path / "chosen" / "photos"
+    monkeypatch.delenv("RUSTSEG_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder("a/b") == tmp_path / "xdg" / "rustseg_jax" / "a" / "b"
+    assert (tmp_path / "xdg" / "rustseg_jax" / "a" / "b").is_dir()
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert cache_folder("c") == tmp_path / "home" / ".cache" / "rustseg_jax" / "c"
+
+
+def test_no_cache_folder_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "file"))
+    assert cache_folder("photos") is None
+    assert enable_compilation_cache() is None
