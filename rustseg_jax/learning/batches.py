@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from rustseg_jax.learning.augment import AugmentConfig, augment
+from rustseg_jax.learning.dataset import ignore_interrupt
 
 __all__ = ["BatchMaker", "draw"]
 
@@ -66,7 +67,9 @@ class BatchMaker:
     """Prepares batches ahead of time in worker processes."""
 
     def __init__(self, workers: int, *, ahead: int = 6) -> None:
-        self._pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        self._pool = ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=ignore_interrupt
+        )
         self._ahead = ahead
 
     def __enter__(self) -> BatchMaker:

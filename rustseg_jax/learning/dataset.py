@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -68,16 +69,10 @@ def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Re
     path = folder / "manifest.csv"
     if not path.is_file():
         raise DataError(f"{folder} is no data folder: it has no manifest.csv")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(
-                f"{path} lacks the column {missing[0]!r}; needed are {', '.join(COLUMNS)}"
-            )
-        records = tuple(
-            _record(folder, path, number, row) for number, row in enumerate(reader, start=2)
-        )
+    try:
+        records = _records(folder, path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
     known = {r.split for r in records}
     for split in splits:
         if split not in known:
@@ -85,6 +80,17 @@ def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Re
                 f"{path} has no split {split!r}; it has {', '.join(sorted(known)) or 'no rows'}"
             )
     return tuple(r for r in records if not splits or r.split in splits)
+
+
+def _records(folder: Path, path: Path) -> tuple[Record, ...]:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write the mark
+        reader = csv.DictReader(file, restval="")
+        missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(
+                f"{path} lacks the column {missing[0]!r}; needed are {', '.join(COLUMNS)}"
+            )
+        return tuple(_record(folder, path, reader.line_num, row) for row in reader)
 
 
 def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Record:
@@ -98,6 +104,8 @@ def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Recor
 
 
 def _inside(folder: Path, path: Path, number: int, name: str) -> Path:
+    if not name or "\0" in name:
+        raise DataError(f"{path} line {number}: {name!r} is no name of a file")
     place = folder / name
     if not place.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{path} line {number}: {name!r} is outside the data folder")
@@ -117,7 +125,8 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     Notes
     -----
     Two ways of writing are in use and both are read: 0/255 pictures, and index
-    masks 0/1 with 255 as "ignore". A mask with any 1 in it is an index mask.
+    masks 0/1 with 255 as "ignore". A mask of nothing but 0, 1 and 255, with any 1 in it,
+    is an index mask.
 
     Raises
     ------
@@ -132,7 +141,7 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
             f"{record.mask} is {values.shape[1]} by {values.shape[0]} pixels, its picture "
             f"{shape[1]} by {shape[0]}; they must be the same"
         )
-    if (values == 1).any():
+    if (values == 1).any() and np.isin(values, (0, 1, 255)).all():
         return values == 1, values == 255
     return values > 127, np.zeros(shape, bool)
 
@@ -167,7 +176,9 @@ def pack(
             partial, mode="w+", dtype=np.uint8, shape=(len(records), side, side, 3)
         )
         jobs = [(r.image, side) for r in records]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=ignore_interrupt
+        ) as pool:
             for k, picture in enumerate(pool.map(_square, jobs, chunksize=32)):
                 store[k] = picture
                 if progress:
@@ -176,6 +187,11 @@ def pack(
         del store
         partial.replace(path)
     return np.load(path, mmap_mode="r")
+
+
+def ignore_interrupt() -> None:
+    """In a worker: Ctrl-C reaches the whole process group, but only the parent acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _square(job: tuple[Path, int]) -> np.ndarray:

@@ -34,10 +34,12 @@ class Phase:
     evaluate: int
 
     def __post_init__(self) -> None:
-        if self.crop % 16 or self.evaluate % 16:
+        if self.crop % 16 or self.evaluate % 16 or min(self.crop, self.evaluate) < 16:
             raise ConfigError(
-                f"crop {self.crop} and evaluate {self.evaluate} must be multiples of 16"
+                f"crop {self.crop} and evaluate {self.evaluate} must be multiples of 16, from 16"
             )
+        if self.packed < 16:
+            raise ConfigError(f"packed is {self.packed}; allowed is 16 or more")
         if not 0 < self.share[0] <= self.share[1] <= 1:
             raise ConfigError(f"share is {self.share}; allowed is 0 < smallest <= largest <= 1")
         if self.epochs < 1:

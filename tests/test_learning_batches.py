@@ -1,0 +1,66 @@
+"""Which pictures come when: balanced, fair, and a function of (seed, step) alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rustseg_jax.learning.augment import AugmentConfig, augment
+from rustseg_jax.learning.batches import BatchMaker, draw
+
+LABELS = np.array([0, 1, 0, 0, 1, 0, 1, 0, 0, 0])  # seven clean, three of corrosion
+
+
+def test_every_batch_is_balanced_and_alternates() -> None:
+    for step in range(20):
+        chosen = draw(LABELS, batch=6, step=step, seed=1)
+        assert chosen.dtype == np.int64
+        np.testing.assert_array_equal(LABELS[chosen], [0, 1, 0, 1, 0, 1])
+
+
+@pytest.mark.parametrize("batch", [2, 6, 8, 20])
+def test_no_picture_repeats_before_a_pass_ends(batch: int) -> None:
+    steps = [draw(LABELS, batch=batch, step=s, seed=5) for s in range(42)]
+    for label, members in ((0, {0, 2, 3, 5, 7, 8, 9}), (1, {1, 4, 6})):
+        order = np.concatenate([s[label::2] for s in steps])
+        passes = [order[k : k + len(members)] for k in range(0, len(order), len(members))]
+        whole = [p for p in passes if len(p) == len(members)]
+        assert len(whole) >= 6
+        assert all(set(p.tolist()) == members for p in whole)
+        assert len({tuple(p) for p in whole}) > 1  # a new order on every pass
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    forwards = [draw(LABELS, batch=4, step=s, seed=2) for s in range(9)]
+    backwards = [draw(LABELS, batch=4, step=s, seed=2) for s in reversed(range(9))]
+    np.testing.assert_array_equal(forwards, backwards[::-1])
+    other = [draw(LABELS, batch=4, step=s, seed=3) for s in range(9)]
+    assert not np.array_equal(forwards, other)
+
+
+def test_workers_return_the_batches_in_order(tmp_path: Path) -> None:
+    packed = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), np.uint8)
+    path = tmp_path / "pack.npy"
+    np.save(path, packed)
+    options = {"batch": 4, "crop": 16, "share": (0.5, 0.8), "seed": 7, "config": AugmentConfig()}
+    with BatchMaker(2, ahead=2) as maker:
+        found = list(maker.batches(path, LABELS, range(3, 8), **options))  # type: ignore[arg-type]
+        assert [step for step, *_ in found] == [3, 4, 5, 6, 7]
+        later = maker.batches(path, LABELS, range(5, 100), **options)  # type: ignore[arg-type]
+        np.testing.assert_array_equal(next(later)[1], found[2][1])  # from the middle: the same
+        later.close()  # in the middle: what is queued is dropped
+    for step, pictures, labels in found:
+        chosen = draw(LABELS, batch=4, step=step, seed=7)
+        assert pictures.shape == (4, 16, 16, 3)
+        assert pictures.dtype == np.uint8
+        assert labels.dtype == np.int32
+        np.testing.assert_array_equal(labels, LABELS[chosen])
+    wanted = augment(
+        packed[draw(LABELS, batch=4, step=3, seed=7)[1]],
+        16,
+        np.random.default_rng((7, 2, 3, 1)),
+        AugmentConfig(min_crop=0.5, max_crop=0.8),
+    )
+    np.testing.assert_array_equal(found[0][1][1], wanted)

@@ -1,0 +1,72 @@
+"""Recipes: counts by hand, every preset, wrong values refused by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.learning.recipe import PRESETS, Phase, Recipe, preset
+
+PHASE = Phase(epochs=2, packed=48, crop=32, share=(0.5, 1.0), evaluate=48)
+
+
+def test_steps_by_hand() -> None:
+    recipe = Recipe(phases=(PHASE, replace(PHASE, epochs=3, crop=48)), batch=8, per_epoch=30)
+    assert recipe.epochs == 5
+    assert recipe.steps_per_epoch == 3
+    assert recipe.steps == 15
+    assert [recipe.phase_of(e).crop for e in range(5)] == [32, 32, 48, 48, 48]
+    with pytest.raises(ConfigError, match="5 epochs"):
+        recipe.phase_of(5)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"crop": 33}, "crop 33"),
+        ({"evaluate": 50}, "evaluate 50"),
+        ({"crop": 0}, "crop 0"),
+        ({"packed": 0}, "packed is 0"),
+        ({"share": (0.0, 1.0)}, "share is"),
+        ({"share": (0.8, 0.5)}, "share is"),
+        ({"share": (0.5, 1.5)}, "share is"),
+        ({"epochs": 0}, "epochs is 0"),
+    ],
+)
+def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        replace(PHASE, **change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"batch": 7}, "batch is 7"),
+        ({"batch": 0}, "batch is 0"),
+        ({"per_epoch": 10}, "per_epoch is 10"),
+        ({"phases": ()}, "phases is empty"),
+    ],
+)
+def test_wrong_recipes_are_refused_by_name(change: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        Recipe(**change)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_presets_end_at_the_scale_of_a_photo(name: str) -> None:
+    recipe = preset(name)
+    assert recipe == PRESETS[name]
+    json.dumps(recipe.as_dict())
+    last = recipe.phases[-1]
+    if name != "smoke":
+        assert last.evaluate == last.packed == recipe.network.input_size
+        low, high = (last.crop / (share * last.packed) for share in reversed(last.share))
+        assert low <= 1 <= high  # crops are cut at the scale at which photos are judged
+
+
+def test_unknown_presets_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'tpu'.*cpu, gpu, smoke"):
+        preset("tpu")
