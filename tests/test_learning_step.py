@@ -1,0 +1,106 @@
+"""The optimiser's step: four devices compute what one would; the schedule's ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.learning.recipe import Phase, Recipe
+from rustseg_jax.learning.step import TrainState, make_mesh, make_step, schedule, start, unpack
+
+RECIPE = Recipe(
+    network=NetworkConfig(width=2, input_size=32),
+    phases=(Phase(epochs=1, packed=32, crop=32, share=(1.0, 1.0), evaluate=32),),
+    batch=8,
+    per_epoch=80,
+)
+
+
+def batch(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(8, dtype=np.int32) % 2
+    pictures = rng.integers(0, 200, (8, 32, 32, 3), np.uint8)
+    pictures[labels == 1, ..., 0] += np.uint8(50)
+    return pictures, labels
+
+
+def copy(state: TrainState) -> TrainState:
+    """The step gives its state's memory away."""
+    return jax.tree.map(jnp.copy, state)
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[int, tuple[TrainState, list[dict[str, float]]]]:
+    """Three steps on one device and on four, from the same start."""
+    graph, first = start(RECIPE)
+    done = {}
+    for count in (1, 4):
+        mesh = make_mesh(RECIPE.batch, jax.devices()[:count])
+        step, state = make_step(graph, RECIPE, mesh), copy(first)
+        numbers = []
+        for k in range(3):
+            state, found = step(state, *batch(k))
+            numbers.append({name: float(v) for name, v in found.items()})
+        done[count] = jax.tree.map(np.asarray, state), numbers
+    return done
+
+
+def test_four_devices_compute_what_one_would(runs: Any) -> None:
+    assert len(jax.devices()) >= 4
+    (one, numbers_of_one), (four, numbers_of_four) = runs[1], runs[4]
+    for part in ("params", "stats", "ema_params", "ema_stats"):
+        a, b = (jax.tree.leaves(getattr(s, part)) for s in (one, four))
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-4, atol=2e-5)
+    for x, y in zip(numbers_of_one, numbers_of_four, strict=True):
+        assert x["loss"] == pytest.approx(y["loss"], rel=1e-4)
+        assert x["accuracy"] == y["accuracy"]
+
+
+def test_a_step_by_hand(runs: Any) -> None:
+    state, numbers = runs[1]
+    # Even odds at the start: the loss is log 2 whatever the label smoothing.
+    assert numbers[0]["loss"] == pytest.approx(np.log(2), rel=1e-5)
+    assert int(state.step) == 3
+    moved = jax.tree.leaves(jax.tree.map(lambda a: float(np.abs(a).max()), state.params))
+    assert all(np.isfinite(moved))
+    assert np.abs(state.params["head_kernel"]).max() > 0
+
+
+def test_the_average_follows_at_once_in_the_beginning(runs: Any) -> None:
+    # The head starts at zero: after steps 0, 1, 2 with decays 1/10, 2/11 and 3/12 the average
+    # lies between zero and the largest of the values passed, near the last ones.
+    state, _ = runs[1]
+    last, average = state.params["head_kernel"], state.ema_params["head_kernel"]
+    assert 0 < np.abs(average).max() < 1.2 * np.abs(last).max()
+
+
+def test_a_network_is_put_together_again() -> None:
+    graph, state = start(RECIPE)
+    network = unpack(graph, state.params, state.stats)
+    np.testing.assert_array_equal(network.head_kernel[...], np.zeros((32, 2)))
+    assert network.config == RECIPE.network
+    again = jax.tree.leaves(start(RECIPE)[1].params)
+    for a, b in zip(jax.tree.leaves(state.params), again, strict=True):
+        np.testing.assert_array_equal(a, b)  # the seed decides
+
+
+def test_the_mesh_divides_the_batch() -> None:
+    devices = jax.devices()[:4]
+    assert [make_mesh(n, devices).size for n in (8, 6, 2, 10, 12)] == [4, 3, 2, 2, 4]
+
+
+def test_the_schedules_ends() -> None:
+    rate = schedule(RECIPE)  # 10 steps, 2 of them rising to 0.1
+    found = [float(rate(k)) for k in range(11)]  # type: ignore[arg-type]
+    assert found[0] == pytest.approx(0.1 / 25)
+    assert found[1] == pytest.approx((0.1 / 25 + 0.1) / 2)
+    assert found[2] == pytest.approx(0.1)
+    assert found[6] == pytest.approx(0.1 * (1 + 1e-3) / 2)  # the cosine's middle
+    assert found[10] == pytest.approx(0.1e-3)
+    assert found[2:] == sorted(found[2:], reverse=True)
