@@ -54,7 +54,7 @@ def _texts(app: AppTest) -> str:
 
 
 def _images(app: AppTest) -> list[Any]:
-    return [image for element in app.get("imgs") for image in element.proto.imgs]
+    return [image for element in app.get("image") for image in element.proto.imgs]
 
 
 def test_empty(app: AppTest) -> None:
@@ -219,6 +219,7 @@ def test_every_picture_has_a_text_or_is_marked_as_decoration(app: AppTest) -> No
     app.query_params["sample"] = SAMPLE
     app.run()
     shown = _images(app)
+    assert len(shown) == len(list_samples()) + 2
     assert all(image.HasField("alt") for image in shown)
     assert all(image.alt and image.caption for image in shown[-2:])  # overlay and heat map
 

@@ -1,0 +1,130 @@
+"""A real browser on a real server: the app with the redness network, watched for trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from redness import save_redness
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120  # a busy machine imports slowly
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return int(s.getsockname()[1])
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health") as reply:
+            if reply.status == 200:
+                return
+        time.sleep(0.2)
+    pytest.fail(f"the app did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the running app."""
+    folder = tmp_path_factory.mktemp("app")
+    port = _free_port()
+    settings = {
+        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
+        "RUSTSEG_CACHE": str(folder / "cache"),
+    }
+    log = folder / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
+        )
+    try:
+        _wait_until_healthy(f"http://localhost:{port}", process, log)
+        yield f"http://localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's chromium, driven by Playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("chromium is not installed (Debian: apt-get install chromium)")
+    with sync_api.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, server: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open the app: visit("/?sample=pipe", width=390, scheme="dark") returns the page.
+
+    At the end of the test any console error, page error or request to another host fails it,
+    and a screenshot of each page lies in the test's temporary folder.
+    """
+    trouble: list[str] = []
+    pages: list[Any] = []
+
+    def open_page(path: str = "/", *, width: int = 1280, scheme: str = "light") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+        )
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: trouble.append(f"page error: {error}"))
+        page.on("request", lambda request: _watch(request.url, trouble))
+        page.goto(server + path)
+        settle(page)
+        pages.append(page)
+        return page
+
+    yield open_page
+    for number, page in enumerate(pages):
+        page.screenshot(path=tmp_path / f"page-{number}.png", full_page=True)
+        page.context.close()
+    assert not trouble, "\n".join(trouble)
+
+
+def settle(page: Any) -> None:
+    """Wait until the script has run and its pictures are there."""
+    page.wait_for_selector(IDLE)
+    page.wait_for_selector('[data-testid="stHeading"]')
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+
+
+def _watch(url: str, trouble: list[str]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("data", "blob") and parts.hostname != "localhost":
+        trouble.append(f"a request left the machine: {url}")
