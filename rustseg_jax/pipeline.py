@@ -260,7 +260,16 @@ def resegment(
         rough = refine.rough_mask(seg.heatmap, cut, seg.image.shape[:2])
     marked = rust is not None and bool(rust.any())
     if not (marked or (seg.corroded and seg.heat_maximum > 0)):
-        return replace(seg, threshold=cut, rough=rough, config=config, timings=clock.seconds)
+        return replace(
+            seg,
+            threshold=cut,
+            rough=rough,
+            posterior=None,  # an earlier one may come from strokes that were taken back
+            mask=np.zeros(seg.mask.shape, bool),
+            reason=NO_HEAT if seg.corroded else NO_CORROSION,
+            config=config,
+            timings=clock.seconds,
+        )
     with clock.stage("lattice"):
         reuse = seg.lattice is not None and seg.lattice.params == config.crf
         lattice = seg.lattice if reuse and seg.lattice else _lattice(seg.image, config)

@@ -93,6 +93,10 @@ def _in_order(data: bytes) -> bytes:
 def load_network(path: Path | str) -> tuple[Network, float, dict[str, Any]]:
     """Read weights for further training.
 
+    Parameters
+    ----------
+    path : weights file, as `save_network` writes it
+
     Returns
     -------
     (network, temperature, metadata)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,16 @@ def test_workers_return_the_batches_in_order(tmp_path: Path) -> None:
         AugmentConfig(min_crop=0.5, max_crop=0.8),
     )
     np.testing.assert_array_equal(found[0][1][1], wanted)
+
+
+def test_ctrl_c_in_the_process_group_leaves_the_workers_alone(tmp_path: Path) -> None:
+    path = tmp_path / "pack.npy"
+    np.save(path, np.zeros((10, 16, 16, 3), np.uint8))
+    with BatchMaker(1, ahead=1) as maker:
+        batches = maker.batches(
+            path, LABELS, range(4), batch=2, crop=16, share=(1, 1), seed=0, config=AugmentConfig()
+        )
+        next(batches)
+        for pid in maker._pool._processes:
+            os.kill(pid, signal.SIGINT)
+        assert [step for step, *_ in batches] == [1, 2, 3]

@@ -1,0 +1,185 @@
+"""Whole runs of a tiny recipe: resume to the bit, refusals, calibration by brute force."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hand_made import patch, red_model
+from PIL import Image
+from safetensors.numpy import load_file
+
+from rustseg_jax import load_model, metrics
+from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.learning import train as training
+from rustseg_jax.learning.dataset import load_manifest
+from rustseg_jax.learning.recipe import Phase, Recipe
+from rustseg_jax.learning.train import Trained, fit_temperature, score, train
+
+# Six steps, two an epoch.
+RECIPE = Recipe(
+    network=NetworkConfig(width=2, input_size=32),
+    phases=(Phase(epochs=3, packed=32, crop=32, share=(0.8, 1.0), evaluate=32),),
+    batch=4,
+    per_epoch=8,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    lines = ["image,label,source,scene,split,mask"]
+    rng = np.random.default_rng(0)
+    for k in range(16):
+        photo = patch((32, 40), slice(0, 24 * (k % 2)), slice(4, 36))
+        noisy = np.clip(photo + rng.normal(0, 9, photo.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / f"{k}.png")
+        lines.append(f"{k}.png,{k % 2},x,{k},{'train' if k < 10 else 'val'},")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trained]:
+    out = tmp_path_factory.mktemp("runs") / "straight"
+    return out, train(data, out, RECIPE, workers=1)
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def same_weights(a: Path, b: Path) -> None:
+    first, second = load_file(a), load_file(b)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def test_a_run_leaves_what_it_says(straight: tuple[Path, Trained]) -> None:
+    out, trained = straight
+    assert trained.finished
+    assert trained.weights == out / "best.safetensors"
+    assert json.loads((out / "recipe.json").read_text()) == json.loads(json.dumps(RECIPE.as_dict()))
+    lines = log(out)
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert all(line["val"]["n"] == 6 and np.isfinite(line["loss"]) for line in lines)
+    assert lines[-1]["seconds_left"] == 0
+    best = max(line["val"]["balanced_accuracy"] for line in lines)
+    assert trained.report["balanced_accuracy"] == pytest.approx(best, abs=1e-4)
+    model = load_model(trained.weights)
+    assert model.config == RECIPE.network
+    assert model.metadata["val"]["balanced_accuracy"] == pytest.approx(best, abs=1e-4)
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(
+    data: Path, straight: tuple[Path, Trained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Stopped in the middle of the second epoch, as a signal would: after step 3 of 6.
+    out = tmp_path / "stopped"
+    make = training.make_step
+
+    def make_stopping(*args: Any) -> Any:
+        step = make(*args)
+
+        def stopping(state: Any, *batch: Any) -> Any:
+            if int(state.step) == 2:
+                training.signal.raise_signal(training.signal.SIGINT)
+            return step(state, *batch)
+
+        return stopping
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "make_step", make_stopping)
+        first = train(data, out, RECIPE, workers=1)
+    assert not first.finished
+    assert len(log(out)) == 1
+    second = train(data, out, RECIPE, resume=True, workers=1)
+    assert second.finished
+    assert [line["epoch"] for line in log(out)] == [1, 2, 3]
+    same_weights(out / "last.safetensors", straight[0] / "last.safetensors")
+    same_weights(out / "best.safetensors", straight[0] / "best.safetensors")
+    assert second.report == straight[1].report
+
+
+def test_a_checkpoint_of_a_run_that_went_on_is_exact(
+    data: Path, straight: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    # The step gives its memory away while the checkpoint is still being written.
+    out = tmp_path / "killed"
+    shutil.copytree(straight[0], out)
+    shutil.rmtree(out / "checkpoints" / "6")
+    (out / "last.safetensors").unlink()
+    assert train(data, out, RECIPE, resume=True, workers=1).finished
+    same_weights(out / "last.safetensors", straight[0] / "last.safetensors")
+
+
+def test_a_finished_run_stays_as_it_is(data: Path, straight: tuple[Path, Trained]) -> None:
+    out, trained = straight
+    before = (out / "log.jsonl").read_bytes()
+    assert train(data, out, RECIPE, resume=True, workers=1) == trained
+    assert (out / "log.jsonl").read_bytes() == before
+
+
+def test_a_run_is_not_overwritten(data: Path, straight: tuple[Path, Trained]) -> None:
+    out, _ = straight
+    before = {p: p.read_bytes() for p in out.glob("*.*") if p.is_file()}
+    with pytest.raises(ConfigError, match="already holds a run"):
+        train(data, out, RECIPE, workers=1)
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(data, out, replace(RECIPE, seed=1), resume=True, workers=1)
+    assert before == {p: p.read_bytes() for p in out.glob("*.*") if p.is_file()}
+
+
+def test_both_labels_are_needed(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    text = (folder / "manifest.csv").read_text()
+    (folder / "manifest.csv").write_text(text.replace(",1,x", ",0,x"))
+    with pytest.raises(DataError, match=r"split 'train' .* both labels"):
+        train(folder, tmp_path / "out", RECIPE, workers=1)
+    assert not (tmp_path / "out").exists()  # refused before anything is made
+    with pytest.raises(DataError, match="no split 'test'"):
+        train(data, tmp_path / "out", RECIPE, val_split="test", workers=1)
+
+
+# Scoring and calibration
+
+
+def test_scores_do_not_depend_on_the_batch(data: Path) -> None:
+    model = red_model(input_size=32)
+    records = load_manifest(data)
+    photos = np.stack([np.asarray(Image.open(r.image))[:, :32] for r in records])
+    wanted = np.concatenate(
+        [np.asarray(model(p[None].astype(np.float32) / np.float32(255)).logits) for p in photos]
+    )
+    for batch in (4, 16, 32):
+        np.testing.assert_allclose(score(model, photos, batch=batch), wanted, atol=1e-5)
+    labels = np.array([r.label for r in records])
+    report = metrics.classification_report(model.probability(wanted), labels, 0.5)
+    assert report["balanced_accuracy"] == 1
+
+
+def test_the_temperature_against_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    margin = rng.normal(0, 3, 4000)
+    labels = (rng.random(4000) < 1 / (1 + np.exp(-margin / 2.5))).astype(int)
+    logits = np.stack([-margin / 2, margin / 2], axis=1).astype(np.float32)
+    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 2001))
+    signed = np.where(labels == 1, -margin, margin)
+    losses = [np.logaddexp(0, signed / t).mean() for t in grid]
+    found = fit_temperature(logits, labels)
+    assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.005)
+    assert found == pytest.approx(2.5, rel=0.1)  # what the labels were drawn with
+
+
+def test_the_temperature_stays_within_its_bounds() -> None:
+    logits = np.array([[1, -1], [-1, 1]], np.float32)
+    assert fit_temperature(logits, np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
+    assert fit_temperature(logits, np.array([1, 0])) == pytest.approx(20, rel=0.01)
