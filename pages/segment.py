@@ -87,7 +87,11 @@ def _result(case: shared.Case) -> None:
         st.caption(shared.escape(case.title))
         st.header(f"{icon} {_keep_together(found.verdict)}", anchor=False)
         with st.container(horizontal=True, gap="large"):
-            st.metric("Probability of corrosion", _percent(facts["probability"]), width="content")
+            st.metric(
+                "Probability of corrosion",
+                _percent(facts["probability"], sure=False),
+                width="content",
+            )
             st.metric("Rusted area", _percent(facts["area"]), width="content")
         st.markdown(_keep_together(found.meaning))
     _pictures(case, found)
@@ -162,11 +166,11 @@ def _small_print(found: Report) -> None:
     )
 
 
-def _percent(share: float) -> str:
-    """A share in [0, 1] to a tenth of a percent; rounding never makes it certain."""
-    if 0 < share < 0.0005:
+def _percent(share: float, *, sure: bool = True) -> str:
+    """A share in [0, 1] to a tenth of a percent; unless `sure`, never all or nothing."""
+    if share < 0.0005 and (share > 0 or not sure):
         return "< 0.1\N{NO-BREAK SPACE}%"
-    if 0.9995 <= share < 1:
+    if share >= 0.9995 and (share < 1 or not sure):
         return "> 99.9\N{NO-BREAK SPACE}%"
     return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 

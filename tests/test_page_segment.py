@@ -83,6 +83,7 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
     assert not app.exception
     assert app.query_params["case"] == sha256(data)
     assert "Corrosion found, over 99\N{NO-BREAK SPACE}% sure" in app.header[0].value
+    assert app.metric[0].value == "> 99.9\N{NO-BREAK SPACE}%"
     assert app.metric[1].value == "25.0\N{NO-BREAK SPACE}%"
     assert r"gate\*1\*\.png" in _texts(app) or r"gate\*1\*.png" in _texts(app)
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
