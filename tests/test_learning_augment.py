@@ -59,7 +59,7 @@ def test_the_picture_itself_is_untouched() -> None:
      {"downscale": 1.0}, {"jpeg": 1.0}, {"cut": 1.0}, {"min_crop": 0.5}, {"stretch": 1.5}],
 )  # fmt: skip
 def test_every_strength_does_something(change: dict[str, float]) -> None:
-    config = replace(OFF, **change)  # type: ignore[arg-type]
+    config = replace(OFF, **change)
     found = [run(config, seed=seed) for seed in range(3)]
     assert not any(np.array_equal(f, p) for f in found for p in (picture(), picture()[:, ::-1]))
 

@@ -97,7 +97,7 @@ def test_the_mesh_divides_the_batch() -> None:
 
 def test_the_schedules_ends() -> None:
     rate = schedule(RECIPE)  # 10 steps, 2 of them rising to 0.1
-    found = [float(rate(k)) for k in range(11)]  # type: ignore[arg-type]
+    found = [float(rate(k)) for k in range(11)]
     assert found[0] == pytest.approx(0.1 / 25)
     assert found[1] == pytest.approx((0.1 / 25 + 0.1) / 2)
     assert found[2] == pytest.approx(0.1)
