@@ -99,8 +99,7 @@ def make_step(graph: Any, recipe: Recipe, mesh: Mesh) -> Step:
 
     def loss_of(params: Any, stats: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any]:
         network = unpack(graph, params, stats)
-        network.train()
-        logits = network(x).logits
+        logits = network.learn(x)
         targets = optax.smooth_labels(jax.nn.one_hot(y, 2), recipe.label_smoothing)
         loss = optax.softmax_cross_entropy(logits, targets).mean()
         correct = (logits.argmax(-1).astype(jnp.int32) == y).astype(jnp.float32).mean()
