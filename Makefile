@@ -14,7 +14,7 @@ help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.stamp-run
-	@$(BIN)/python -m rustseg_jax.native
+	@$(BIN)/python -c "from rustseg_jax import native; print('compiled convolutions:', native.status())"
 	$(BIN)/python -m streamlit run app.py
 
 test: $(VENV)/.stamp-dev

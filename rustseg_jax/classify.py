@@ -40,6 +40,7 @@ __all__ = [
     "CLASSES",
     "CLEAN",
     "CORROSION",
+    "DECISION_THRESHOLD",
     "STRIDE",
     "Classifier",
     "Network",
@@ -53,6 +54,9 @@ CLASSES = ("clean", "corrosion")
 CLEAN, CORROSION = 0, 1
 BLOCKS = 5  # U-Net's encoder: four poolings, so the map is 1/16 of the input
 STRIDE = 2 ** (BLOCKS - 1)
+# A photo counts as corroded from this calibrated probability on. Rust that is missed costs an
+# inspector more than a false alarm; docs/decisions/0006 has the numbers on `val`.
+DECISION_THRESHOLD = 0.3
 BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy leave it open)
 BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: runs here are short
 POOLINGS = ("mean", "lse")

@@ -29,7 +29,6 @@ from rustseg_jax.errors import ConfigError
 
 __all__ = ["LocaliseConfig", "grad_cam", "grad_cam_pp", "localise", "normalise"]
 
-STRIDE = 16  # pixels of the input per position: four 2x2 max pools (classify.py)
 METHODS = ("grad_cam", "grad_cam_pp")
 VARIANTS = ("eq19", "author")
 MAX_SCALE = 4.0  # the literature uses 0.5 to 2; at 4 a view of 448 has 3 million pixels

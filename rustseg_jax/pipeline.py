@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from rustseg_jax import images, localise, refine
-from rustseg_jax.classify import CORROSION, Classifier
+from rustseg_jax.classify import CORROSION, DECISION_THRESHOLD, Classifier
 from rustseg_jax.errors import ConfigError
 
 __all__ = ["Config", "Segmentation", "resegment", "segment", "segment_batch"]
@@ -48,7 +48,7 @@ class Config:
     crf : how the mask follows the picture
     """
 
-    decision_threshold: float = 0.5
+    decision_threshold: float = DECISION_THRESHOLD
     localise: localise.LocaliseConfig = field(default_factory=localise.LocaliseConfig)
     threshold: refine.ThresholdConfig = field(default_factory=refine.ThresholdConfig)
     crf: refine.CRFParams = field(default_factory=refine.CRFParams)

@@ -95,7 +95,7 @@ def verdict(seg: Segmentation) -> str:
             return f"No corrosion found: {_below(seg)}"
         return f"No corrosion found, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
-        return f"Corrosion found, although only {_percent(seg.probability)} likely, {_where(seg)}"
+        return f"Possibly corrosion, {_percent(seg.probability)} likely, {_where(seg)}"
     return f"Corrosion found, {_sure(seg.probability)}, {_where(seg)}"
 
 

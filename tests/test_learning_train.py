@@ -20,7 +20,7 @@ from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning import train as training
 from rustseg_jax.learning.dataset import load_manifest
 from rustseg_jax.learning.recipe import Phase, Recipe
-from rustseg_jax.learning.train import Trained, fit_temperature, score, train
+from rustseg_jax.learning.train import Trained, score, train
 
 # Six steps, two an epoch.
 RECIPE = Recipe(
@@ -164,22 +164,3 @@ def test_scores_do_not_depend_on_the_batch(data: Path) -> None:
     labels = np.array([r.label for r in records])
     report = metrics.classification_report(model.probability(wanted), labels, 0.5)
     assert report["balanced_accuracy"] == 1
-
-
-def test_the_temperature_against_brute_force() -> None:
-    rng = np.random.default_rng(0)
-    margin = rng.normal(0, 3, 4000)
-    labels = (rng.random(4000) < 1 / (1 + np.exp(-margin / 2.5))).astype(int)
-    logits = np.stack([-margin / 2, margin / 2], axis=1).astype(np.float32)
-    grid = np.exp(np.linspace(np.log(0.05), np.log(20), 2001))
-    signed = np.where(labels == 1, -margin, margin)
-    losses = [np.logaddexp(0, signed / t).mean() for t in grid]
-    found = fit_temperature(logits, labels)
-    assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.005)
-    assert found == pytest.approx(2.5, rel=0.1)  # what the labels were drawn with
-
-
-def test_the_temperature_stays_within_its_bounds() -> None:
-    logits = np.array([[1, -1], [-1, 1]], np.float32)
-    assert fit_temperature(logits, np.array([0, 1])) == pytest.approx(0.05, rel=0.01)
-    assert fit_temperature(logits, np.array([1, 0])) == pytest.approx(20, rel=0.01)

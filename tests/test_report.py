@@ -49,7 +49,7 @@ def _mask(share: float) -> np.ndarray:
         (True, 0.7, 0.0, 0.5, "Corrosion found, 70 % sure, but no part of the picture stands out"),
         (
             True, 0.3, 0.2, 0.25,
-            "Corrosion found, although only 30 % likely, about 20 % of the picture",
+            "Possibly corrosion, 30 % likely, about 20 % of the picture",
         ),
         (False, 0.09, 0.0, 0.5, "No corrosion found, 91 % sure"),
         (False, 0.0, 0.0, 0.5, "No corrosion found, over 99 % sure"),

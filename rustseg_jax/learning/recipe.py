@@ -57,9 +57,9 @@ class Recipe:
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     phases: tuple[Phase, ...] = (
-        Phase(epochs=14, packed=128, crop=96, share=(0.6, 1.0), evaluate=128),
-        Phase(epochs=6, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
-        Phase(epochs=3, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
+        Phase(epochs=40, packed=128, crop=96, share=(0.6, 1.0), evaluate=128),
+        Phase(epochs=12, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
+        Phase(epochs=8, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
     )
     batch: int = 64
     per_epoch: int = 4096  # pictures, half of each class

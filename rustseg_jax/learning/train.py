@@ -2,7 +2,7 @@
 
 A run's folder holds `recipe.json`, `log.jsonl` (one line an epoch),
 `checkpoints/` (orbax), `best.safetensors` (best balanced accuracy on `val` at the
-last phase's scale, temperature fitted) and `packs/` (decoded pictures; may be
+last phase's scale, calibrated) and `packs/` (decoded pictures; may be
 deleted). A run that was stopped goes on with `resume=True` and ends with the
 weights it would have had.
 """
@@ -23,22 +23,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
-from scipy.optimize import minimize_scalar
 
 from rustseg_jax import metrics
-from rustseg_jax.classify import CLEAN, CORROSION, Classifier, Network
+from rustseg_jax.classify import DECISION_THRESHOLD, Classifier, Network
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning.batches import BatchMaker
+from rustseg_jax.learning.calibrate import calibrate, shift_head
 from rustseg_jax.learning.dataset import Record, load_manifest, pack
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.step import TrainState, make_mesh, make_step, schedule, start, unpack
 from rustseg_jax.weights import save_network
 
-__all__ = ["Trained", "fit_temperature", "score", "train"]
+__all__ = ["Trained", "score", "train"]
 
 EVALUATION_BATCH = 16  # pictures a pass when scoring: bounded memory at 448
 PROGRESS_SECONDS = 10.0
-DECISION = 0.5  # even odds: the probability is calibrated, so this is the likelier class
 
 
 @dataclass(frozen=True)
@@ -110,28 +109,6 @@ def score(
         full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
         out[first : first + batch] = np.asarray(classifier(full).logits)[: len(part)]
     return out
-
-
-def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Temperature with the least cross entropy (Guo et al. 2017, section 4.2).
-
-    Parameters
-    ----------
-    logits : (N, 2)
-    labels : (N,) 0 or 1
-
-    Returns
-    -------
-    float in [0.05, 20]
-    """
-    margin = logits[:, CORROSION].astype(np.float64) - logits[:, CLEAN]
-    sign = np.where(labels == CORROSION, -1.0, 1.0)
-
-    def loss(log_t: float) -> float:
-        return float(np.logaddexp(0, sign * margin / np.exp(log_t)).mean())
-
-    bounds = (np.log(0.05), np.log(20.0))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 class _Run:
@@ -243,9 +220,11 @@ class _Run:
         network = self._network()
         pictures = np.load(self._pack(self.judge, phase.evaluate), mmap_mode="r")
         logits = score(Classifier.of(network), pictures)
-        temperature = fit_temperature(logits, self.truth)
-        p = Classifier.of(network, temperature=temperature).probability(logits)
-        report = _numbers(metrics.classification_report(p, self.truth, DECISION))
+        temperature, shift = calibrate(logits, self.truth)
+        shift_head(network, shift)
+        moved = logits + np.array([-shift, shift], np.float32) / 2
+        p = Classifier.of(network, temperature=temperature).probability(moved)
+        report = _numbers(metrics.classification_report(p, self.truth, DECISION_THRESHOLD))
         last_phase = phase is self.recipe.phases[-1]
         line = {
             "epoch": epoch + 1,
@@ -255,6 +234,7 @@ class _Run:
             "train_accuracy": round(float(means[1]), 4),
             "val": {k: round(v, 4) for k, v in report.items()},
             "temperature": round(temperature, 3),
+            "shift": round(shift, 3),
             "rate": round(float(self.rate((epoch + 1) * self.recipe.steps_per_epoch)), 5),
             "seconds": round(seconds, 1),
             "evaluation_seconds": round(time.monotonic() - began, 1),
