@@ -32,8 +32,8 @@ def main() -> None:
         pictures = [
             seg.image,
             rs.heat_overlay(seg.image, seg.heatmap, opacity=0.6),
-            rs.overlay(seg.image, seg.rough, opacity=0.5),
-            rs.overlay(seg.image, seg.mask, opacity=0.5),
+            rs.mask_overlay(seg.image, seg.rough, opacity=0.5),
+            rs.mask_overlay(seg.image, seg.mask, opacity=0.5),
         ]
         captions = [f"{CAPTIONS[0]}: {verdict}", *CAPTIONS[1:]]
         rows.append(rs.side_by_side(pictures, captions, height=220))

@@ -116,7 +116,7 @@ def _pictures(case: shared.Case, found: Report) -> None:
 def _overlay(found: Report, opacity: float) -> None:
     marked = bool(found.mask.any())
     st.image(
-        rs.overlay(found.image, found.mask, opacity=opacity),
+        rs.mask_overlay(found.image, found.mask, opacity=opacity),
         caption="Rust, marked in blue with a light outline"
         if marked
         else "The photo: nothing marked",

@@ -6,23 +6,45 @@ Three stages turn a verdict into a mask: classify, localise, refine.
 >>> model = rs.load_model()                       # doctest: +SKIP
 >>> seg = rs.segment("gate.jpg", model)           # doctest: +SKIP
 >>> seg.probability, seg.mask                     # doctest: +SKIP
+
+Names are imported when they are first used (PEP 562), so that the command line
+answers `--help` without loading JAX.
 """
 
-from rustseg_jax.classify import CLASSES, Classifier, Network, NetworkConfig, Output
-from rustseg_jax.errors import (
-    ConfigError,
-    DataError,
-    ImageError,
-    RustsegError,
-    WeightsError,
-)
-from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp
-from rustseg_jax.overlay import heat_colours, heat_overlay, overlay, side_by_side
-from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
-from rustseg_jax.refine import CRFParams, ThresholdConfig, crf_refine
-from rustseg_jax.weights import load_model, load_network, save_network
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rustseg_jax.classify import CLASSES, Classifier, Network, NetworkConfig, Output
+    from rustseg_jax.crf import CRFParams
+    from rustseg_jax.errors import (
+        ConfigError,
+        DataError,
+        ImageError,
+        RustsegError,
+        WeightsError,
+    )
+    from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp
+    from rustseg_jax.overlay import heat_colours, heat_overlay, mask_overlay, side_by_side
+    from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
+    from rustseg_jax.refine import ThresholdConfig, crf_refine
+    from rustseg_jax.weights import load_model, load_network, save_network
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
+    "crf": ("CRFParams",),
+    "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
+    "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp"),
+    "overlay": ("heat_colours", "heat_overlay", "mask_overlay", "side_by_side"),
+    "pipeline": ("Config", "Segmentation", "resegment", "segment", "segment_batch"),
+    "refine": ("ThresholdConfig", "crf_refine"),
+    "weights": ("load_model", "load_network", "save_network"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CLASSES",
@@ -48,10 +70,22 @@ __all__ = [
     "heat_overlay",
     "load_model",
     "load_network",
-    "overlay",
+    "mask_overlay",
     "resegment",
     "save_network",
     "segment",
     "segment_batch",
     "side_by_side",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -189,7 +189,8 @@ def _matches(path: Path) -> list[Path]:
         if not hits:
             raise ConfigError(f"{path} names no file; check the spelling")
         found = [photo for hit in hits for photo in (_walk(hit) if hit.is_dir() else [hit])]
-    photos = [photo for photo in found if photo.suffix.lower() in PHOTO_SUFFIXES]
+    # Regular files only: reading a pipe would wait for ever.
+    photos = [p for p in found if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file()]
     if not photos:
         raise ConfigError(f"{path} holds no photo; endings read are {' '.join(PHOTO_SUFFIXES)}")
     return photos

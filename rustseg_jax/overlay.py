@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.images import resize
 
-__all__ = ["MASK_COLOUR", "heat_colours", "heat_overlay", "overlay", "side_by_side"]
+__all__ = ["MASK_COLOUR", "heat_colours", "heat_overlay", "mask_overlay", "side_by_side"]
 
 MASK_COLOUR = (0, 140, 255)
 """Azure: hue 207 degrees, opposite to the 15 to 30 degrees of rust."""
@@ -57,7 +57,7 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 _Colour = tuple[int, int, int]
 
 
-def overlay(
+def mask_overlay(
     image: _Array,
     mask: _Array,
     *,

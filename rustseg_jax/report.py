@@ -15,7 +15,7 @@ from PIL import Image
 
 from rustseg_jax import images
 from rustseg_jax.errors import ConfigError, ImageError
-from rustseg_jax.overlay import overlay
+from rustseg_jax.overlay import mask_overlay
 from rustseg_jax.pipeline import Segmentation
 
 __all__ = ["Report", "full_overlay", "make_report", "meaning", "png", "to_json", "verdict"]
@@ -201,7 +201,7 @@ def full_overlay(photo: bytes, mask_png: bytes, *, opacity: float = 0.5) -> byte
         The photo cannot be read, or the mask is of another size.
     """
     mask = np.asarray(Image.open(io.BytesIO(mask_png)).convert("L")) > 127
-    return png(overlay(images.read(photo), mask, opacity=opacity))
+    return png(mask_overlay(images.read(photo), mask, opacity=opacity))
 
 
 def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

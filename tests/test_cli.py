@@ -88,7 +88,7 @@ def test_files_are_those_of_the_library(tmp_path, weights, capsys):
     mask = np.asarray(Image.open(tmp_path / "out/gate.mask.png"))
     np.testing.assert_array_equal(mask, seg.mask * np.uint8(255))
     drawn = np.asarray(Image.open(tmp_path / "out/gate.overlay.png"))
-    np.testing.assert_array_equal(drawn, rs.overlay(seg.image, seg.mask))
+    np.testing.assert_array_equal(drawn, rs.mask_overlay(seg.image, seg.mask))
     facts = json.loads((tmp_path / "out/gate.json").read_text())
     assert facts["probability"] == pytest.approx(seg.probability)
     assert (facts["corroded"], facts["area"]) == (True, seg.area)

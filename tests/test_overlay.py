@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from skimage import color
 
+from rustseg_jax import overlay as module
 from rustseg_jax.errors import ConfigError, ImageError
-from rustseg_jax.overlay import MASK_COLOUR, heat_colours, heat_overlay, overlay, side_by_side
+from rustseg_jax.overlay import MASK_COLOUR, heat_colours, heat_overlay, mask_overlay, side_by_side
 
-module = import_module("rustseg_jax.overlay")  # the package shows the function by this name
 LIGHT = [235, 248, 255]
 
 
@@ -30,30 +28,30 @@ def test_overlay_by_hand():
     image = np.full((5, 5, 3), 100, np.uint8)
     mask = np.zeros((5, 5), bool)
     mask[1:4, 1:4] = True
-    drawn = overlay(image, mask, opacity=0.25, colour=(200, 0, 100))
+    drawn = mask_overlay(image, mask, opacity=0.25, colour=(200, 0, 100))
     assert drawn[2, 2].tolist() == [125, 75, 100]
     ring = mask.copy()
     ring[2, 2] = False
     assert (drawn[ring] == LIGHT).all()
     assert (drawn[~mask] == 100).all()
-    plain = overlay(image, mask, opacity=0.25, colour=(200, 0, 100), outline=False)
+    plain = mask_overlay(image, mask, opacity=0.25, colour=(200, 0, 100), outline=False)
     assert (plain[mask] == [125, 75, 100]).all()
 
 
 def test_overlay_keeps_its_arguments_and_what_is_outside():
     image, mask = photo(), heat(24, 40) > 0.5
     before = image.copy()
-    drawn = overlay(image, mask)
+    drawn = mask_overlay(image, mask)
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(drawn[~mask], image[~mask])
-    np.testing.assert_array_equal(overlay(image, np.zeros_like(mask)), image)
-    np.testing.assert_array_equal(overlay(image, mask, opacity=0, outline=False), image)
-    assert (overlay(image, mask, opacity=1, outline=False)[mask] == MASK_COLOUR).all()
+    np.testing.assert_array_equal(mask_overlay(image, np.zeros_like(mask)), image)
+    np.testing.assert_array_equal(mask_overlay(image, mask, opacity=0, outline=False), image)
+    assert (mask_overlay(image, mask, opacity=1, outline=False)[mask] == MASK_COLOUR).all()
 
 
 def test_no_outline_along_the_edge_of_the_picture():
     image = photo()
-    full = overlay(image, np.ones(image.shape[:2], bool), opacity=1)
+    full = mask_overlay(image, np.ones(image.shape[:2], bool), opacity=1)
     assert (full == MASK_COLOUR).all()
 
 
@@ -62,7 +60,7 @@ def test_outline_grows_with_the_picture(side, width):
     image = np.zeros((40, side, 3), np.uint8)
     mask = np.zeros((40, side), bool)
     mask[:, 20:] = True
-    row = (overlay(image, mask)[20] == LIGHT).all(axis=-1)
+    row = (mask_overlay(image, mask)[20] == LIGHT).all(axis=-1)
     assert row.sum() == width
     assert row[20 : 20 + width].all()
 
@@ -74,14 +72,14 @@ def test_outline_is_an_erosion_whatever_the_strips(strip, monkeypatch):
     image = np.zeros((47, 60, 3), np.uint8)
     mask = ndimage.gaussian_filter(heat(47, 60), 4) > 0.5
     core = ndimage.binary_erosion(mask, np.ones((7, 7)), border_value=1)
-    drawn = overlay(image, mask, opacity=0)
+    drawn = mask_overlay(image, mask, opacity=0)
     np.testing.assert_array_equal((drawn == LIGHT).all(axis=-1), mask & ~core)
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan")])
 def test_opacity_is_checked(bad):
     with pytest.raises(ConfigError, match="opacity is"):
-        overlay(photo(), np.zeros((24, 40), bool), opacity=bad)
+        mask_overlay(photo(), np.zeros((24, 40), bool), opacity=bad)
     with pytest.raises(ConfigError, match="opacity is"):
         heat_overlay(photo(), heat(), opacity=bad)
 
@@ -90,13 +88,13 @@ def test_overlay_refuses():
     image, mask = photo(), np.zeros((24, 40), bool)
     for bad in (mask.T, mask.astype(np.uint8), mask[None]):
         with pytest.raises(ImageError, match="mask is"):
-            overlay(image, bad)
+            mask_overlay(image, bad)
     for bad in (image[..., 0], image / 255, image[..., :2], image[:0]):
         with pytest.raises(ImageError, match="image is"):
-            overlay(bad, mask)
+            mask_overlay(bad, mask)
     for bad in ((0, 0), (0, 0, 256), (-1, 0, 0)):
         with pytest.raises(ConfigError, match="colour is"):
-            overlay(image, mask, colour=bad)
+            mask_overlay(image, mask, colour=bad)
 
 
 def test_heat_colours_are_viridis():
@@ -126,7 +124,7 @@ def test_mask_colour_stays_apart_from_rust_for_all():
                    [0.004733, 0.691367, 0.303900]],
     }  # fmt: skip
     rusts = np.array([[[183, 65, 14], [120, 60, 30], [205, 127, 50], [90, 40, 25]]], np.uint8)
-    tinted = overlay(rusts, np.ones((1, 4), bool), outline=False)
+    tinted = mask_overlay(rusts, np.ones((1, 4), bool), outline=False)
     for name, matrix in sights.items():
         seen = []
         for colours in (rusts, tinted):

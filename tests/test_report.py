@@ -144,6 +144,6 @@ def test_a_report_enlarges_nothing_and_copies(rusty: rs.Segmentation) -> None:
 def test_the_full_overlay_is_that_of_the_library(rusty: rs.Segmentation, tmp_path: Path) -> None:
     photo = png(rusty.image)
     drawn = np.asarray(Image.open(io.BytesIO(full_overlay(photo, png(rusty.mask), opacity=0.3))))
-    np.testing.assert_array_equal(drawn, rs.overlay(rusty.image, rusty.mask, opacity=0.3))
+    np.testing.assert_array_equal(drawn, rs.mask_overlay(rusty.image, rusty.mask, opacity=0.3))
     with pytest.raises(rs.ImageError, match="mask is"):
         full_overlay(photo, png(rusty.mask[1:]))

@@ -123,7 +123,7 @@ class _Worker:
         from rustseg_jax import images
         from rustseg_jax.commands.results import FACTS, MASK, OVERLAY, Place, read_finished
         from rustseg_jax.commands.results import write_whole as write
-        from rustseg_jax.overlay import overlay
+        from rustseg_jax.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
         from rustseg_jax.report import png, to_json
 
@@ -138,7 +138,7 @@ class _Worker:
         place.file(FACTS).unlink(missing_ok=True)  # from here on the photo is not finished
         seg = segment(photo, self.model, self.config)
         write(place.file(MASK), png(seg.mask))
-        write(place.file(OVERLAY), png(overlay(seg.image, seg.mask)))
+        write(place.file(OVERLAY), png(mask_overlay(seg.image, seg.mask)))
         found = {"photo": place.photo_facts(job.photo, digest), **to_json(seg)}
         write(place.file(FACTS), json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         return self._row(job, place, "done", found)
