@@ -31,6 +31,7 @@ Photo = Path | str | bytes | Image.Image | np.ndarray
 
 NO_CORROSION = "the classifier finds no corrosion"
 NO_HEAT = "the classifier finds corrosion, but no part of the picture speaks for it"
+NOTHING_LEFT = "the refinement left nothing of the rough mask: no colour edge holds it together"
 # Where the verdict was "no corrosion" but an expert marks some, unmarked pixels lean to clean:
 # the strokes then grow along colour, instead of everything flipping.
 DOUBT = 0.4
@@ -280,7 +281,7 @@ def resegment(
         rough=rough,
         posterior=posterior,
         mask=mask,
-        reason="",
+        reason="" if mask.any() else NOTHING_LEFT,
         config=config,
         lattice=lattice,
         timings=clock.seconds,
@@ -336,7 +337,8 @@ def _decide(
         with clock.stage("lattice"):
             lattice = _lattice(photo, config)
     posterior, mask = _refine(seg, threshold, lattice, config, clock)
-    return replace(seg, posterior=posterior, mask=mask, lattice=lattice)
+    reason = "" if mask.any() else NOTHING_LEFT
+    return replace(seg, posterior=posterior, mask=mask, reason=reason, lattice=lattice)
 
 
 def _refine(

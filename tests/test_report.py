@@ -81,7 +81,7 @@ def test_the_verdict_in_words(
 def test_the_meaning_follows_the_verdict(rusty: rs.Segmentation, clean: rs.Segmentation) -> None:
     assert "estimate" in meaning(rusty)
     assert "12 %" in meaning(clean)  # 1 / (1 + e^2)
-    assert "50 %" in meaning(clean)
+    assert "30 %" in meaning(clean)  # the decision threshold
     assert "nothing is marked" in meaning(replace(rusty, mask=np.zeros_like(rusty.mask)))
 
 
