@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     )
     from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp
     from rustseg_jax.overlay import heat_colours, heat_overlay, mask_overlay, side_by_side
-    from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
+    from rustseg_jax.pipeline import resegment, segment, segment_batch
     from rustseg_jax.refine import ThresholdConfig, crf_refine
+    from rustseg_jax.result import Config, Segmentation
     from rustseg_jax.weights import load_model, load_network, save_network
 
 __version__ = "0.1.0"
@@ -40,8 +41,9 @@ _HOMES = {
     "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
     "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp"),
     "overlay": ("heat_colours", "heat_overlay", "mask_overlay", "side_by_side"),
-    "pipeline": ("Config", "Segmentation", "resegment", "segment", "segment_batch"),
+    "pipeline": ("resegment", "segment", "segment_batch"),
     "refine": ("ThresholdConfig", "crf_refine"),
+    "result": ("Config", "Segmentation"),
     "weights": ("load_model", "load_network", "save_network"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,0 +1,98 @@
+"""What is chosen and what is found: `Config` in, `Segmentation` out.
+
+A `Segmentation` is computed once, by `rustseg_jax.pipeline`, and then travels to
+the page, the command line, the store and the metrics; nobody recomputes a stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rustseg_jax import localise, refine
+from rustseg_jax.classify import DECISION_THRESHOLD
+from rustseg_jax.errors import ConfigError
+
+__all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
+
+# Reasons of an empty mask.
+NO_CORROSION = "the classifier finds no corrosion"
+NO_HEAT = "the classifier finds corrosion, but no part of the picture speaks for it"
+NOTHING_LEFT = "the refinement left nothing of the rough mask: no colour edge holds it together"
+
+
+@dataclass(frozen=True)
+class Config:
+    """What can be chosen; stored with every result it produced.
+
+    Attributes
+    ----------
+    decision_threshold : corroded when the calibrated probability reaches it, in [0, 1]
+    localise : how the heat map is made
+    threshold : how the rough mask is cut from it
+    crf : how the mask follows the picture
+    """
+
+    decision_threshold: float = DECISION_THRESHOLD
+    localise: localise.LocaliseConfig = field(default_factory=localise.LocaliseConfig)
+    threshold: refine.ThresholdConfig = field(default_factory=refine.ThresholdConfig)
+    crf: refine.CRFParams = field(default_factory=refine.CRFParams)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.decision_threshold <= 1:
+            raise ConfigError(f"decision_threshold is {self.decision_threshold}; allowed is 0 to 1")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What was found in one photo, stage by stage.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8, upright sRGB
+    probability : calibrated P(corrosion) in [0, 1]
+    corroded : probability >= config.decision_threshold
+    reason : why the mask is empty, or ""
+    heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always there
+    heat_maximum : what the heat map was divided by; 0 when nothing speaks for corrosion
+    threshold : the dynamic threshold that was applied to the heat map
+    rough : (H, W) bool, heat map at the photo's size against the threshold
+    posterior : (H, W) float32 in [0, 1] from the CRF, or None where it did not run
+    mask : (H, W) bool; all False when not corroded
+    stages : name -> array, in the order of the method
+    timings : seconds by stage
+    config : what was chosen
+    model : what identifies the weights
+    """
+
+    image: np.ndarray = field(repr=False)
+    probability: float
+    corroded: bool
+    reason: str
+    heatmap: np.ndarray = field(repr=False)
+    heat_maximum: float
+    threshold: float
+    rough: np.ndarray = field(repr=False)
+    posterior: np.ndarray | None = field(repr=False)
+    mask: np.ndarray = field(repr=False)
+    timings: Mapping[str, float]
+    config: Config = field(repr=False)
+    model: Mapping[str, Any] = field(repr=False)
+    lattice: refine.Lattice | None = field(repr=False, default=None)
+
+    @property
+    def area(self) -> float:
+        """Share of the picture that the mask covers, in [0, 1]."""
+        return float(self.mask.mean())
+
+    @property
+    def stages(self) -> Mapping[str, np.ndarray]:
+        """The stages as arrays, in the order of the method."""
+        found = {"photo": self.image, "heatmap": self.heatmap, "rough": self.rough}
+        if self.posterior is not None:
+            found["posterior"] = self.posterior
+        return MappingProxyType({**found, "mask": self.mask})
