@@ -25,6 +25,7 @@ from rustseg_jax import native
 from rustseg_jax.classify import NetworkConfig
 from rustseg_jax.learning.recipe import Recipe
 from rustseg_jax.learning.step import make_mesh, make_step, start
+from rustseg_jax.runtime import keep_memory
 
 
 class TheirStep:
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     torch.set_num_threads(2)
+    keep_memory()  # as the train command does; both sides gain
     recipe = Recipe(network=NetworkConfig(width=args.width), batch=args.batch, per_epoch=args.batch)
     graph, state = start(recipe)
     ours = make_step(graph, recipe, make_mesh(args.batch))

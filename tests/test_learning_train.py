@@ -100,6 +100,8 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
         first = train(data, out, RECIPE, workers=1)
     assert not first.finished
     assert len(log(out)) == 1
+    with (out / "log.jsonl").open("a") as file:  # as if killed between judging and saving
+        file.write(json.dumps({"epoch": 2}) + "\n")
     second = train(data, out, RECIPE, resume=True, workers=1)
     assert second.finished
     assert [line["epoch"] for line in log(out)] == [1, 2, 3]

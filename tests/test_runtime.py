@@ -74,3 +74,36 @@ def test_no_cache_folder_where_nothing_can_be_written(
     monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "file"))
     assert cache_folder("photos") is None
     assert enable_compilation_cache() is None
+
+
+MEMORY = """
+import sys, resource
+import numpy as np
+from rustseg_jax.runtime import keep_memory
+if sys.argv[1] == "keep":
+    assert keep_memory()
+np.ones(2**24, np.float64)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    np.ones(2**24, np.float64)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
+def test_kept_memory_is_not_cleared_again() -> None:
+    # Each fresh block is faulted in page by page (few pages where they are huge ones).
+    faults = {
+        mode: int(
+            subprocess.run(
+                [sys.executable, "-c", MEMORY, mode],
+                cwd=ROOT,
+                env=os.environ | {"JAX_PLATFORMS": "cpu", "NUMPY_MADVISE_HUGEPAGE": "0"},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for mode in ("keep", "give")
+    }
+    assert faults["keep"] < faults["give"] / 5

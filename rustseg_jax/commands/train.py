@@ -49,35 +49,25 @@ def add(commands: Any) -> None:
         "--devices",
         metavar="N",
         type=count,
-        help="parts into which a processor is split, each taking a share of a batch; default: 2 "
-        "where there are 2 cores; a GPU is left as it is",
+        help="parts into which a processor is split, each taking a share of a batch; default: 1, "
+        "as the compiled convolutions use all cores; a GPU is left as it is",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
     parser.set_defaults(run=run)
 
 
-def set_devices(
-    wanted: int | None, environ: MutableMapping[str, str] = os.environ, *, cores: int | None = None
-) -> None:
+def set_devices(wanted: int | None, environ: MutableMapping[str, str] = os.environ) -> None:
     """Ask XLA for host devices; works until JAX runs its first computation.
 
     Parameters
     ----------
-    wanted : how many; None takes 2 where there are 2 cores (1.6 times as fast on two
-        cores, measured), and leaves a number that XLA_FLAGS already gives
+    wanted : how many; None leaves what XLA_FLAGS says, or else one
     environ : where XLA_FLAGS is set
-    cores : None counts those that this process may use
     """
-    flags = environ.get("XLA_FLAGS", "").split()
-    given = [flag for flag in flags if flag.startswith(FLAG)]
     if wanted is None:
-        cores = len(os.sched_getaffinity(0)) if cores is None else cores
-        if given or cores < 2:
-            return
-        wanted = 2
-    environ["XLA_FLAGS"] = " ".join(
-        [*(flag for flag in flags if flag not in given), f"{FLAG}={wanted}"]
-    )
+        return
+    flags = [f for f in environ.get("XLA_FLAGS", "").split() if not f.startswith(FLAG)]
+    environ["XLA_FLAGS"] = " ".join([*flags, f"{FLAG}={wanted}"])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,9 +75,10 @@ def run(args: argparse.Namespace) -> int:
     set_devices(args.devices)
     from rustseg_jax.learning.recipe import preset
     from rustseg_jax.learning.train import train
-    from rustseg_jax.runtime import enable_compilation_cache
+    from rustseg_jax.runtime import enable_compilation_cache, keep_memory
 
     enable_compilation_cache()
+    keep_memory()
     trained = train(
         args.data, args.out, preset(args.preset), resume=args.resume, workers=args.workers
     )

@@ -167,7 +167,16 @@ class _Run:
         like = jax.tree.map(ocp.utils.to_shape_dtype_struct, self.state)
         kept = self.manager.restore(last, args=ocp.args.StandardRestore(like))
         self.state = jax.tree.map(jnp.asarray, TrainState(*kept))
+        self._forget_after(int(last) // self.recipe.steps_per_epoch)
         return int(last)
+
+    def _forget_after(self, epoch: int) -> None:
+        """Drop log lines of epochs that a killed run judged but did not save: they come again."""
+        path = self.out / "log.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+        kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
+        if len(kept) < len(lines):
+            path.write_text("".join(kept))
 
     def _save(self, done: int) -> None:
         if self.manager.latest_step() != done:
@@ -194,7 +203,14 @@ class _Run:
             seen.append(np.array([float(numbers["loss"]), float(numbers["accuracy"])]))
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
-                _say(f"epoch {epoch + 1}/{recipe.epochs} step {done}/{recipe.steps} ", seen[-1])
+                # What this epoch would take at its pace so far, and what the later ones would.
+                whole = (said - began) * len(steps) / (done - steps.start)
+                left = began + whole - said + self._left(epoch, phase, whole)
+                _say(
+                    f"epoch {epoch + 1}/{recipe.epochs} step {done}/{recipe.steps} "
+                    f"loss {seen[-1][0]:.3f} accuracy {seen[-1][1]:.3f}, "
+                    f"about {left / 60:.0f} min left\n"
+                )
             if self.stopping:
                 break
         batches.close()
@@ -268,9 +284,7 @@ def _numbers(report: Mapping[str, int | float | None]) -> dict[str, float]:
     return {k: float(v) for k, v in report.items() if v is not None}
 
 
-def _say(text: str, numbers: np.ndarray | None = None) -> None:
-    if numbers is not None:
-        text += f"loss {numbers[0]:.3f} accuracy {numbers[1]:.3f}\n"
+def _say(text: str) -> None:
     sys.stderr.write(text)
     sys.stderr.flush()
 
