@@ -6,11 +6,13 @@ where the channels R and B of the picture are in [0, 1].
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from rustseg_jax import Classifier, Network, NetworkConfig
+from rustseg_jax import Classifier, Network, NetworkConfig, save_network
 from rustseg_jax.classify import BATCH_NORM_EPSILON
 
 PAINT, RUST = (90, 110, 130), (150, 75, 30)
@@ -49,6 +51,23 @@ def _set(variable: nnx.Variable | None, value: np.ndarray | float) -> None:
 
 def red_model(**options: object) -> Classifier:
     return Classifier.of(red_network(**options))  # type: ignore[arg-type]
+
+
+def save_redness(path: Path, *, lean: float = -2.0) -> Path:
+    """Write weights that are sure of `picture(rusty=True)`, margin 24 * REDNESS / 4 - 2 = 9.3.
+
+    `lean` is the margin of a picture without any red: its P is 1 / (1 + exp(-lean)).
+    """
+    save_network(path, red_network(gain=24, odds=-lean), metadata={"note": "redness, for tests"})
+    return path
+
+
+def picture(*, rusty: bool, size: tuple[int, int] = (96, 128)) -> np.ndarray:
+    """Painted steel, (H, W, 3) uint8; when rusty with rust in the middle, half of each side."""
+    height, width = size
+    if not rusty:
+        return patch(size)
+    return patch(size, slice(height // 4, 3 * height // 4), slice(width // 4, 3 * width // 4))
 
 
 def patch(shape: tuple[int, int], rows: slice = slice(0), columns: slice = slice(0)) -> np.ndarray:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hand_made import red_network
 
 from rustseg_jax.classify import Classifier
 from rustseg_jax.learning.calibrate import calibrate, shift_head
-from tests.hand_made import red_network
 
 
 def logits_of(margin: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from redness import save_redness
+from hand_made import save_redness
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # a busy machine imports slowly
