@@ -104,9 +104,7 @@ class NetworkConfig:
             raise ConfigError(f"width is {self.width}; allowed are whole numbers from 1 to 128")
         size = self.input_size
         if not isinstance(size, int) or size < STRIDE or size % STRIDE:
-            raise ConfigError(
-                f"input_size is {self.input_size}; allowed are multiples of {STRIDE} from {STRIDE}"
-            )
+            raise ConfigError(f"input_size is {size}; allowed are the multiples of {STRIDE}")
         if self.pooling not in POOLINGS:
             raise ConfigError(f"pooling is {self.pooling!r}; allowed are {', '.join(POOLINGS)}")
         if not 0 < self.sharpness < np.inf:
@@ -120,8 +118,7 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
         """Read what `dataclasses.asdict` wrote; unknown names are refused."""
-        unknown = set(values) - {f.name for f in fields(cls)}
-        if unknown:
+        if unknown := set(values) - {f.name for f in fields(cls)}:
             raise ConfigError(f"unknown network options: {', '.join(sorted(unknown))}")
         return cls(**values)
 
@@ -180,12 +177,9 @@ class _Conv(nnx.Module):
     def learn(self, x: jax.Array, *, pool: bool) -> jax.Array:
         """The same with the batch's own statistics, which also move the running ones."""
         norm = self.norm
-        assert norm.scale is not None
-        assert norm.bias is not None
         z, mean, var = batch_norm_relu(
             conv3x3(x, self.kernel[...]),
-            norm.scale[...],
-            norm.bias[...],
+            *_scale_and_bias(norm),
             epsilon=BATCH_NORM_EPSILON,
             pool=pool,
             axis_name=self.axis_name,
@@ -194,6 +188,12 @@ class _Conv(nnx.Module):
         norm.mean[...] = keep * norm.mean[...] + (1 - keep) * mean
         norm.var[...] = keep * norm.var[...] + (1 - keep) * var
         return z
+
+
+def _scale_and_bias(norm: nnx.BatchNorm) -> tuple[jax.Array, jax.Array]:
+    assert norm.scale is not None  # Flax allows norms without; ours have both
+    assert norm.bias is not None
+    return norm.scale[...], norm.bias[...]
 
 
 class Network(nnx.Module):
@@ -261,16 +261,10 @@ def fold(network: Network) -> Params:
     convs = []
     for block in network.blocks:
         for conv in block:
-            norm = conv.norm
-            assert norm.scale is not None
-            assert norm.bias is not None
-            scale = norm.scale[...] / jnp.sqrt(norm.var[...] + BATCH_NORM_EPSILON)
-            convs.append(
-                {
-                    "kernel": conv.kernel[...] * scale[None, None, None],
-                    "bias": norm.bias[...] - norm.mean[...] * scale,
-                }
-            )
+            gamma, beta = _scale_and_bias(conv.norm)
+            scale = gamma / jnp.sqrt(conv.norm.var[...] + BATCH_NORM_EPSILON)
+            kernel = conv.kernel[...] * scale[None, None, None]
+            convs.append({"kernel": kernel, "bias": beta - conv.norm.mean[...] * scale})
     head = {"kernel": network.head_kernel[...], "bias": network.head_bias[...]}
     return {"convs": convs, "head": head}
 
@@ -351,8 +345,5 @@ class Classifier:
 
     def describe(self) -> dict[str, Any]:
         """What identifies these weights in a result: digest, shape, temperature."""
-        return {
-            "digest": self.digest,
-            "temperature": self.temperature,
-            "network": asdict(self.config),
-        }
+        shape = asdict(self.config)
+        return {"digest": self.digest, "temperature": self.temperature, "network": shape}

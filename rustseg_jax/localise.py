@@ -171,8 +171,7 @@ def normalise(cam: Array) -> tuple[Array, Array]:
     all zero where the maximum is zero, and the maximum ``(...)`` in the map's unit.
     """
     maximum = jnp.max(cam, axis=(-2, -1))
-    divisor = maximum[..., None, None]
-    heatmap = _safe_divide(cam, jnp.broadcast_to(divisor, cam.shape))
+    heatmap = _safe_divide(cam, jnp.broadcast_to(maximum[..., None, None], cam.shape))
     # XLA may multiply by a rounded reciprocal, which can end one step above 1.
     return jnp.clip(heatmap, 0, 1), maximum
 
@@ -237,8 +236,7 @@ def _views(x: Pixels, output: Any, config: LocaliseConfig) -> Iterator[tuple[Pix
 
 def _rescale(x: Pixels, scale: float) -> Pixels:
     """Resize to the nearest multiples of the stride; ``x`` itself when that is its size."""
-    batch, height, width, channels = x.shape
-    shape = (batch, _round_side(height * scale), _round_side(width * scale), channels)
+    shape = (x.shape[0], *(_round_side(side * scale) for side in x.shape[1:3]), x.shape[3])
     if shape == x.shape:
         return x
     return jax.image.resize(x, shape, "bilinear", antialias=True)
@@ -254,13 +252,9 @@ def _to_base(cam: Array, mirrored: bool, base: tuple[int, int], config: Localise
     if cam.shape[1:] == base:
         return cam
     resized = jax.image.resize(cam, (cam.shape[0], *base), "bilinear", antialias=True)
-    return resized * _gain(cam.shape[1:], base, config)
-
-
-def _gain(shape: tuple[int, ...], base: tuple[int, int], config: LocaliseConfig) -> float:
-    """Factor that makes maps of views of different sizes comparable, see `localise`."""
     averages_gradients = config.method == "grad_cam" or config.variant == "author"
-    return math.prod(shape) / math.prod(base) if averages_gradients else 1.0
+    gain = math.prod(cam.shape[1:]) / math.prod(base) if averages_gradients else 1.0  # `localise`
+    return resized * gain
 
 
 def _explainer(head: Head, class_index: ArrayLike) -> Callable[..., Array]:
@@ -269,24 +263,20 @@ def _explainer(head: Head, class_index: ArrayLike) -> Callable[..., Array]:
     return _compiled_explain if fixed else _explain
 
 
-def _explain(
-    head: Head, activations: Array, class_index: ArrayLike, config: LocaliseConfig
-) -> Array:
+def _explain(head: Head, activations: Array, index: ArrayLike, config: LocaliseConfig) -> Array:
     if config.method == "grad_cam":
-        return grad_cam(head, activations, class_index)
-    return grad_cam_pp(head, activations, class_index, variant=config.variant)
+        return grad_cam(head, activations, index)
+    return grad_cam_pp(head, activations, index, variant=config.variant)
 
 
-_compiled_explain = jax.jit(_explain, static_argnames=("class_index", "config"))
+_compiled_explain = jax.jit(_explain, static_argnames=("index", "config"))
 
 
 def _head_gradients(head: Head, activations: Array, class_index: ArrayLike) -> Array:
     """dS/dA of every sample, ``(B, h, w, C)``, in one pass: samples do not mix in a head."""
     if activations.ndim != 4:
-        raise ConfigError(
-            f"activations has shape {activations.shape}: give a batch (B, h, w, C), "
-            "for one picture activations[None]"
-        )
+        shape = activations.shape
+        raise ConfigError(f"activations has shape {shape}: give (B, h, w, C), or activations[None]")
     logits, pull_back = jax.vjp(head, activations)
     _check_class(class_index, logits, activations)
     one_hot = jax.nn.one_hot(class_index, logits.shape[-1], dtype=logits.dtype)
@@ -345,8 +335,7 @@ def _check_class(class_index: ArrayLike, logits: Array, activations: Array) -> N
 
 
 def _base_shape(x: Pixels, output: Any) -> tuple[int, int]:
-    sides_fit = x.ndim == 4 and all(side and side % STRIDE == 0 for side in x.shape[1:3])
-    if not sides_fit:
+    if x.ndim != 4 or not all(side and side % STRIDE == 0 for side in x.shape[1:3]):
         raise ConfigError(
             f"x has shape {x.shape}: give a batch (B, H, W, 3) whose H and W are "
             f"multiples of {STRIDE}; resize the picture first"
