@@ -253,15 +253,29 @@ def test_a_failed_photo_keeps_its_older_result_and_is_no_end(tmp_path, monkeypat
     assert [r["status"] for r in summary(tmp_path / "out")] == ["skipped", "done", "skipped"]
 
 
+# Half a second a photo, so that the interrupt lands in the middle on any machine.
+SLOWLY = """
+import sys, time
+from rustseg_jax import pipeline
+quick = pipeline.segment
+def segment(*args, **options):
+    time.sleep(0.5)
+    return quick(*args, **options)
+pipeline.segment = segment
+from rustseg_jax.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_ctrl_c_and_on_again(tmp_path, weights):
     total = 10
     for k in range(total):
         photo(tmp_path / f"in/{k:02}.png", seed=k, size=600)
     out = tmp_path / "out"
     command = ["segment", str(tmp_path / "in"), "--out", str(out), "--decision-threshold", "0"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "RUSTSEG_NATIVE": "0"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "rustseg_jax", *command],
+        [sys.executable, "-c", SLOWLY, *command],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -331,7 +345,9 @@ def test_wrong_weights_and_folders_leave_everything_as_it_was(tmp_path, capsys):
     assert "there are no weights" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
     assert segment(place, "--out", place) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "another folder with --out" in said
 
 
 # ---- evaluate

@@ -165,7 +165,10 @@ def write_whole(path: Path, data: bytes) -> None:
         partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror or error}); mend its folder or name "
+            "another folder with --out"
+        ) from error
     finally:
         with suppress(OSError):  # gone after `replace`
             partial.unlink()
