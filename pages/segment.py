@@ -12,13 +12,22 @@ from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.report import Report
 from rustseg_jax.samples import list_samples
 
+# A click on a sample's picture is a click on its button: the button's area covers its card.
+# What Streamlit puts between the two must not be positioned, and the picture needs no tools.
+_WHOLE_CARD = """<style>
+[class*="st-key-card-"] { position: relative; }
+[class*="st-key-sample-"], [class*="st-key-sample-"] * { position: static; }
+[class*="st-key-sample-"] button::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-card-"] [data-testid="stElementToolbar"] { display: none; }
+</style>"""
+
 
 def main() -> None:
     st.title("Find rust in a photo", anchor=False)
     case = _case()
     if not case:
         st.markdown("Is there corrosion, where, and how much? Upload a photo or try a sample.")
-    _upload()
+    _upload(case)
     _samples(expanded=case is None)
     if case:
         _result(case)
@@ -33,9 +42,13 @@ def _case() -> shared.Case | None:
         return None
 
 
-def _upload() -> None:
-    """The uploader; a new key empties it when a sample is opened instead."""
-    key = f"upload-{st.session_state.setdefault('uploads', 0)}"
+def _upload(case: shared.Case | None) -> None:
+    """The uploader; a new key empties it when another photo is shown (a sample, or Back)."""
+    state = st.session_state
+    if state.get("uploaded") and not (case and case.digest == state["uploaded"]):
+        state["uploads"] = state.get("uploads", 0) + 1
+        state["uploaded"] = ""
+    key = f"upload-{state.get('uploads', 0)}"
     st.file_uploader(
         "Photo, up to 50 megapixels",
         type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
@@ -52,11 +65,12 @@ def _upload() -> None:
 def _take_upload(key: str) -> None:
     file = st.session_state[key]
     with shared.guard():
-        shared.open_case(upload=shared.keep_upload(file.name, file.getvalue()) if file else "")
+        digest = shared.keep_upload(file.name, file.getvalue()) if file else ""
+        st.session_state["uploaded"] = digest
+        shared.open_case(upload=digest)
 
 
 def _take_sample(name: str) -> None:
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
     shared.open_case(sample=name)
 
 
@@ -65,8 +79,9 @@ def _samples(*, expanded: bool) -> None:
         st.expander("Samples", expanded=expanded, icon=":material/photo_library:"),
         st.grid("auto", min_column_width=140),
     ):
+        st.html(_WHOLE_CARD)
         for sample in list_samples():
-            with st.container(gap="xsmall"):
+            with st.container(gap="xsmall", key=f"card-{sample.name}"):
                 st.image(shared.thumbnail(str(sample.path)), alt="", width="stretch")
                 st.button(
                     sample.title,
@@ -85,8 +100,8 @@ def _result(case: shared.Case) -> None:
     icon = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
     with st.container(border=True, key="verdict"):
         st.caption(shared.escape(case.title))
-        st.header(f"{icon} {_keep_together(found.verdict)}", anchor=False)
-        with st.container(horizontal=True, gap="large"):
+        with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+            st.header(f"{icon} {found.headline}", anchor=False, width="content")
             st.metric(
                 "Probability of corrosion",
                 _percent(facts["probability"], sure=False),
@@ -102,10 +117,10 @@ def _result(case: shared.Case) -> None:
 def _pictures(case: shared.Case, found: Report) -> None:
     """The pictures and what is drawn with the slider: only this runs again when it moves."""
     with shared.guard():
+        left, right = st.columns(2)
         strength = st.slider(
             "Strength of the colours", 0, 100, 50, 5, format="%d %%", key="strength", width=420
         )
-        left, right = st.columns(2)
         with left:
             _overlay(found, strength / 100)
         with right:

@@ -18,7 +18,16 @@ from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.overlay import mask_overlay
 from rustseg_jax.pipeline import Segmentation
 
-__all__ = ["Report", "full_overlay", "make_report", "meaning", "png", "to_json", "verdict"]
+__all__ = [
+    "Report",
+    "full_overlay",
+    "headline",
+    "make_report",
+    "meaning",
+    "png",
+    "to_json",
+    "verdict",
+]
 
 PREVIEW_SIDE = 1400  # Streamlit shows pictures at most 1460 pixels wide
 _MASK_LEVEL = 6  # zlib's default: flat masks pack fast at any level
@@ -31,6 +40,7 @@ class Report:
 
     Attributes
     ----------
+    headline : see `headline`
     verdict : see `verdict`
     meaning : see `meaning`
     facts : see `to_json`
@@ -40,6 +50,7 @@ class Report:
     mask_png : the mask at the photo's own size, as a PNG file
     """
 
+    headline: str
     verdict: str
     meaning: str
     facts: dict[str, Any]
@@ -72,6 +83,7 @@ def make_report(seg: Segmentation, *, side: int = PREVIEW_SIDE) -> Report:
     scale = min(1.0, side / max(height, width))
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     return Report(
+        headline=headline(seg),
         verdict=verdict(seg),
         meaning=meaning(seg),
         facts=to_json(seg),
@@ -82,6 +94,13 @@ def make_report(seg: Segmentation, *, side: int = PREVIEW_SIDE) -> Report:
     )
 
 
+def headline(seg: Segmentation) -> str:
+    """Say in two or three words what was found, for where the figures stand beside it."""
+    if not seg.corroded:
+        return "No corrosion found"
+    return "Corrosion found" if seg.probability >= 0.5 else "Possibly corrosion"
+
+
 def verdict(seg: Segmentation) -> str:
     """Say in one line what was found.
 
@@ -90,13 +109,15 @@ def verdict(seg: Segmentation) -> str:
     For example "Corrosion found, 96 % sure, about 12 % of the picture" or "No corrosion
     found, 91 % sure". No figure is rounded to certainty: from 99.5 % it is "over 99 %".
     """
+    found = headline(seg)
     if not seg.corroded:
         if seg.probability > 0.5:  # only with a decision threshold above one half
-            return f"No corrosion found: {_below(seg)}"
-        return f"No corrosion found, {_sure(1 - seg.probability)}"
+            return f"{found}: {_below(seg)}"
+        return f"{found}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
-        return f"Possibly corrosion, {_percent(seg.probability)} likely, {_where(seg)}"
-    return f"Corrosion found, {_sure(seg.probability)}, {_where(seg)}"
+        so = ", if so" if seg.mask.any() else ","
+        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg)}"
+    return f"{found}, {_sure(seg.probability)}, {_where(seg)}"
 
 
 def meaning(seg: Segmentation) -> str:
@@ -108,8 +129,14 @@ def meaning(seg: Segmentation) -> str:
         )
     if not seg.mask.any():
         return (
-            "The picture as a whole looks corroded to the model, but no part of it stands out, "
-            "so nothing is marked. Try a closer photo."
+            "The picture as a whole speaks for corrosion to the model, but no part of it stands "
+            "out, so nothing is marked. Try a closer photo."
+        )
+    if seg.probability < 0.5:
+        return (
+            "To the model this is more likely clean than corroded, but not clearly enough to pass "
+            f"over: corrosion is reported from {_threshold(seg)}. Marked is where it would be; "
+            "look for yourself."
         )
     return (
         "An estimate from the picture alone: red paint, brick and leaves can mislead it, "
@@ -227,11 +254,14 @@ def _sure(share: float) -> str:
 
 
 def _below(seg: Segmentation) -> str:
-    threshold = f"{100 * seg.config.decision_threshold:g} %"
     return (
         f"the probability of corrosion is {_percent(seg.probability)}, "
-        f"and it is reported from {threshold}"
+        f"and it is reported from {_threshold(seg)}"
     )
+
+
+def _threshold(seg: Segmentation) -> str:
+    return f"{100 * seg.config.decision_threshold:g} %"
 
 
 def _percent(share: float) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_made import picture, save_redness
 from PIL import Image
-from redness import picture, save_redness
 
 import rustseg_jax as rs
-from rustseg_jax.report import full_overlay, make_report, meaning, png, to_json, verdict
+from rustseg_jax.report import full_overlay, headline, make_report, meaning, png, to_json, verdict
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def _mask(share: float) -> np.ndarray:
         (True, 0.7, 0.0, 0.5, "Corrosion found, 70 % sure, but no part of the picture stands out"),
         (
             True, 0.3, 0.2, 0.25,
-            "Possibly corrosion, 30 % likely, about 20 % of the picture",
+            "Possibly corrosion (30 % likely), if so about 20 % of the picture",
         ),
         (False, 0.09, 0.0, 0.5, "No corrosion found, 91 % sure"),
         (False, 0.0, 0.0, 0.5, "No corrosion found, over 99 % sure"),
@@ -83,6 +83,15 @@ def test_the_meaning_follows_the_verdict(rusty: rs.Segmentation, clean: rs.Segme
     assert "12 %" in meaning(clean)  # 1 / (1 + e^2)
     assert "30 %" in meaning(clean)  # the decision threshold
     assert "nothing is marked" in meaning(replace(rusty, mask=np.zeros_like(rusty.mask)))
+    doubtful = meaning(replace(rusty, probability=0.4))
+    assert "more likely clean" in doubtful
+    assert "from 30 %" in doubtful
+
+
+def test_the_headline_is_the_verdict_without_figures(rusty: rs.Segmentation) -> None:
+    assert headline(rusty) == "Corrosion found"
+    assert headline(replace(rusty, probability=0.4)) == "Possibly corrosion"
+    assert headline(replace(rusty, corroded=False)) == "No corrosion found"
 
 
 def test_the_json_is_plain_and_complete(rusty: rs.Segmentation, model: rs.Classifier) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_made import picture
 from PIL import Image
-from redness import picture
 
 from rustseg_jax.report import png
 
@@ -60,6 +60,7 @@ def test_upload_reload_download(visit: Visit) -> None:
 def test_the_slider_redraws_by_keyboard(visit: Visit) -> None:
     page = visit(f"/?sample={SAMPLE}")
     page.wait_for_selector(VERDICT)
+    page.wait_for_selector(IDLE)
     before = _sources(page)
     handle = page.get_by_role("slider")
     handle.focus()
@@ -76,6 +77,14 @@ def test_a_sample_opens_by_keyboard_and_back_again(visit: Visit) -> None:
     button = page.get_by_role("button", name="Rocket launch")
     button.focus()
     button.press("Enter")
+    page.wait_for_selector(VERDICT)
+    assert f"sample={SAMPLE}" in page.url
+
+
+def test_the_picture_of_a_sample_opens_it_too(visit: Visit) -> None:
+    page = visit()
+    box = page.query_selector(f".st-key-card-{SAMPLE} img").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector(VERDICT)
     assert f"sample={SAMPLE}" in page.url
 
