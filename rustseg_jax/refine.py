@@ -61,7 +61,7 @@ class ThresholdConfig:
     """
 
     rule: Rule = "dynamic"
-    value: float = 0.4
+    value: float = 0.25  # measured: docs/decisions/0007
     low: float = 0.15
     high: float = 0.7
 

@@ -423,14 +423,28 @@ def test_devices(wanted, before, after):
 # ---- the command line itself
 
 
+def test_the_heat_map_can_be_chosen():
+    paths = ["segment", "x.jpg", "--out", "o"]
+
+    def chosen(*options):
+        return common.config_of(build_parser().parse_args([*paths, *options])).localise
+
+    assert (chosen().method, chosen().variant, chosen().scales) == ("grad_cam_pp", "eq19", (1.0,))
+    assert chosen("--cam", "author").variant == "author"
+    assert chosen("--cam", "grad_cam", "--scales", "0.5", "1").method == "grad_cam"
+    assert chosen("--scales", "0.5", "1").scales == (0.5, 1.0)
+
+
 def test_choices_are_those_of_the_library():
     from typing import get_args
 
     from rustseg_jax.learning.recipe import PRESETS
+    from rustseg_jax.localise import METHODS, VARIANTS
     from rustseg_jax.refine import PUBLISHED, Rule
 
     assert get_args(Rule) == common.RULES
     assert tuple(PUBLISHED) == common.CRFS
+    assert (METHODS[0], *VARIANTS) == common.CAMS
     assert tuple(PRESETS) == train_command.PRESETS
 
 

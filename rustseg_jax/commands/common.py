@@ -36,6 +36,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # The names that refine.ThresholdConfig and refine.PUBLISHED know; a test compares them.
 RULES = ("dynamic", "fixed", "otsu")
+CAMS = ("grad_cam", "eq19", "author")  # of localise; a test compares them
 CRFS = ("pydensecrf", "psa", "irn", "deeplab")
 
 
@@ -91,6 +92,18 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help="share of the heat map's maximum at which the rule 'fixed' cuts, and to which the "
         "others fall back",
     )
+    group.add_argument(
+        "--cam",
+        choices=CAMS,
+        help="Grad-CAM, or Grad-CAM++ by its equation 19 or as its authors wrote it",
+    )
+    group.add_argument(
+        "--scales",
+        metavar="S",
+        type=float,
+        nargs="+",
+        help="sizes at which the heat map looks at the photo, 1 being the network's own",
+    )
     group.add_argument("--crf", choices=CRFS, help="published parameters of the dense CRF")
 
 
@@ -106,6 +119,14 @@ def config_of(args: argparse.Namespace) -> Config:
         config = replace(config, threshold=replace(config.threshold, rule=args.threshold_rule))
     if args.threshold is not None:
         config = replace(config, threshold=replace(config.threshold, value=args.threshold))
+    look = config.localise
+    if args.cam == "grad_cam":
+        look = replace(look, method="grad_cam")
+    elif args.cam is not None:
+        look = replace(look, method="grad_cam_pp", variant=args.cam)
+    if args.scales is not None:
+        look = replace(look, scales=tuple(args.scales))
+    config = replace(config, localise=look)
     if args.crf is not None:
         config = replace(config, crf=PUBLISHED[args.crf])
     return config

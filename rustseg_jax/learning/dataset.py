@@ -68,7 +68,10 @@ def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Re
     folder = Path(folder)
     path = folder / "manifest.csv"
     if not path.is_file():
-        raise DataError(f"{folder} is no data folder: it has no manifest.csv")
+        raise DataError(
+            f"{folder} is no data folder: it has no manifest.csv, which names the pictures in "
+            f"the columns {', '.join(COLUMNS)}"
+        )
     try:
         records = _records(folder, path)
     except (UnicodeDecodeError, csv.Error) as error:

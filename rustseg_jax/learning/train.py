@@ -142,7 +142,9 @@ class _Run:
         wanted = json.loads(json.dumps(self.recipe.as_dict()))
         if path.is_file():
             if not resume:
-                raise ConfigError(f"{self.out} already holds a run; go on with it or name another")
+                raise ConfigError(
+                    f"{self.out} already holds a run; go on with it (resume) or name another folder"
+                )
             if json.loads(path.read_text()) != wanted:
                 raise ConfigError(f"{path} is another recipe than the one given; name another run")
         path.write_text(json.dumps(wanted, indent=1) + "\n")
