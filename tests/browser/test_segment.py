@@ -18,6 +18,7 @@ from rustseg_jax.report import png
 Visit = Callable[..., Any]
 SAMPLE = "skimage-rocket"
 VERDICT = '.st-key-verdict h2:has-text("orrosion found")'
+PICTURES = "figure img, img[alt]:not([alt=''])"
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -29,11 +30,9 @@ def _upload(page: Any, name: str, data: bytes) -> None:
 
 
 def _sources(page: Any) -> list[str]:
-    """Where the two pictures of the result come from."""
-    return [
-        i.get_attribute("src")
-        for i in page.query_selector_all("figure img, img[alt]:not([alt=''])")
-    ]
+    """Where the two pictures of the result come from; they are drawn a moment after the words."""
+    page.wait_for_selector(PICTURES)
+    return [i.get_attribute("src") for i in page.query_selector_all(PICTURES)]
 
 
 def test_upload_reload_download(visit: Visit) -> None:
@@ -83,7 +82,7 @@ def test_a_sample_opens_by_keyboard_and_back_again(visit: Visit) -> None:
 
 def test_the_picture_of_a_sample_opens_it_too(visit: Visit) -> None:
     page = visit()
-    box = page.query_selector(f".st-key-card-{SAMPLE} img").bounding_box()
+    box = page.wait_for_selector(f".st-key-card-{SAMPLE} img").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector(VERDICT)
     assert f"sample={SAMPLE}" in page.url
