@@ -88,8 +88,6 @@ def test_the_environment_names_the_weights(file: Path, monkeypatch: pytest.Monke
 
 
 def test_shipped_weights_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not DEFAULT.is_file():
-        pytest.skip(f"no weights are shipped at {DEFAULT}")
     monkeypatch.delenv("RUSTSEG_MODEL", raising=False)
     model = load_model()
     assert model.config.input_size == 448
