@@ -19,8 +19,8 @@ from rustseg_jax.errors import ConfigError
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
-# Grad-CAM at two scales marks rust better than Grad-CAM++ with the shipped weights, on both
-# collections with masks: docs/decisions/0007.
+# With the shipped weights Grad-CAM at two scales gives better rough masks than Grad-CAM++ on
+# every set, and level or better masks: docs/decisions/0007.
 HEAT_MAP = localise.LocaliseConfig(method="grad_cam", scales=(0.5, 1.0))
 # Reasons of an empty mask.
 NO_CORROSION = "the classifier finds no corrosion"
