@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         RustsegError,
         WeightsError,
     )
-    from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp
+    from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp, score_map
     from rustseg_jax.overlay import heat_colours, heat_overlay, mask_overlay, side_by_side
     from rustseg_jax.pipeline import resegment, segment, segment_batch
     from rustseg_jax.refine import ThresholdConfig, crf_refine
@@ -39,7 +39,7 @@ _HOMES = {
     "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
     "crf": ("CRFParams",),
     "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
-    "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp"),
+    "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp", "score_map"),
     "overlay": ("heat_colours", "heat_overlay", "mask_overlay", "side_by_side"),
     "pipeline": ("resegment", "segment", "segment_batch"),
     "refine": ("ThresholdConfig", "crf_refine"),
@@ -75,6 +75,7 @@ __all__ = [
     "mask_overlay",
     "resegment",
     "save_network",
+    "score_map",
     "segment",
     "segment_batch",
     "side_by_side",
