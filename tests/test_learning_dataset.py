@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from rustseg_jax import images
 from rustseg_jax.errors import DataError
-from rustseg_jax.learning.dataset import COLUMNS, Record, load_manifest, pack, read_mask
+from rustseg_jax.learning.dataset import COLUMNS, Record, half_of, load_manifest, pack, read_mask
 
 HEADER = ",".join(COLUMNS)
 
@@ -118,6 +119,24 @@ def test_unknown_splits_are_named(folder: Path) -> None:
         load_manifest(folder, splits=("train", "test"))
     with pytest.raises(DataError, match="no split 'test'; it has no rows"):
         load_manifest(write(folder), splits=("test",))
+
+
+# Halves
+
+
+def test_halves_by_hand() -> None:
+    # SHA-256 of "abc" ends in ...15ad (FIPS 180-2, appendix B.1), that of "" in ...b855: both odd.
+    assert half_of("abc") == half_of("") == "B"
+    # By `printf 4 | sha256sum`: those of "4" and "6" end in ...8a and ...18, of "5" in ...9d.
+    assert [half_of(scene) for scene in "456"] == ["A", "B", "A"]
+
+
+def test_halves_are_those_of_the_whole_number() -> None:
+    names = [str(k) for k in range(200)] + ["Wände/é", "a b"]
+    for name in names:
+        even = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2 == 0
+        assert half_of(name) == ("A" if even else "B")
+    assert 60 < sum(half_of(name) == "A" for name in names) < 140  # a fair coin, 202 throws
 
 
 # Masks

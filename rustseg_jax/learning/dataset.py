@@ -26,9 +26,10 @@ import numpy as np
 from rustseg_jax import images
 from rustseg_jax.errors import DataError
 
-__all__ = ["COLUMNS", "Record", "load_manifest", "pack", "read_mask"]
+__all__ = ["COLUMNS", "HALVES", "Record", "half_of", "load_manifest", "pack", "read_mask"]
 
 COLUMNS = ("image", "label", "source", "scene", "split", "mask")
+HALVES = ("A", "B")
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,24 @@ class Record:
     scene: str
     split: str
     mask: Path | None
+
+
+def half_of(scene: str) -> str:
+    """Say in which half of the pictures with masks a scene is.
+
+    Half A may serve for choosing and calibrating, half B is only reported. The halves
+    follow from the scene's name alone, so near-duplicates stay together and nobody can
+    draw a kinder half.
+
+    Parameters
+    ----------
+    scene : `Record.scene`
+
+    Returns
+    -------
+    "A" where the SHA-256 of the name (UTF-8), as a whole number, is even; else "B"
+    """
+    return HALVES[hashlib.sha256(scene.encode()).digest()[-1] % 2]
 
 
 def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Record, ...]:
