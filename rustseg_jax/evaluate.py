@@ -2,53 +2,57 @@
 
 Every stage is scored apart, at each picture's own size and beside the fixed colour
 rule, so that the numbers say which stage to blame. Pictures without a mask need
-the network alone: they go through it in batches and skip everything after it.
+the network alone: they go through it in batches and skip everything after it,
+unless they are so large that `segment` looks at them in windows.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from rustseg_jax import images, metrics, refine
-from rustseg_jax.classify import CORROSION, Classifier
+from rustseg_jax import images, metrics, refine, tiles
+from rustseg_jax.classify import Classifier
 from rustseg_jax.errors import ConfigError, DataError, ImageError
-from rustseg_jax.learning.dataset import Record, load_manifest, read_mask
-from rustseg_jax.pipeline import Config, Segmentation, segment_batch
+from rustseg_jax.learning.dataset import HALVES, Record, half_of, load_manifest, read_mask
+from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
+from rustseg_jax.scores import FREE, STAGES, Counts, Scored, summarise
 
-__all__ = ["HEATMAP_THRESHOLD", "STAGES", "evaluate", "evenly"]
-
-STAGES = ("heatmap", "rough", "mask", "hsv_rule")
-"""What is scored against the masks, in this order."""
+__all__ = [
+    "HALVED",
+    "HEATMAP_THRESHOLD",
+    "STAGES",
+    "Progress",
+    "any_verdict",
+    "choose",
+    "evaluate",
+    "evenly",
+    "verdicts",
+]
 
 HEATMAP_THRESHOLD = 0.5
-"""At which the stage "heatmap" is cut: half of its maximum, whatever the rule of the config."""
+"""At which the stage "heatmap" is cut, whatever the rule of the config: the probability one
+half of a score map, half of the maximum of the other maps."""
+
+HALVED = "seg-"
+"""Splits whose names begin so are halved by scene: one half to choose by, one to report once."""
 
 BATCH = 8  # pictures at once through the network: the gain is flat from here on two cores
 READERS = 2  # threads that decode pictures while the network runs
 
-Counts = dict[str, metrics.Confusion]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """One picture: its record, its probability and, with a mask, its counts by stage."""
-
-    record: Record
-    probability: float
-    counts: Counts | None = None
-
 
 @dataclass
-class _Progress:
-    """Counts pictures and keeps what went wrong."""
+class Progress:
+    """Counts pictures and keeps what went wrong: image and error of each.
+
+    `report` is called with (pictures done, pictures in all).
+    """
 
     total: int
     report: Callable[[int, int], None] | None
@@ -56,11 +60,13 @@ class _Progress:
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def step(self) -> None:
+        """Count a picture."""
         self.done += 1
         if self.report:
             self.report(self.done, self.total)
 
     def fail(self, record: Record, error: Exception) -> None:
+        """Count a picture that could not be used."""
         self.failed.append({"image": str(record.image), "error": str(error)})
         self.step()
 
@@ -71,6 +77,7 @@ def evaluate(
     config: Config | None = None,
     *,
     splits: Sequence[str] = (),
+    half: str | None = None,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -82,6 +89,8 @@ def evaluate(
     model : `load_model()`
     config : as for `segment`
     splits : which to score, in this order; empty scores all, by name
+    half : "A" or "B" keeps only this half of the splits that begin with `HALVED` (see
+        `half_of`); None takes both
     limit : so many evenly spaced pictures of each split (see `evenly`); None takes all
     progress : called with (pictures done, pictures in all)
 
@@ -101,6 +110,14 @@ def evaluate(
     - ``by_source`` by split and source: n, and recall (share of its pictures of
       corrosion that were found) and specificity (share of its clean pictures that
       were left alone), None where it has none of them.
+    - ``over_hsv_rule`` by split that has masks: pooled IoU of heatmap, rough and mask over
+      that of hsv_rule; None where that is 0. Wanted is `RULE_TARGET` for the mask.
+    - ``verdict_gate`` by split that has masks, whether the verdict empties good masks:
+      emptied (pictures whose mask is empty because of the verdict alone),
+      mask_any_verdict (the numbers of mask, had no verdict emptied any), and
+      emptied_masks (these numbers of the emptied ones alone; None where there are none).
+    - ``below_target``: split, source, measure (recall or specificity), value and n of
+      each source that misses `SOURCE_TARGET`.
     - ``failed``: image and error of each picture that could not be scored; they
       count nowhere else.
 
@@ -109,24 +126,42 @@ def evaluate(
     DataError
         The data folder cannot be used.
     ConfigError
-        `limit` is below 1.
+        `limit` is below 1, or `half` is neither of the two.
     """
     config = config or Config()
+    chosen = choose(data, splits=splits, half=half, limit=limit)
+    state = Progress(sum(map(len, chosen.values())), progress)
+    scored = {name: list(_score(part, model, config, state)) for name, part in chosen.items()}
+    return {**summarise(scored, config.decision_threshold), "failed": state.failed}
+
+
+def choose(
+    data: Path | str,
+    *,
+    splits: Sequence[str] = (),
+    half: str | None = None,
+    limit: int | None = None,
+) -> dict[str, list[Record]]:
+    """Records to score, by split; parameters and errors as those of `evaluate`."""
     if limit is not None and limit < 1:
         raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+    if half is not None and half not in HALVES:
+        raise ConfigError(f"half is {half!r}; allowed are {', '.join(HALVES)}, or None for both")
     records = load_manifest(data, splits=splits)
     if not records:
         raise DataError(f"{data} has a manifest without a picture; there is nothing to score")
     names = list(dict.fromkeys(splits)) or sorted({r.split for r in records})
-    chosen = {name: evenly([r for r in records if r.split == name], limit) for name in names}
-    state = _Progress(sum(map(len, chosen.values())), progress)
-    scored = {name: list(_score(part, model, config, state)) for name, part in chosen.items()}
-    return {
-        "classification": {n: _classification(s, config) for n, s in scored.items()},
-        "segmentation": {n: part for n, s in scored.items() if (part := _segmentation(s))},
-        "by_source": {n: _by_source(s, config) for n, s in scored.items()},
-        "failed": state.failed,
-    }
+    kept = [r for r in records if not half or _wanted(r, half)]
+    return {name: evenly([r for r in kept if r.split == name], limit) for name in names}
+
+
+def _wanted(record: Record, half: str) -> bool:
+    return not record.split.startswith(HALVED) or half_of(record.scene) == half
+
+
+def any_verdict(seg: Segmentation) -> np.ndarray:
+    """Mask, (H, W) bool, that a picture would have, had the verdict been "corrosion"."""
+    return seg.mask if seg.corroded else resegment(replace(seg, corroded=True)).mask
 
 
 def evenly(records: Sequence[Record], limit: int | None) -> list[Record]:
@@ -138,34 +173,55 @@ def evenly(records: Sequence[Record], limit: int | None) -> list[Record]:
 
 
 def _score(
-    records: Sequence[Record], model: Classifier, config: Config, state: _Progress
-) -> Iterator[_Scored]:
+    records: Sequence[Record], model: Classifier, config: Config, state: Progress
+) -> Iterator[Scored]:
     """Score the pictures of one split; those that cannot be used are noted in `state`."""
-    yield from _verdicts([r for r in records if r.mask is None], model, state)
+    yield from verdicts([r for r in records if r.mask is None], model, config, state)
     masked = _readable([r for r in records if r.mask is not None], _picture_and_mask, state)
     while chunk := list(islice(masked, BATCH)):
         found = segment_batch((p for _, (p, *_) in chunk), model, config, batch=BATCH)
         for (record, (_, true, ignore)), seg in zip(chunk, found, strict=True):
-            yield _Scored(record, seg.probability, _stage_counts(seg, true, ignore))
+            free = any_verdict(seg)
+            counts = _stage_counts(seg, free, true, ignore)
+            yield Scored(
+                record, seg.probability, counts, emptied=not seg.corroded and bool(free.any())
+            )
             state.step()
 
 
-def _verdicts(records: Sequence[Record], model: Classifier, state: _Progress) -> Iterator[_Scored]:
-    """Probabilities alone, in batches; the last one is filled up: one shape to compile."""
+def verdicts(
+    records: Sequence[Record], model: Classifier, config: Config, state: Progress
+) -> Iterator[Scored]:
+    """Probabilities alone of these pictures, masks or not; failures are noted in `state`.
+
+    They go through the network in batches; the last one is filled up: one shape to compile.
+    """
     side = model.config.input_size
-    squares = _readable(records, lambda r: images.resize(images.read(r.image), (side, side)), state)
+
+    def square(record: Record) -> np.ndarray | None:
+        """The network's input; None for a photo of which `segment` sees more than that."""
+        photo = images.read(record.image)
+        shape = (photo.shape[0], photo.shape[1])
+        if tiles.plan(shape, config.tiles, input_size=side) is not None:
+            return None
+        return images.resize(photo, (side, side))
+
+    squares = _readable(records, square, state)
     while chunk := list(islice(squares, BATCH)):
         x = np.zeros((BATCH, side, side, 3), np.float32)
-        for k, (_, square) in enumerate(chunk):
-            x[k] = square / np.float32(255)
+        for k, (_, pixels) in enumerate(chunk):
+            if pixels is not None:
+                x[k] = pixels / np.float32(255)
         probabilities = model.probability(np.asarray(model(x).logits))
-        for (record, _), probability in zip(chunk, probabilities, strict=False):
-            yield _Scored(record, float(probability))
+        for (record, pixels), probability in zip(chunk, probabilities, strict=False):
+            if pixels is None:
+                probability = segment(record.image, model, config).probability
+            yield Scored(record, float(probability))
             state.step()
 
 
 def _readable(
-    records: Sequence[Record], read: Callable[[Record], Any], state: _Progress
+    records: Sequence[Record], read: Callable[[Record], Any], state: Progress
 ) -> Iterator[tuple[Record, Any]]:
     """What `read` makes of each record, in order, a batch ahead; failures are noted."""
     with ThreadPoolExecutor(READERS) as pool:
@@ -187,52 +243,15 @@ def _picture_and_mask(record: Record) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return picture, *read_mask(record, (picture.shape[0], picture.shape[1]))
 
 
-def _stage_counts(seg: Segmentation, true: np.ndarray, ignore: np.ndarray) -> Counts:
+def _stage_counts(
+    seg: Segmentation, free: np.ndarray, true: np.ndarray, ignore: np.ndarray
+) -> Counts:
     shape = (seg.image.shape[0], seg.image.shape[1])
     found = {
-        "heatmap": refine.rough_mask(seg.heatmap, HEATMAP_THRESHOLD, shape),
+        "heatmap": refine.rough_mask(seg.heat, HEATMAP_THRESHOLD, shape),
         "rough": seg.rough,
         "mask": seg.mask,
         "hsv_rule": metrics.hsv_rule(seg.image),
+        FREE: free,
     }
-    return {stage: metrics.confusion(found[stage], true, ignore) for stage in STAGES}
-
-
-def _classification(scored: Sequence[_Scored], config: Config) -> dict[str, Any]:
-    return metrics.classification_report(
-        [s.probability for s in scored],
-        np.array([s.record.label for s in scored], int),
-        config.decision_threshold,
-    )
-
-
-def _segmentation(scored: Sequence[_Scored]) -> dict[str, Any] | None:
-    counts = [s.counts for s in scored if s.counts is not None]
-    if not counts:
-        return None
-    return {"n": len(counts), **{stage: _stage([c[stage] for c in counts]) for stage in STAGES}}
-
-
-def _stage(counts: Sequence[metrics.Confusion]) -> dict[str, float]:
-    together = metrics.pooled(counts)
-    return {
-        "mean_iou": metrics.mean_iou(counts),
-        "pooled_iou": metrics.iou(together),
-        "pooled_f1": metrics.f1(together),
-    }
-
-
-def _by_source(scored: Sequence[_Scored], config: Config) -> dict[str, dict[str, Any]]:
-    groups: dict[str, list[_Scored]] = defaultdict(list)
-    for s in scored:
-        groups[s.record.source].append(s)
-    return {source: _rates(groups[source], config) for source in sorted(groups)}
-
-
-def _rates(scored: Sequence[_Scored], config: Config) -> dict[str, Any]:
-    right: dict[bool, list[bool]] = {True: [], False: []}
-    for s in scored:
-        rust = s.record.label == CORROSION
-        right[rust].append((s.probability >= config.decision_threshold) == rust)
-    recall, specificity = (sum(hits) / len(hits) if hits else None for hits in right.values())
-    return {"n": len(scored), "recall": recall, "specificity": specificity}
+    return {stage: metrics.confusion(mask, true, ignore) for stage, mask in found.items()}

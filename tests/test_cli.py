@@ -20,6 +20,7 @@ from PIL import Image
 from rustseg_jax.classify import Network, NetworkConfig
 from rustseg_jax.cli import build_parser, main
 from rustseg_jax.commands import common
+from rustseg_jax.commands import evaluate as evaluate_command
 from rustseg_jax.commands import train as train_command
 from rustseg_jax.weights import save_network
 
@@ -315,6 +316,8 @@ def test_ctrl_c_and_on_again(tmp_path, weights):
         (["segment", "x.jpg", "--out", "o", "--decision-threshold", "2"], "from 0 to 1"),
         (["segment", "x.jpg", "--out", "o", "--threshold", "0"], "above 0, up to 1"),
         (["segment", "x.jpg", "--out", "o", "--crf", "best"], "deeplab"),
+        (["segment", "x.jpg", "--out", "o", "--mode", "some"], "tiles"),
+        (["segment", "x.jpg", "--out", "o", "--window", "0"], "a whole number from 1"),
         (["segment", "x.jpg", "--out", "o"], "rustseg: x.jpg names no file"),
         (["evaluate", "--data", "nowhere"], "rustseg: nowhere is no data folder"),
         (["evaluate", "--data", "d", "--limit", "0"], "a whole number from 1"),
@@ -369,7 +372,25 @@ def test_evaluate_prints_what_the_library_says(weights, capsys):
         if stage != "n":
             cells = [f"{value:.3f}" for value in scores.values()]
             assert re.search(rf"sample\s+2\s+{stage}\s+" + r"\s+".join(cells), text)
-    assert re.search(r"sample\s+rendered\s+4\s", text)
+    gate = found["verdict_gate"]["sample"]
+    assert f"sample: the verdict empties {gate['emptied']} of 2 masks" in text
+    assert found["over_hsv_rule"]["sample"]["mask"] < 1.5  # random weights
+    assert "sample: below target: mask" in text
+    missed = " and ".join(m["measure"] for m in found["below_target"])
+    assert missed  # random weights
+    assert re.search(rf"sample\s+rendered\s+4\s.*\s{missed}\n", text + "\n")
+
+
+def test_evaluate_can_be_kept_to_one_half(tmp_path, capsys):
+    photo(tmp_path / "a.png")
+    rows = "".join(f"a.png,1,x,{scene},seg-x,\n" for scene in range(9))
+    (tmp_path / "manifest.csv").write_text("image,label,source,scene,split,mask\n" + rows)
+    n = []
+    for options in ([], ["--half", "A"], ["--half", "B"]):
+        assert main(["evaluate", "--data", str(tmp_path), "--json", *options]) == 0
+        n.append(json.loads(capsys.readouterr().out)["classification"]["seg-x"]["n"])
+    assert n[0] == 9 == n[1] + n[2]
+    assert 0 < n[1] < 9
 
 
 def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):
@@ -426,30 +447,75 @@ def test_devices(wanted, before, after):
 
 
 def test_the_heat_map_can_be_chosen():
+    from rustseg_jax.result import HEAT_MAP
+
     paths = ["segment", "x.jpg", "--out", "o"]
 
     def chosen(*options):
         return common.config_of(build_parser().parse_args([*paths, *options])).localise
 
-    assert (chosen().method, chosen().scales) == ("grad_cam", (0.5, 1.0))
+    assert chosen() == HEAT_MAP
     assert (chosen("--cam", "author").method, chosen("--cam", "author").variant) == (
         "grad_cam_pp",
         "author",
     )
     assert chosen("--cam", "eq19", "--scales", "1").scales == (1.0,)
-    assert chosen("--scales", "0.5").method == "grad_cam"
+    assert chosen("--scales", "0.5").scales == (0.5,)
+    assert chosen("--cam", "score_map").method == "score_map"
+
+
+def test_the_windows_of_large_photos_can_be_chosen():
+    from rustseg_jax.tiles import TileConfig
+
+    def chosen(*options):
+        words = ["segment", "x.jpg", "--out", "o", *options]
+        return common.config_of(build_parser().parse_args(words)).tiles
+
+    assert chosen() == TileConfig()
+    options = ["--mode", "tiles", "--tiles-from", "900", "--window", "300", "--overlap", "0.5"]
+    assert chosen(*options, "--max-windows", "9") == TileConfig("tiles", 900, 300, 0.5, 9)
+    assert build_parser().parse_args(["evaluate", "--data", "d", "--mode", "whole"]).mode == "whole"
+
+
+def test_a_large_photo_says_its_cost_beforehand_and_its_windows_afterwards(tmp_path, capsys):
+    # The network's input is 64 pixels, 4 cells; windows of 100 pixels: 25 a cell, so 300 x 300
+    # are 12 cells. A quarter of overlap is a step of 3 cells: starts 0, 3, 5 and 8.
+    place = photo(tmp_path / "gate.png", size=300)
+    options = ["--mode", "tiles", "--window", "100", "--decision-threshold", "0"]
+    assert segment(place, "--out", tmp_path / "out", *options) == 0
+    said = capsys.readouterr().err
+    assert one_line(
+        r"rustseg: .*gate\.png, 300 x 300 pixels: 16 windows at native scale: 17 passes", said
+    )
+    assert said.index("17 passes") < said.index("100%")
+    facts = json.loads((tmp_path / "out/gate.json").read_text())
+    assert facts["config"]["tiles"]["mode"] == "tiles"
+    assert {name: facts["tiling"][name] for name in ("windows", "passes", "scale")} == {
+        "windows": 16, "passes": 17, "scale": 1.0,
+    }  # fmt: skip
+    assert summary(tmp_path / "out")[0]["windows"] == "16"
+    assert segment(place, "--out", tmp_path / "out", "--mode", "whole") == 0
+    assert "passes" not in capsys.readouterr().err
+    assert json.loads((tmp_path / "out/gate.json").read_text())["tiling"] is None
+    assert summary(tmp_path / "out")[0]["windows"] == "0"
 
 
 def test_choices_are_those_of_the_library():
     from typing import get_args
 
+    from rustseg_jax import scores
+    from rustseg_jax.learning.dataset import HALVES
     from rustseg_jax.learning.recipe import PRESETS
     from rustseg_jax.localise import METHODS, VARIANTS
     from rustseg_jax.refine import PUBLISHED, Rule
+    from rustseg_jax.tiles import MODES
 
+    assert common.MODES == MODES
+    assert evaluate_command.HALVES == HALVES
+    assert evaluate_command.TARGETS == {"source": scores.SOURCE_TARGET, "rule": scores.RULE_TARGET}
     assert get_args(Rule) == common.RULES
     assert tuple(PUBLISHED) == common.CRFS
-    assert (METHODS[0], *VARIANTS) == common.CAMS
+    assert (*METHODS[:2], *VARIANTS) == common.CAMS
     assert tuple(PRESETS) == train_command.PRESETS
 
 

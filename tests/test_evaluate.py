@@ -13,9 +13,11 @@ from PIL import Image
 from rustseg_jax import evaluate as module
 from rustseg_jax.classify import Classifier, Network, NetworkConfig
 from rustseg_jax.errors import ConfigError, DataError
-from rustseg_jax.evaluate import evaluate, evenly
-from rustseg_jax.learning.dataset import COLUMNS, Record
+from rustseg_jax.evaluate import choose, evaluate, evenly
+from rustseg_jax.learning.dataset import COLUMNS, Record, half_of
 from rustseg_jax.pipeline import Config, segment
+from rustseg_jax.scores import Scored, summarise
+from rustseg_jax.tiles import TileConfig
 
 SIDE = 32
 RUST = (150, 70, 30)  # inside the colour rule
@@ -163,6 +165,91 @@ def test_verdicts_are_those_of_segment_in_batches_and_out(data, model):
     }
 
 
+def test_the_verdict_gate_by_hand(data, model):
+    """Of two pictures of the same size, the verdict empties the less probable one."""
+    stripes = [(RUST, GREY, (0, 200, 30)), ((10, 20, 250), RUST, (240, 240, 20), GREY)]
+    paths = [
+        data.add(f"p{k}", "s", 1, colours=colours, mask=half()) for k, colours in enumerate(stripes)
+    ]
+    p = [segment(path, model).probability for path in paths]
+    truth, free = half() > 127, Config(decision_threshold=0.0)
+    masks = [segment(path, model, free).mask for path in paths]
+    iou = [(m & truth).sum() / (m | truth).sum() for m in masks]
+    less, more = np.argsort(p)
+    assert min(iou) > 0
+    result = evaluate(data.folder, model, Config(decision_threshold=p[more]))
+    gate = result["verdict_gate"]["s"]
+    assert gate["emptied"] == 1
+    assert gate["mask_any_verdict"]["mean_iou"] == pytest.approx(np.mean(iou))
+    assert gate["emptied_masks"]["pooled_iou"] == pytest.approx(iou[less])
+    assert result["segmentation"]["s"]["mask"]["mean_iou"] == pytest.approx(iou[more] / 2)
+    open_gate = evaluate(data.folder, model, free)
+    assert open_gate["verdict_gate"]["s"]["emptied"] == 0
+    assert open_gate["verdict_gate"]["s"]["emptied_masks"] is None
+    assert (
+        open_gate["verdict_gate"]["s"]["mask_any_verdict"]
+        == open_gate["segmentation"]["s"]["mask"]
+        == gate["mask_any_verdict"]
+    )
+
+
+def test_over_the_colour_rule_is_a_ratio_of_pooled_iou(data, model):
+    data.add("p", "s", 1, colours=(RUST, GREY, (0, 200, 30)), mask=half())
+    data.add("q", "none", 1, colours=(GREY, (0, 200, 30)), mask=half())
+    result = evaluate(data.folder, model, Config(decision_threshold=0.0))
+    scores, over = result["segmentation"]["s"], result["over_hsv_rule"]["s"]
+    assert list(over) == ["heatmap", "rough", "mask"]
+    for stage, ratio in over.items():
+        assert ratio * scores["hsv_rule"]["pooled_iou"] == pytest.approx(
+            scores[stage]["pooled_iou"]
+        )
+    assert set(result["over_hsv_rule"]["none"].values()) == {None}
+
+
+def test_targets_by_source_by_hand():
+    """85 of 100 found is enough, 16 of 20 left alone is not; what a source lacks is no miss."""
+
+    def pictures(source, label, right, wrong):
+        record = Record(Path("x"), label, source, "", "s", None)
+        return [Scored(record, float(label))] * right + [Scored(record, 1.0 - label)] * wrong
+
+    scored = pictures("rust", 1, 85, 15) + pictures("clean", 0, 16, 4) + pictures("rust2", 1, 0, 1)
+    assert summarise({"s": scored}, 0.5)["below_target"] == [
+        {"split": "s", "source": "clean", "measure": "specificity", "value": 0.8, "n": 20},
+        {"split": "s", "source": "rust2", "measure": "recall", "value": 0.0, "n": 1},
+    ]
+
+
+def test_a_half_keeps_its_scenes_of_seg_splits_and_all_of_the_others(data, model):
+    names = [f"p{k}" for k in range(12)]
+    for name in names:
+        data.add(name, "seg-x", 1)
+        data.add(f"v{name}", "val", 1)
+    in_a = sum(half_of(name) == "A" for name in names)
+    assert 0 < in_a < 12
+    for half_name, wanted in (("A", in_a), ("B", 12 - in_a), (None, 12)):
+        found = evaluate(data.folder, model, half=half_name)["classification"]
+        assert {s: r["n"] for s, r in found.items()} == {"seg-x": wanted, "val": 12}, half_name
+    limited = choose(data.folder, half="A", limit=in_a - 1)
+    assert {half_of(r.scene) for r in limited["seg-x"]} == {"A"}
+    assert len(limited["seg-x"]) == in_a - 1
+    assert len(limited["val"]) == in_a - 1
+
+
+def test_large_photos_without_a_mask_get_the_verdict_of_segment(data, model):
+    rng = np.random.default_rng(3)
+    config = Config(tiles=TileConfig(from_side=100, window=64))
+    paths = [
+        data.add(f"p{k}", "s", 1, colours=rng.integers(0, 256, (5, 3)), size=size)
+        for k, size in enumerate((90, 200, 180))
+    ]
+    found = [segment(path, model, config) for path in paths]
+    assert [seg.tiling is not None for seg in found] == [False, True, True]
+    records, state = choose(data.folder)["s"], module.Progress(3, None)
+    scored = list(module._score(records, model, config, state))
+    assert [s.probability for s in scored] == pytest.approx([s.probability for s in found])
+
+
 def test_one_label_leaves_gaps_and_valid_json(data, model):
     data.add("p", "s", 1)
     result = evaluate(data.folder, model)
@@ -197,7 +284,7 @@ def test_what_cannot_be_scored_is_named_and_left_out(data, model):
 def test_more_pictures_than_a_batch_keep_their_order():
     names = [str(k) for k in range(3 * module.BATCH + 1)]
     records = [Record(Path(name), 0, "", "", "s", None) for name in names]
-    state = module._Progress(len(names), None)
+    state = module.Progress(len(names), None)
     found = list(module._readable(records, lambda r: r.image.name, state))
     assert [read for _, read in found] == names
 
@@ -208,6 +295,8 @@ def test_misuse(data, model):
     data.add("p", "s", 1)
     with pytest.raises(ConfigError, match="limit is 0"):
         evaluate(data.folder, model, limit=0)
+    with pytest.raises(ConfigError, match="half is 'a'; allowed are A, B"):
+        evaluate(data.folder, model, half="a")
     with pytest.raises(DataError, match="no split 'z'; it has s"):
         evaluate(data.folder, model, splits=["z"])
     (data.folder / "manifest.csv").write_text(",".join(COLUMNS) + "\n")
@@ -218,8 +307,7 @@ def test_misuse(data, model):
 @pytest.mark.shared
 def test_the_colour_rule_on_real_photos(shared_data, model):
     """Pooled IoU of the rule was measured beforehand, by other code, on all of seg-web."""
-    no_masks = Config(decision_threshold=1.0)  # spares the CRF, which is not looked at
-    result = evaluate(shared_data, model, no_masks, splits=["seg-web"], limit=24)
+    result = evaluate(shared_data, model, splits=["seg-web"], limit=24)
     assert result["segmentation"]["seg-web"]["hsv_rule"]["pooled_iou"] == pytest.approx(
         0.373, abs=0.06
     )

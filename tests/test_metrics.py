@@ -21,7 +21,6 @@ from rustseg_jax.metrics import (
     ece,
     f1,
     hsv_rule,
-    insertion_deletion,
     iou,
     mean_iou,
     pooled,
@@ -231,79 +230,6 @@ def test_hsv_rule_strip_by_strip(monkeypatch):
     assert whole.any()
 
 
-# --- faithfulness --------------------------------------------------------------
-
-
-def corner_image():
-    """Grey, its top left quarter red."""
-    image = np.full((8, 8, 3), 100, np.uint8)
-    image[:4, :4] = (255, 0, 0)
-    return image
-
-
-def redness(batch):
-    """Share of the pixels that are as red as the quarter, times 4: 1 for the photo."""
-    return ((batch[..., 0] > 0.99) & (batch[..., 1] < 0.01)).mean(axis=(1, 2)) * 4
-
-
-GOOD = np.kron([[1.0, 0.0], [0.0, 0.0]], np.ones((4, 4)))
-
-
-def test_insertion_and_deletion_by_hand():
-    # The map marks the quarter: after a quarter of the pixels all red is in (or out).
-    result = insertion_deletion(redness, corner_image(), GOOD, fill="mean", steps=4)
-    assert result.fractions == (0, 0.25, 0.5, 0.75, 1)
-    assert result.insertion_curve == (0, 1, 1, 1, 1)
-    assert result.deletion_curve == (1, 0, 0, 0, 0)
-    assert result.insertion == pytest.approx(7 / 8)
-    assert result.deletion == pytest.approx(1 / 8)
-
-
-def test_a_map_of_the_wrong_place_scores_badly():
-    result = insertion_deletion(redness, corner_image(), 1 - GOOD, fill="mean", steps=4)
-    assert result.insertion_curve == (0, 0, 0, 0, 1)
-    assert result.deletion_curve == (1, 1, 1, 1, 0)
-
-
-def test_a_flat_map_scores_as_chance():
-    image = corner_image().repeat(8, axis=0).repeat(8, axis=1)
-    result = insertion_deletion(redness, image, np.zeros((4, 4)), fill="mean")
-    np.testing.assert_allclose(result.insertion_curve, result.fractions, atol=0.08)
-    assert result == insertion_deletion(redness, image, np.ones((4, 4)), fill="mean")
-
-
-@pytest.mark.parametrize("fill", ["blur", "mean"])
-def test_the_ends_of_the_curves(fill):
-    image = np.random.default_rng(1).integers(0, 256, (48, 80, 3), np.uint8)
-    seen = []
-
-    def predict(batch):
-        seen.append(batch.copy())
-        return batch[..., 0].std(axis=(1, 2))
-
-    heat = np.random.default_rng(2).random((3, 5))
-    result = insertion_deletion(predict, image, heat, fill=fill, steps=5, batch=4)
-    assert all(batch.shape == (4, 48, 80, 3) for batch in seen)
-    assert all(batch.dtype == np.float32 for batch in seen)
-    assert len(seen) == 3  # 10 pictures
-    np.testing.assert_array_equal(seen[1][1], image / np.float32(255))
-    assert result.insertion_curve[-1] == result.deletion_curve[0]
-    assert result.insertion_curve[0] == result.deletion_curve[-1]
-    assert result.insertion_curve[-1] == pytest.approx((image[..., 0] / 255).std(), rel=1e-5)
-    assert result.insertion_curve[0] < result.insertion_curve[-1] - 0.01
-
-
-def test_the_batch_does_not_matter():
-    image = np.random.default_rng(3).integers(0, 256, (8, 8, 3), np.uint8)
-    heat = np.random.default_rng(4).random((2, 2))
-
-    def mean(batch):
-        return batch[..., 0].mean(axis=(1, 2), dtype=np.float64)
-
-    curves = [insertion_deletion(mean, image, heat, steps=6, batch=b) for b in (1, 5, 40)]
-    assert curves[0] == curves[1] == curves[2]
-
-
 # --- what a caller can get wrong --------------------------------------------------
 
 
@@ -321,11 +247,6 @@ def test_the_batch_does_not_matter():
         (lambda: classification_report([0.1], [1, 0], 0.5), "probabilities has 1 values"),
         (lambda: hsv_rule(np.zeros((4, 4, 3))), "image is float64"),
         (lambda: hsv_rule(np.zeros((4, 4), np.uint8)), r"shape \(4, 4\)"),
-        (lambda: insertion_deletion(redness, corner_image(), GOOD, fill="black"), "fill='black'"),
-        (lambda: insertion_deletion(redness, corner_image(), GOOD[0]), "^heatmap"),
-        (lambda: insertion_deletion(redness, corner_image() / 255, GOOD), "^image is float64"),
-        (lambda: insertion_deletion(redness, corner_image(), GOOD, steps=0), "steps=0"),
-        (lambda: insertion_deletion(lambda b: b, corner_image(), GOOD), "predict gave shape"),
     ],
 )
 def test_misuse_is_explained(call, message):

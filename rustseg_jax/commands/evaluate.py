@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -21,7 +22,13 @@ from rustseg_jax.commands.common import (
     table,
 )
 
+if TYPE_CHECKING:
+    from rustseg_jax.classify import Classifier
+
 __all__ = ["add", "run"]
+
+HALVES = ("A", "B")  # of learning.dataset; a test compares them
+TARGETS = {"source": 0.85, "rule": 1.5}  # of evaluate; a test compares them
 
 
 def add(commands: Any) -> None:
@@ -42,7 +49,18 @@ def add(commands: Any) -> None:
         help="splits to score; default: all",
     )
     parser.add_argument(
+        "--half",
+        choices=HALVES,
+        help="score only this half of the scenes of the splits seg-*; default: both",
+    )
+    parser.add_argument(
         "--limit", metavar="N", type=count, help="score N evenly spaced pictures of each split"
+    )
+    parser.add_argument(
+        "--faithfulness",
+        action="store_true",
+        help="score the variants of the heat map instead, on pictures called corroded (60 of each "
+        "split, or --limit): does the network rely on what they mark?",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
     add_model_option(parser)
@@ -52,7 +70,6 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; 1 when a picture could not be scored."""
-    from rustseg_jax.evaluate import evaluate
     from rustseg_jax.learning.dataset import load_manifest
 
     load_manifest(args.data, splits=args.split)  # a wrong folder is said before anything is loaded
@@ -63,28 +80,34 @@ def run(args: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        result = evaluate(
-            args.data,
-            model,
-            config_of(args),
-            splits=args.split,
-            limit=args.limit,
-            progress=progress,
-        )
+        result = _result(args, model, progress)
     for failure in result["failed"]:
         say(f"left out: {failure['error']}")
     if args.json:
         print_json(result)
     else:
-        print(_readable(result))
+        print(_faithfulness(result) if args.faithfulness else _readable(result))
     return SOME_FAILED if result["failed"] else DONE
+
+
+def _result(
+    args: argparse.Namespace, model: Classifier, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    from rustseg_jax import evaluate, map_study
+
+    wanted: dict[str, Any] = {"splits": args.split, "half": args.half, "progress": progress}
+    if args.faithfulness:
+        limit = args.limit or map_study.PICTURES
+        return map_study.study(args.data, model, config_of(args), limit=limit, **wanted)
+    return evaluate.evaluate(args.data, model, config_of(args), limit=args.limit, **wanted)
 
 
 def _readable(result: dict[str, Any]) -> str:
     parts = [_classification(result["classification"])]
     if result["segmentation"]:
-        parts.append(_segmentation(result["segmentation"]))
-    parts.append(_sources(result["by_source"]))
+        parts.append(_segmentation(result))
+        parts.append(_gate(result))
+    parts.append(_sources(result))
     return "\n\n".join(parts)
 
 
@@ -96,23 +119,69 @@ def _classification(by_split: dict[str, dict[str, Any]]) -> str:
     return "Verdicts\n" + table(["split", *(n.replace("_", " ") for n in names)], rows)
 
 
-def _segmentation(by_split: dict[str, dict[str, Any]]) -> str:
-    rows = [
-        [split, str(scores["n"]), stage, *(_number(value) for value in scores[stage].values())]
-        for split, scores in by_split.items()
-        for stage in scores
-        if stage != "n"
-    ]
-    return "Masks\n" + table(["split", "n", "stage", "mean IoU", "pooled IoU", "pooled F1"], rows)
+def _segmentation(result: dict[str, Any]) -> str:
+    head = ["split", "n", "stage", "mean IoU", "pooled IoU", "pooled F1", "over rule"]
+    rows = []
+    for split, scores in result["segmentation"].items():
+        n, over = str(scores["n"]), result["over_hsv_rule"][split]
+        free = {"mask_any_verdict": result["verdict_gate"][split]["mask_any_verdict"]}
+        for stage, values in {**scores, **free}.items():
+            if stage != "n":
+                numbers = [_number(value) for value in values.values()]
+                rows.append([split, n, stage, *numbers, _number(over.get(stage))])
+    return "Masks (over rule: pooled IoU over that of hsv_rule)\n" + table(head, rows)
 
 
-def _sources(by_split: dict[str, dict[str, dict[str, Any]]]) -> str:
-    rows = [
-        [split, source, *(_number(value) for value in rates.values())]
-        for split, sources in by_split.items()
-        for source, rates in sources.items()
+def _gate(result: dict[str, Any]) -> str:
+    lines = []
+    for split, gate in result["verdict_gate"].items():
+        n, over = result["segmentation"][split]["n"], result["over_hsv_rule"][split]["mask"]
+        lost = gate["emptied_masks"]
+        had = f"; they would have pooled IoU {lost['pooled_iou']:.3f}" if lost else ""
+        lines.append(f"{split}: the verdict empties {gate['emptied']} of {n} masks{had}")
+        if over is not None and over < TARGETS["rule"]:
+            lines.append(f"{split}: below target: mask {over:.2f} of {TARGETS['rule']} times rule")
+    return "\n".join(lines)
+
+
+def _sources(result: dict[str, Any]) -> str:
+    missed = {(m["split"], m["source"], m["measure"]) for m in result["below_target"]}
+    rows = []
+    for split, sources in result["by_source"].items():
+        for source, rates in sources.items():
+            below = [name for name in rates if (split, source, name) in missed]
+            numbers = [_number(value) for value in rates.values()]
+            rows.append([split, source, *numbers, " and ".join(below) or "-"])
+    head = ["split", "source", "n", "recall", "specificity", f"below {TARGETS['source']}"]
+    return "Verdicts by source\n" + table(head, rows)
+
+
+def _faithfulness(result: dict[str, Any]) -> str:
+    return "\n\n".join(
+        f"{split}: {report['n']} of {report['called']} pictures called corroded\n"
+        + (_maps(report) if report["maps"] else "nothing to score")
+        for split, report in result["faithfulness"].items()
+    )
+
+
+def _maps(report: dict[str, Any]) -> str:
+    """Means, then what each variant gains on each baseline, with its interval."""
+    means = [[name, *map(_number, row.values())] for name, row in report["maps"].items()]
+    gains = [
+        [f"{name} over {base}", *(_interval(gain) for gain in row.values())]
+        for name, by_base in report["gains"].items()
+        for base, row in by_base.items()
     ]
-    return "Verdicts by source\n" + table(["split", "source", "n", "recall", "specificity"], rows)
+    measures = list(next(iter(report["maps"].values())))
+    return (
+        table(["heat map", *measures], means)
+        + "\n\n"
+        + table(["gain (95 % interval; above 0 is good)", *measures], gains)
+    )
+
+
+def _interval(gain: dict[str, float]) -> str:
+    return f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
 
 
 def _number(value: float | int | None) -> str:

@@ -1,0 +1,126 @@
+"""From scored pictures to the numbers of a report; valid JSON throughout."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rustseg_jax import metrics
+from rustseg_jax.classify import CORROSION
+from rustseg_jax.learning.dataset import Record
+
+__all__ = ["FREE", "RULE_TARGET", "SOURCE_TARGET", "STAGES", "Counts", "Scored", "summarise"]
+
+STAGES = ("heatmap", "rough", "mask", "hsv_rule")
+"""What is scored against the masks, in this order."""
+
+SOURCE_TARGET = 0.85
+"""Wanted: this recall on each source of corrosion, this specificity on each clean one (issue 3)."""
+
+RULE_TARGET = 1.5
+"""Wanted: a mask whose pooled IoU is this many times that of the colour rule (issue 3)."""
+
+Counts = dict[str, metrics.Confusion]
+
+FREE = "mask_any_verdict"
+"""The mask as it would be, had the verdict been "corrosion"."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One picture: its record, its probability and, with a mask, its counts by stage.
+
+    `emptied`: the verdict alone is why its mask is empty.
+    """
+
+    record: Record
+    probability: float
+    counts: Counts | None = None
+    emptied: bool = False
+
+
+def summarise(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[str, Any]:
+    """Report on pictures by split; threshold is that of the verdict. Keys: see `evaluate`."""
+    segmentation = {n: part for n, s in scored.items() if (part := _segmentation(s))}
+    by_source = {n: _by_source(s, threshold) for n, s in scored.items()}
+    return {
+        "classification": {n: _classification(s, threshold) for n, s in scored.items()},
+        "segmentation": segmentation,
+        "by_source": by_source,
+        "over_hsv_rule": {n: _over_rule(part) for n, part in segmentation.items()},
+        "verdict_gate": {n: _verdict_gate(scored[n]) for n in segmentation},
+        "below_target": _below_target(by_source),
+    }
+
+
+def _classification(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
+    return metrics.classification_report(
+        [s.probability for s in scored],
+        np.array([s.record.label for s in scored], int),
+        threshold,
+    )
+
+
+def _segmentation(scored: Sequence[Scored]) -> dict[str, Any] | None:
+    counts = [s.counts for s in scored if s.counts is not None]
+    if not counts:
+        return None
+    return {"n": len(counts), **{stage: _stage([c[stage] for c in counts]) for stage in STAGES}}
+
+
+def _stage(counts: Sequence[metrics.Confusion]) -> dict[str, float]:
+    together = metrics.pooled(counts)
+    return {
+        "mean_iou": metrics.mean_iou(counts),
+        "pooled_iou": metrics.iou(together),
+        "pooled_f1": metrics.f1(together),
+    }
+
+
+def _over_rule(scores: dict[str, Any]) -> dict[str, float | None]:
+    rule = scores["hsv_rule"]["pooled_iou"]
+    return {
+        stage: scores[stage]["pooled_iou"] / rule if rule else None
+        for stage in STAGES
+        if stage != "hsv_rule"
+    }
+
+
+def _verdict_gate(scored: Sequence[Scored]) -> dict[str, Any]:
+    free = [(s.emptied, s.counts[FREE]) for s in scored if s.counts is not None]
+    emptied = [counts for gone, counts in free if gone]
+    return {
+        "emptied": len(emptied),
+        FREE: _stage([counts for _, counts in free]),
+        "emptied_masks": _stage(emptied) if emptied else None,
+    }
+
+
+def _below_target(by_source: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [
+        {"split": split, "source": source, "measure": m, "value": rates[m], "n": rates["n"]}
+        for split, sources in by_source.items()
+        for source, rates in sources.items()
+        for m in ("recall", "specificity")
+        if rates[m] is not None and rates[m] < SOURCE_TARGET
+    ]
+
+
+def _by_source(scored: Sequence[Scored], threshold: float) -> dict[str, dict[str, Any]]:
+    groups: dict[str, list[Scored]] = defaultdict(list)
+    for s in scored:
+        groups[s.record.source].append(s)
+    return {source: _rates(groups[source], threshold) for source in sorted(groups)}
+
+
+def _rates(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
+    right: dict[bool, list[bool]] = {True: [], False: []}
+    for s in scored:
+        rust = s.record.label == CORROSION
+        right[rust].append((s.probability >= threshold) == rust)
+    recall, specificity = (sum(hits) / len(hits) if hits else None for hits in right.values())
+    return {"n": len(scored), "recall": recall, "specificity": specificity}
