@@ -113,6 +113,34 @@ def read(source: object, *, limits: Limits = _DEFAULT, name: str | None = None) 
     )
 
 
+def read_size(
+    source: bytes, *, limits: Limits = _DEFAULT, name: str = "the upload"
+) -> tuple[int, int]:
+    """Read the height and width of a photo from its header; nothing is decoded.
+
+    Parameters
+    ----------
+    source
+        The bytes of a file.
+    limits, name
+        As for `read`.
+
+    Returns
+    -------
+    (height, width) in pixels, as stored: before any EXIF orientation.
+
+    Raises
+    ------
+    ImageError
+        If it is no picture, or outside the limits.
+    """
+    if not source:
+        raise ImageError(f"{name} is empty; copy it again from where it came")
+    with quiet(), _open(source, name) as image:
+        _check_size(image.width, image.height, name, limits)
+        return image.height, image.width
+
+
 def resize(image: _Array, shape: tuple[int, int]) -> _Array:
     """Resize bilinearly, antialiased where it shrinks.
 

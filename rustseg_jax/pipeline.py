@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from rustseg_jax import images, localise, refine
-from rustseg_jax.classify import CORROSION, Classifier
+from rustseg_jax import images, localise, refine, tiles, windows
+from rustseg_jax.classify import CLEAN, CORROSION, Classifier, Output
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.result import NO_CORROSION, NO_HEAT, NOTHING_LEFT, Config, Segmentation
 
@@ -72,21 +72,19 @@ def segment(image: Photo, model: Classifier, config: Config | None = None) -> Se
     clock = _Clock()
     with clock.stage("read"):
         photo = images.read(image)
+        plan = _plan(photo, model, config)
         x = jnp.asarray(_network_input(photo, model))
     with clock.stage("classify"):
         output = model(x)  # runs in JAX's own threads from here on
     with clock.stage("lattice"):
         # Most of the CRF's fixed cost needs the photo alone: it runs beside the network.
-        lattice = _lattice(photo, config)
+        lattice = _lattice(photo, tiles.crf_of(plan, config.crf, config.tiles))
     with clock.stage("classify"):
         output.logits.block_until_ready()
     with clock.stage("localise"):
-        heat, maximum = localise.localise(
-            model, x, output, class_index=CORROSION, config=config.localise
-        )
-        heatmap, peak = np.asarray(heat)[0], float(np.asarray(maximum)[0])
-    probability = float(model.probability(np.asarray(output.logits))[0])
-    return _decide(photo, probability, heatmap, peak, config, model.describe(), lattice, clock)
+        [seen] = _look(model, x, output, config)
+    seen = _look_closer(photo, model, plan, seen, config, clock)
+    return _decide(photo, seen, config, model.describe(), lattice, clock)
 
 
 def segment_batch(
@@ -125,26 +123,15 @@ def segment_batch(
             inputs += [np.zeros_like(inputs[0])] * (batch - len(chunk))
             x = jnp.asarray(np.concatenate(inputs))
             output = model(x)
-            probabilities = model.probability(np.asarray(output.logits))
+            output.logits.block_until_ready()
         with clock.stage("localise"):
-            heat, maximum = localise.localise(
-                model, x, output, class_index=CORROSION, config=config.localise
-            )
-            heatmaps, peaks = np.asarray(heat), np.asarray(maximum)
+            seen = _look(model, x, output, config)
         shared = {name: seconds / len(chunk) for name, seconds in clock.seconds.items()}
-        for k, photo in enumerate(chunk):
+        for photo, first in zip(chunk, seen, strict=False):  # the filling is left over
             own = _Clock()
             own.seconds.update(shared)
-            yield _decide(
-                photo,
-                float(probabilities[k]),
-                heatmaps[k],
-                float(peaks[k]),
-                config,
-                model.describe(),
-                None,
-                own,
-            )
+            closer = _look_closer(photo, model, _plan(photo, model, config), first, config, own)
+            yield _decide(photo, closer, config, model.describe(), None, own)
 
 
 def resegment(
@@ -176,13 +163,14 @@ def resegment(
         Strokes of another shape or type, or that contradict each other.
     """
     _check_strokes(seg.image.shape[:2], rust, clean)
-    config = replace(seg.config, crf=crf) if crf else seg.config
+    if crf:
+        seg = replace(seg, config=replace(seg.config, crf=crf))
     if threshold is not None and not 0 < threshold < 1:
         raise ConfigError(f"threshold is {threshold}; allowed is above 0 and below 1")
     cut = seg.threshold if threshold is None else float(threshold)
     clock = _Clock()
     with clock.stage("threshold"):
-        rough = refine.rough_mask(seg.heatmap, cut, seg.image.shape[:2])
+        rough = refine.rough_mask(seg.heat, cut, seg.image.shape[:2])
     marked = rust is not None and bool(rust.any())
     if not (marked or (seg.corroded and seg.heat_maximum > 0)):
         return replace(
@@ -192,13 +180,12 @@ def resegment(
             posterior=None,  # an earlier one may come from strokes that were taken back
             mask=np.zeros(seg.mask.shape, bool),
             reason=NO_HEAT if seg.corroded else NO_CORROSION,
-            config=config,
             timings=clock.seconds,
         )
     with clock.stage("lattice"):
-        reuse = seg.lattice is not None and seg.lattice.params == config.crf
-        lattice = seg.lattice if reuse and seg.lattice else _lattice(seg.image, config)
-    posterior, mask = _refine(seg, cut, lattice, config, clock, rust=rust, clean=clean)
+        reuse = seg.lattice is not None and seg.lattice.params == seg.crf
+        lattice = seg.lattice if reuse and seg.lattice else _lattice(seg.image, seg.crf)
+    posterior, mask = _refine(seg, cut, lattice, clock, rust=rust, clean=clean)
     return replace(
         seg,
         threshold=cut,
@@ -206,7 +193,6 @@ def resegment(
         posterior=posterior,
         mask=mask,
         reason="" if mask.any() else NOTHING_LEFT,
-        config=config,
         lattice=lattice,
         timings=clock.seconds,
     )
@@ -218,34 +204,90 @@ def _network_input(photo: np.ndarray, model: Classifier) -> np.ndarray:
     return images.resize(photo, (side, side)).astype(np.float32)[None] / np.float32(255)
 
 
-def _lattice(photo: np.ndarray, config: Config) -> refine.Lattice:
-    shape = refine.working_shape(photo.shape[:2], config.crf.working_size)
+@dataclass(frozen=True)
+class _Seen:
+    """What the network says of a photo; names as in `Segmentation`."""
+
+    margin: float
+    """Logit of corrosion less that of clean, of the photo as a whole."""
+    probability: float
+    heatmap: np.ndarray
+    heat_maximum: float
+    tiling: tiles.Tiling | None = None
+    fine_heatmap: np.ndarray | None = None
+
+
+def _plan(photo: np.ndarray, model: Classifier, config: Config) -> tiles.Plan | None:
+    shape = (photo.shape[0], photo.shape[1])
+    return tiles.plan(shape, config.tiles, input_size=model.config.input_size)
+
+
+def _look(model: Classifier, x: jnp.ndarray, output: Output, config: Config) -> list[_Seen]:
+    """Verdicts and heat maps of a batch of whole photos."""
+    heat, maximum = localise.localise(
+        model, x, output, class_index=CORROSION, config=config.localise
+    )
+    logits = np.asarray(output.logits, np.float64)
+    found = zip(
+        logits[:, CORROSION] - logits[:, CLEAN],
+        model.probability(logits),
+        np.asarray(heat),
+        np.asarray(maximum),
+        strict=True,
+    )
+    return [_Seen(float(m), float(p), heatmap, float(peak)) for m, p, heatmap, peak in found]
+
+
+def _look_closer(
+    photo: np.ndarray,
+    model: Classifier,
+    plan: tiles.Plan | None,
+    seen: _Seen,
+    config: Config,
+    clock: _Clock,
+) -> _Seen:
+    """Look at a large photo in windows, too; return what is then known."""
+    if plan is None:
+        return seen
+    with clock.stage("windows"):
+        found = windows.look_closer(photo, model, plan, seen.margin, config.localise)
+        return _Seen(
+            margin=seen.margin,
+            probability=found.probability,
+            heatmap=tiles.reduce(found.heat, plan.cells),
+            heat_maximum=found.maximum,
+            tiling=found.tiling,
+            fine_heatmap=found.heat,
+        )
+
+
+def _lattice(photo: np.ndarray, crf: refine.CRFParams) -> refine.Lattice:
+    shape = refine.working_shape((photo.shape[0], photo.shape[1]), crf.working_size)
     small = photo if photo.shape[:2] == shape else images.resize(photo, shape)
-    return refine.Lattice(small, config.crf)
+    return refine.Lattice(small, crf)
 
 
 def _decide(
     photo: np.ndarray,
-    probability: float,
-    heatmap: np.ndarray,
-    peak: float,
+    seen: _Seen,
     config: Config,
     about: Mapping[str, Any],
     lattice: refine.Lattice | None,
     clock: _Clock,
 ) -> Segmentation:
     """Everything after the network, for one photo."""
+    heat = seen.heatmap if seen.fine_heatmap is None else seen.fine_heatmap
     with clock.stage("threshold"):
-        threshold = refine.find_threshold(heatmap, config.threshold)
-        rough = refine.rough_mask(heatmap, threshold, photo.shape[:2])
-    corroded = probability >= config.decision_threshold
+        threshold = refine.find_threshold(heat, config.threshold)
+        rough = refine.rough_mask(heat, threshold, photo.shape[:2])
+    corroded = seen.probability >= config.decision_threshold
     seg = Segmentation(
         image=photo,
-        probability=probability,
+        probability=seen.probability,
         corroded=corroded,
-        reason="" if corroded and peak > 0 else NO_HEAT if corroded else NO_CORROSION,
-        heatmap=heatmap,
-        heat_maximum=peak,
+        reason="" if corroded and seen.heat_maximum > 0 else NO_HEAT if corroded else NO_CORROSION,
+        heatmap=seen.heatmap,
+        heat_maximum=seen.heat_maximum,
         threshold=threshold,
         rough=rough,
         posterior=None,
@@ -254,13 +296,15 @@ def _decide(
         config=config,
         model=about,
         lattice=lattice,
+        tiling=seen.tiling,
+        fine_heatmap=seen.fine_heatmap,
     )
     if seg.reason:
         return seg
     if lattice is None:
         with clock.stage("lattice"):
-            lattice = _lattice(photo, config)
-    posterior, mask = _refine(seg, threshold, lattice, config, clock)
+            lattice = _lattice(photo, seg.crf)
+    posterior, mask = _refine(seg, threshold, lattice, clock)
     reason = "" if mask.any() else NOTHING_LEFT
     return replace(seg, posterior=posterior, mask=mask, reason=reason, lattice=lattice)
 
@@ -269,7 +313,6 @@ def _refine(
     seg: Segmentation,
     threshold: float,
     lattice: refine.Lattice,
-    config: Config,
     clock: _Clock,
     *,
     rust: np.ndarray | None = None,
@@ -279,11 +322,11 @@ def _refine(
     with clock.stage("refine"):
         shape = lattice.image.shape[:2]
         if seg.corroded:
-            evidence = refine.foreground_probability(seg.heatmap, threshold, shape=shape)
+            evidence = refine.foreground_probability(seg.heat, threshold, shape=shape)
         else:
             evidence = np.full(shape, DOUBT, np.float32)
         posterior = refine.crf_refine(
-            seg.image, evidence, config.crf, rust=rust, clean=clean, lattice=lattice
+            seg.image, evidence, seg.crf, rust=rust, clean=clean, lattice=lattice
         )
         return posterior, posterior >= 0.5
 

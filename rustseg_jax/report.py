@@ -46,7 +46,8 @@ class Report:
     facts : see `to_json`
     image : (h, w, 3) uint8, the photo, its longer side at most 1400 pixels
     mask : (h, w) bool, the mask shrunk in the same way; for looking at, not for measuring
-    heatmap : (28, 28) float32 in [0, 1]
+    heatmap : (h, w) float32 in [0, 1], the one the mask was made from: (28, 28), or finer
+        where a large photo was looked at in windows
     mask_png : the mask at the photo's own size, as a PNG file
     """
 
@@ -89,7 +90,7 @@ def make_report(seg: Segmentation, *, side: int = PREVIEW_SIDE) -> Report:
         facts=to_json(seg),
         image=images.resize(seg.image, shape),
         mask=_shrink(seg.mask, shape),
-        heatmap=np.asarray(seg.heatmap),
+        heatmap=np.asarray(seg.heat),
         mask_png=png(seg.mask),
     )
 
@@ -153,6 +154,8 @@ def to_json(seg: Segmentation) -> dict[str, Any]:
     verdict : see `verdict`
     probability, corroded, reason, threshold, heat_maximum : as in `Segmentation`
     area : share of the picture that is masked, in [0, 1]
+    tiling : the windows in which a large photo was looked at, see `tiles.Tiling`; None where it
+        was looked at whole
     timings : seconds by stage
     config : what was chosen
     model : what identifies the weights
@@ -171,6 +174,7 @@ def to_json(seg: Segmentation) -> dict[str, Any]:
         "area": float(seg.area),
         "threshold": float(seg.threshold),
         "heat_maximum": float(seg.heat_maximum),
+        "tiling": seg.tiling.to_json() if seg.tiling else None,
         "timings": {name: float(seconds) for name, seconds in seg.timings.items()},
         "config": asdict(seg.config),
         "model": dict(seg.model),

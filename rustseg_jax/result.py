@@ -16,6 +16,7 @@ import numpy as np
 from rustseg_jax import localise, refine
 from rustseg_jax.classify import DECISION_THRESHOLD
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.tiles import TileConfig, Tiling, crf_of
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
@@ -38,12 +39,14 @@ class Config:
     localise : how the heat map is made
     threshold : how the rough mask is cut from it
     crf : how the mask follows the picture
+    tiles : when and how a large photo is looked at in windows
     """
 
     decision_threshold: float = DECISION_THRESHOLD
     localise: localise.LocaliseConfig = HEAT_MAP
     threshold: refine.ThresholdConfig = field(default_factory=refine.ThresholdConfig)
     crf: refine.CRFParams = field(default_factory=refine.CRFParams)
+    tiles: TileConfig = field(default_factory=TileConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.decision_threshold <= 1:
@@ -60,7 +63,8 @@ class Segmentation:
     probability : calibrated P(corrosion) in [0, 1]
     corroded : probability >= config.decision_threshold
     reason : why the mask is empty, or ""
-    heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always there
+    heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always there. Of a photo
+        looked at in windows it is `fine_heatmap` made small
     heat_maximum : what the heat map was divided by; 0 when nothing speaks for corrosion
     threshold : the dynamic threshold that was applied to the heat map
     rough : (H, W) bool, heat map at the photo's size against the threshold
@@ -70,6 +74,11 @@ class Segmentation:
     timings : seconds by stage
     config : what was chosen
     model : what identifies the weights
+    tiling : the windows in which a large photo was looked at, and what they said; None
+        where it was looked at whole
+    fine_heatmap : (h, w) float32 in [0, 1], the blended heat maps of the windows, from
+        which threshold, rough mask and mask were made; None where there were no windows
+    heat : the heat map that the mask was made from, `fine_heatmap` or else `heatmap`
     """
 
     image: np.ndarray = field(repr=False)
@@ -86,6 +95,19 @@ class Segmentation:
     config: Config = field(repr=False)
     model: Mapping[str, Any] = field(repr=False)
     lattice: refine.Lattice | None = field(repr=False, default=None)
+    tiling: Tiling | None = None
+    fine_heatmap: np.ndarray | None = field(repr=False, default=None)
+
+    @property
+    def heat(self) -> np.ndarray:
+        """The heat map that the mask was made from: the fine one where there is one."""
+        return self.heatmap if self.fine_heatmap is None else self.fine_heatmap
+
+    @property
+    def crf(self) -> refine.CRFParams:
+        """The CRF's parameters for this photo: `config.crf`, adapted to its windows."""
+        plan = self.tiling.plan if self.tiling else None
+        return crf_of(plan, self.config.crf, self.config.tiles)
 
     @property
     def area(self) -> float:
@@ -95,7 +117,10 @@ class Segmentation:
     @property
     def stages(self) -> Mapping[str, np.ndarray]:
         """The stages as arrays, in the order of the method."""
-        found = {"photo": self.image, "heatmap": self.heatmap, "rough": self.rough}
+        found = {"photo": self.image, "heatmap": self.heatmap}
+        if self.fine_heatmap is not None:
+            found["fine_heatmap"] = self.fine_heatmap
+        found["rough"] = self.rough
         if self.posterior is not None:
             found["posterior"] = self.posterior
         return MappingProxyType({**found, "mask": self.mask})

@@ -98,7 +98,7 @@ def test_the_json_is_plain_and_complete(rusty: rs.Segmentation, model: rs.Classi
     facts = json.loads(json.dumps(to_json(rusty), allow_nan=False))
     assert set(facts) == {
         "width", "height", "verdict", "probability", "corroded", "reason", "area", "threshold",
-        "heat_maximum", "model", "config", "timings", "version",
+        "heat_maximum", "tiling", "model", "config", "timings", "version",
     }  # fmt: skip
     assert (facts["width"], facts["height"]) == (128, 96)
     assert facts["area"] == 0.25  # the block is half of each side

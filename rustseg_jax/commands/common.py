@@ -36,7 +36,8 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # The names that refine.ThresholdConfig and refine.PUBLISHED know; a test compares them.
 RULES = ("dynamic", "fixed", "otsu")
-CAMS = ("grad_cam", "eq19", "author")  # of localise; a test compares them
+CAMS = ("score_map", "grad_cam", "eq19", "author")  # of localise; a test compares them
+MODES = ("auto", "whole", "tiles")  # of tiles; a test compares them
 CRFS = ("pydensecrf", "psa", "irn", "deeplab")
 
 
@@ -95,7 +96,8 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--cam",
         choices=CAMS,
-        help="Grad-CAM, or Grad-CAM++ by its equation 19 or as its authors wrote it",
+        help="the score of each position, Grad-CAM, or Grad-CAM++ by its equation 19 or as its "
+        "authors wrote it",
     )
     group.add_argument(
         "--scales",
@@ -105,6 +107,33 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help="sizes at which the heat map looks at the photo, 1 being the network's own",
     )
     group.add_argument("--crf", choices=CRFS, help="published parameters of the dense CRF")
+    _add_tile_options(parser.add_argument_group("large photos (left out: the measured defaults)"))
+
+
+def _add_tile_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--mode",
+        choices=MODES,
+        help="look at photos whole, in overlapping windows (tiles), or by their size (auto)",
+    )
+    group.add_argument(
+        "--tiles-from",
+        metavar="PIXELS",
+        type=count,
+        help="longer side above which 'auto' takes windows",
+    )
+    group.add_argument(
+        "--window", metavar="PIXELS", type=count, help="side of a window, in pixels of the photo"
+    )
+    group.add_argument(
+        "--overlap", metavar="SHARE", type=_share, help="share of a window that the next one covers"
+    )
+    group.add_argument(
+        "--max-windows",
+        metavar="N",
+        type=count,
+        help="so many at most: a photo that needs more is shrunk first",
+    )
 
 
 def config_of(args: argparse.Namespace) -> Config:
@@ -120,8 +149,8 @@ def config_of(args: argparse.Namespace) -> Config:
     if args.threshold is not None:
         config = replace(config, threshold=replace(config.threshold, value=args.threshold))
     look = config.localise
-    if args.cam == "grad_cam":
-        look = replace(look, method="grad_cam")
+    if args.cam in ("score_map", "grad_cam"):
+        look = replace(look, method=args.cam)
     elif args.cam is not None:
         look = replace(look, method="grad_cam_pp", variant=args.cam)
     if args.scales is not None:
@@ -129,7 +158,15 @@ def config_of(args: argparse.Namespace) -> Config:
     config = replace(config, localise=look)
     if args.crf is not None:
         config = replace(config, crf=PUBLISHED[args.crf])
-    return config
+    wanted = {
+        "mode": args.mode,
+        "from_side": args.tiles_from,
+        "window": args.window,
+        "overlap": args.overlap,
+        "max_windows": args.max_windows,
+    }
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    return replace(config, tiles=replace(config.tiles, **chosen))
 
 
 def load_classifier(path: Path | None) -> Classifier:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "add", "run"]
 
 COLUMNS = (
-    "photo", "status", "corroded", "probability", "area", "reason", "width", "height", "files",
-    "error",
+    "photo", "status", "corroded", "probability", "area", "reason", "width", "height", "windows",
+    "files", "error",
 )  # fmt: skip
 """Columns of summary.csv and keys of a photo with --json; `status` is done, skipped or failed."""
 
@@ -126,6 +126,7 @@ class _Worker:
         from rustseg_jax.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
         from rustseg_jax.report import png, to_json
+        from rustseg_jax.tiles import plan
 
         data = _bytes(job.photo)
         digest = images.sha256(data)
@@ -135,6 +136,9 @@ class _Worker:
         if finished:
             return self._row(job, place, "skipped", finished)
         photo = images.read(data, name=str(job.photo))
+        shape, side = (photo.shape[0], photo.shape[1]), self.model.config.input_size
+        if cost := plan(shape, self.config.tiles, input_size=side):
+            say(f"{job.photo}, {shape[1]} x {shape[0]} pixels: {cost.describe()}")
         place.file(FACTS).unlink(missing_ok=True)  # from here on the photo is not finished
         seg = segment(photo, self.model, self.config)
         write(place.file(MASK), png(seg.mask))
@@ -145,6 +149,7 @@ class _Worker:
 
     def _row(self, job: Job, place: Place, status: str, found: Row) -> Row:
         row = {name: found.get(name) for name in COLUMNS}
+        row["windows"] = (found.get("tiling") or {"windows": 0})["windows"]  # 0: looked at whole
         files = place.base.relative_to(self.out).as_posix()
         return {**row, "photo": str(job.photo), "status": status, "files": files}
 

@@ -1,0 +1,249 @@
+"""Large photos looked at whole and in windows: masks, verdicts, time.
+
+    python -m benchmarks.tiles [--model FILE] [--data FOLDER] [--sets NAME...] [--limit N] [--json]
+
+Four sets of large pictures, all with exact masks, made anew in memory each time:
+
+* spots: a clean rendered wall, plate or sheet of 1536x2048 pixels, on which small spots of
+  rust from other rendered scenes are laid, 0.1 to 3 % of the picture;
+* panels: 4x4 rendered scenes of 448 pixels, four of them rusty, the others clean or look-alikes;
+* clean: the same without rust: large clean scenes, and 4x4 clean scenes and look-alikes;
+* site, mixed, street (with `--data`, a folder with real photos): 4x4 photos of 448 pixels: all
+  of `seg-site`; four of those among clean ones of `val`; clean ones of `val` alone. Only photos
+  of the half of the scenes that may serve for choosing are taken.
+
+Printed are, by set: the verdicts (share called corroded), pooled IoU of rough mask and mask of
+both modes, their ratio, and seconds a picture of both. The verdict counts: a mask is empty where
+the picture is called clean. In brackets the same with every picture taken for corroded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+import rustseg_jax as rs
+from rustseg_jax import images, metrics, scenes
+from rustseg_jax.learning.dataset import Record, load_manifest, read_mask
+from rustseg_jax.runtime import enable_compilation_cache
+
+Picture = tuple[np.ndarray, np.ndarray]
+"""(H, W, 3) uint8 and its (H, W) bool mask."""
+
+SIDE, PER_SIDE = 448, 4
+RUSTY = ("plate", "painted_steel", "pipe", "corrugated", "railing")
+BACKGROUNDS = ("clean_steel", "clean_plate", "clean_corrugated")
+CLEAN = tuple(kind for kind, corroded in scenes.KINDS.items() if not corroded)
+
+
+def spots(count: int) -> Iterator[Picture]:
+    """Small rust on large clean scenes."""
+    for k in range(count):
+        rng = np.random.default_rng(k)
+        large = scenes.render(BACKGROUNDS[k % len(BACKGROUNDS)], 500 + k, size=(1536, 2048))
+        image, mask = large.image.copy(), np.zeros(large.mask.shape, bool)
+        for n in range(int(rng.integers(2, 9))):
+            patch = scenes.render(RUSTY[(k + n) % len(RUSTY)], 900 + 10 * k + n)
+            _lay_spot(image, mask, patch, rng)
+        yield image, mask
+
+
+def _lay_spot(
+    image: np.ndarray, mask: np.ndarray, patch: scenes.Scene, rng: np.random.Generator
+) -> None:
+    """Lay the middling connected spots of a scene's rust on an image, with a soft rim."""
+    labels, count = ndimage.label(ndimage.binary_opening(patch.mask, iterations=1))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    good = [k + 1 for k in np.argsort(-sizes) if 100 <= sizes[k] <= 12_000]
+    if not good:
+        return
+    spot = labels == good[int(rng.integers(min(3, len(good))))]
+    box = ndimage.find_objects(spot.astype(int))[0]
+    rows, columns = (slice(max(s.start - 3, 0), s.stop + 3) for s in box)
+    spot, pixels = spot[rows, columns], patch.image[rows, columns]
+    top = int(rng.integers(mask.shape[0] - spot.shape[0]))
+    left = int(rng.integers(mask.shape[1] - spot.shape[1]))
+    here = slice(top, top + spot.shape[0]), slice(left, left + spot.shape[1])
+    alpha = ndimage.gaussian_filter(spot.astype(np.float32), 0.8)[..., None]
+    image[here] = np.rint(image[here] * (1 - alpha) + pixels * alpha).astype(np.uint8)
+    mask[here] |= spot
+
+
+def panels(count: int) -> Iterator[Picture]:
+    """4x4 scenes, four of them rusty."""
+    for k in range(count):
+        yield _mosaic([_panel(k, n, rusty=n % 4 == k % 4) for n in range(PER_SIDE**2)], k)
+
+
+def clean(count: int) -> Iterator[Picture]:
+    """Large clean scenes, and 4x4 clean ones, in turns."""
+    for k in range(count):
+        if k % 2:
+            yield _mosaic([_panel(k, n, rusty=False) for n in range(PER_SIDE**2)], k)
+        else:
+            scene = scenes.render(CLEAN[k // 2 % len(CLEAN)], 700 + k, size=(1536, 2048))
+            yield scene.image, scene.mask
+
+
+def _panel(k: int, n: int, *, rusty: bool) -> Picture:
+    kinds = RUSTY if rusty else CLEAN
+    scene = scenes.render(kinds[(5 * k + n) % len(kinds)], 2000 + 100 * k + n)
+    return scene.image, scene.mask
+
+
+def _mosaic(parts: list[Picture], seed: int) -> Picture:
+    """4x4 pictures in random places."""
+    order = np.random.default_rng(seed).permutation(len(parts))
+    image = np.empty((PER_SIDE * SIDE, PER_SIDE * SIDE, 3), np.uint8)
+    mask = np.empty(image.shape[:2], bool)
+    for place, n in enumerate(order):
+        rows, columns = (slice(p * SIDE, (p + 1) * SIDE) for p in divmod(place, PER_SIDE))
+        image[rows, columns], mask[rows, columns] = parts[n]
+    return image, mask
+
+
+def _half_a(record: Record) -> bool:
+    """Whether the scene may serve for choosing: an even SHA-256."""
+    return int(hashlib.sha256(record.scene.encode()).hexdigest(), 16) % 2 == 0
+
+
+def _real(record: Record) -> Picture:
+    photo = images.resize(images.read(record.image), (SIDE, SIDE))
+    if record.mask is None:
+        return photo, np.zeros((SIDE, SIDE), bool)
+    return photo, read_mask(record, (SIDE, SIDE))[0]
+
+
+def _mosaics_of(
+    rusty: list[Record], others: list[Record], each: int, count: int
+) -> Iterator[Picture]:
+    """4x4 photos, `each` of them from `rusty`, the rest from `others`; none twice."""
+    rest = PER_SIDE**2 - each
+    for k in range(count):
+        chosen = rusty[k * each : (k + 1) * each] + others[k * rest : (k + 1) * rest]
+        if len(chosen) < PER_SIDE**2:
+            return
+        yield _mosaic([_real(r) for r in chosen], k)
+
+
+def photo_sets(data: Path) -> dict[str, Callable[[int], Iterator[Picture]]]:
+    """The sets that are made of real photos."""
+    half = [r for r in load_manifest(data, splits=("seg-site", "val")) if _half_a(r)]
+    rng = np.random.default_rng(0)
+    half = [half[k] for k in rng.permutation(len(half))]
+    site = [r for r in half if r.split == "seg-site"]
+    others = [r for r in half if r.split == "val" and r.label == 0]
+    return {
+        "site": lambda n: _mosaics_of(site, [], PER_SIDE**2, n),
+        "mixed": lambda n: _mosaics_of(site, others, PER_SIDE, n),
+        "street": lambda n: _mosaics_of([], others, 0, n),
+    }
+
+
+SETS: dict[str, Callable[[int], Iterator[Picture]]] = {
+    "spots": spots,
+    "panels": panels,
+    "clean": clean,
+}
+MODES = ("whole", "tiles")
+
+
+def measure(pictures: Iterator[Picture], model: rs.Classifier, config: rs.Config) -> dict[str, Any]:
+    """Scores of both modes on the same pictures."""
+    counts: dict[tuple[str, str], list[metrics.Confusion]] = {}
+    seconds: dict[str, list[float]] = {mode: [] for mode in MODES}
+    called: dict[str, list[bool]] = {mode: [] for mode in MODES}
+    areas, passes = [], []
+    # Refined whatever the verdict, so that one run gives both masks.
+    free = replace(config, decision_threshold=0.0)
+    for image, mask in pictures:
+        areas.append(float(mask.mean()))
+        for mode in MODES:
+            began = time.perf_counter()
+            seg = rs.segment(image, model, replace(free, tiles=replace(config.tiles, mode=mode)))
+            seconds[mode].append(time.perf_counter() - began)
+            verdict = seg.probability >= config.decision_threshold
+            called[mode].append(verdict)
+            if seg.tiling:
+                passes.append(seg.tiling.plan.passes)
+            found = {"rough": seg.rough, "free": seg.mask, "mask": seg.mask & verdict}
+            for stage, area in found.items():
+                counts.setdefault((mode, stage), []).append(metrics.confusion(area, mask))
+    scores: dict[str, Any] = {
+        mode: {
+            "called_corroded": float(np.mean(called[mode])),
+            "seconds": float(np.median(seconds[mode])),
+            **{stage: _score(counts[mode, stage]) for stage in ("rough", "mask", "free")},
+        }
+        for mode in MODES
+    }
+    return {"n": len(areas), "area": float(np.mean(areas)), "passes": max(passes), **scores}
+
+
+def _score(counts: list[metrics.Confusion]) -> float | None:
+    """Pooled IoU; of clean pictures, where there is nothing to hit, None."""
+    together = metrics.pooled(counts)
+    if not together.tp + together.fn:
+        return None
+    return metrics.iou(together)
+
+
+def _line(name: str, row: dict[str, Any]) -> str:
+    whole, tiles = row["whole"], row["tiles"]
+
+    def both(key: str) -> str:
+        values = [part[key] for part in (whole, tiles)]
+        if None in values:
+            return f"{'-':>22}"
+        ratio = values[1] / values[0] if values[0] else float("inf")
+        return f"{values[0]:6.3f} {values[1]:6.3f} ({ratio:5.2f})"
+
+    keys = ("called_corroded", "rough", "mask", "free", "seconds")
+    return f"{name:8} {row['n']:3d} {row['area']:6.4f} {row['passes']:4d}  " + "  ".join(
+        both(key) for key in keys
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, help="weights; default: the shipped ones")
+    parser.add_argument("--data", type=Path, help="data folder with the real photos")
+    parser.add_argument("--sets", nargs="+", help="default: all")
+    parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    enable_compilation_cache()
+    sets = {**SETS, **(photo_sets(args.data) if args.data else {})}
+    if unknown := set(args.sets or ()) - set(sets):
+        parser.error(f"no set {', '.join(unknown)}; there are {', '.join(sets)}")
+    model, config = rs.load_model(args.model), rs.Config()
+    # Compiled and warmed up before anything is timed.
+    for mode in MODES:
+        warm = replace(config, tiles=replace(config.tiles, mode=mode))
+        rs.segment(np.zeros((900, 1600, 3), np.uint8), model, warm)
+    rows = {}
+    if not args.json:
+        print("whole, tiles (ratio) of: share called corroded, rough mask, mask, mask if every")
+        print("picture were called corroded (pooled IoU), seconds; passes are those of tiles\n")
+        print("set        n   area passes")
+    for name in args.sets or sets:
+        rows[name] = measure(sets[name](args.limit), model, config)
+        if not args.json:
+            print(_line(name, rows[name]), flush=True)
+    if args.json:
+        print(json.dumps(rows, indent=1))
+
+
+if __name__ == "__main__":
+    main()
