@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rustseg_jax.pipeline import resegment, segment, segment_batch
     from rustseg_jax.refine import ThresholdConfig, crf_refine
     from rustseg_jax.result import Config, Segmentation
+    from rustseg_jax.tiles import TileConfig, plan_tiles
     from rustseg_jax.weights import load_model, load_network, save_network
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ _HOMES = {
     "pipeline": ("resegment", "segment", "segment_batch"),
     "refine": ("ThresholdConfig", "crf_refine"),
     "result": ("Config", "Segmentation"),
+    "tiles": ("TileConfig", "plan_tiles"),
     "weights": ("load_model", "load_network", "save_network"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -63,6 +65,7 @@ __all__ = [
     "RustsegError",
     "Segmentation",
     "ThresholdConfig",
+    "TileConfig",
     "WeightsError",
     "__version__",
     "crf_refine",
@@ -73,6 +76,7 @@ __all__ = [
     "load_model",
     "load_network",
     "mask_overlay",
+    "plan_tiles",
     "resegment",
     "save_network",
     "score_map",

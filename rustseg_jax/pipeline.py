@@ -219,7 +219,7 @@ class _Seen:
 
 def _plan(photo: np.ndarray, model: Classifier, config: Config) -> tiles.Plan | None:
     shape = (photo.shape[0], photo.shape[1])
-    return tiles.plan(shape, config.tiles, input_size=model.config.input_size)
+    return tiles.plan_tiles(shape, config.tiles, input_size=model.config.input_size)
 
 
 def _look(model: Classifier, x: jnp.ndarray, output: Output, config: Config) -> list[_Seen]:

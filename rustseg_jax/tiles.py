@@ -31,7 +31,7 @@ __all__ = [
     "blend",
     "crf_of",
     "fade",
-    "plan",
+    "plan_tiles",
     "reduce",
 ]
 
@@ -180,7 +180,7 @@ class Tiling:
         }
 
 
-def plan(
+def plan_tiles(
     shape: Shape, config: TileConfig | None = None, *, input_size: int = NetworkConfig.input_size
 ) -> Plan | None:
     """Say how a photo of this size will be looked at, and at what cost; runs nothing.
@@ -203,10 +203,10 @@ def plan(
 
     Examples
     --------
-    >>> found = plan((3000, 4000))
+    >>> found = plan_tiles((3000, 4000))
     >>> found.windows, found.passes
     (108, 109)
-    >>> plan((1000, 1500)) is None
+    >>> plan_tiles((1000, 1500)) is None
     True
     """
     config = config or TileConfig()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hand_made import REDNESS, patch, red_model
 from PIL import Image
-from scipy.special import expit
+from scipy.special import expit, logit
 
 import rustseg_jax as rs
 from rustseg_jax.classify import Classifier
@@ -19,6 +19,7 @@ from rustseg_jax.pipeline import NO_CORROSION, NO_HEAT
 
 SHAPE = (96, 128)
 ROWS, COLUMNS = slice(24, 72), slice(32, 96)  # a quarter of the picture, on the grid of the map
+WHOLE = rs.TileConfig("whole")
 CONFIG = rs.Config(crf=rs.CRFParams(working_size=64, bilateral_sxy=40, reference_size=64))
 
 
@@ -193,6 +194,121 @@ def test_photos_are_read_as_they_are_needed(model: Classifier) -> None:
         next(rs.segment_batch([patch(SHAPE)], model, batch=0))
     with pytest.raises(rs.ImageError, match="8 x 8"):
         list(rs.segment_batch([patch((8, 8))], model))
+
+
+# Large photos in windows
+
+# A window is 64 pixels, as the network's input: 4 cells. The photo of 512 x 640 is 32 x 40
+# cells; its rust is a square of 48 pixels, 3 cells, in the corner of one cell of the whole map.
+WIDE = (512, 640)
+SPOT = slice(336, 384), slice(480, 528)
+TILED = replace(CONFIG, tiles=rs.TileConfig("tiles", window=64, max_windows=200))
+
+
+@pytest.fixture(scope="module")
+def spotted(model: Classifier) -> rs.Segmentation:
+    return rs.segment(patch(WIDE, *SPOT), red_model(gain=200, odds=1), TILED)
+
+
+def test_windows_find_a_small_spot_where_it_is(spotted: rs.Segmentation) -> None:
+    assert spotted.tiling is not None
+    assert spotted.tiling.plan == rs.plan_tiles(WIDE, TILED.tiles, input_size=64)
+    assert spotted.fine_heatmap is spotted.heat is spotted.stages["fine_heatmap"]
+    assert spotted.fine_heatmap is not None
+    assert spotted.fine_heatmap.shape == (32, 40)
+    np.testing.assert_array_equal(
+        spotted.fine_heatmap > 0.5, patch(WIDE, *SPOT)[::16, ::16, 0] == 150
+    )
+    small = patch(WIDE, *SPOT)[..., 0] == 150
+    whole = rs.segment(spotted.image, red_model(gain=200, odds=1), replace(TILED, tiles=WHOLE))
+    assert whole.tiling is None
+    assert whole.fine_heatmap is None
+    assert whole.heat is whole.heatmap
+    assert iou(spotted.rough, small) > 0.6 > 2 * iou(whole.rough, small)
+    assert iou(spotted.mask, small) > 0.9
+    assert "windows" in spotted.timings
+
+
+def test_the_heat_map_of_windows_keeps_the_contract(spotted: rs.Segmentation) -> None:
+    assert spotted.heatmap.shape == (4, 4)
+    assert spotted.heatmap.dtype == np.float32
+    assert spotted.fine_heatmap is not None
+    assert spotted.fine_heatmap.max() == 1
+    # 32 x 40 cells to 4 x 4: each the mean of 8 x 10.
+    means = spotted.fine_heatmap.reshape(4, 8, 4, 10).mean((1, 3))
+    np.testing.assert_allclose(spotted.heatmap, means, atol=1e-6)
+
+
+def test_the_verdict_is_the_mean_of_both_looks_in_log_odds(spotted: rs.Segmentation) -> None:
+    found = spotted.tiling
+    assert found is not None
+    mean = (logit(found.whole) + logit(found.windows)) / 2
+    assert spotted.probability == pytest.approx(expit(mean))
+    # "mean" pooling: the windows' margins, 200 * mean activation - 1, are averaged.
+    share = patch(WIDE, *SPOT)[..., 0] == 150
+    seen = [share[box].mean() for box in found.plan.boxes()]
+    assert found.windows == pytest.approx(expit(200 * REDNESS * np.mean(seen) - 1), rel=1e-3)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "lse"])
+def test_a_large_clean_photo_stays_clean_in_however_many_windows(pooling: str) -> None:
+    model = red_model(pooling=pooling)
+    alone = rs.segment(patch((64, 64)), model, CONFIG).probability
+    for window in (64, 128):
+        tiles = rs.TileConfig("tiles", window=window, overlap=0.5, max_windows=1000)
+        seg = rs.segment(patch(WIDE), model, replace(CONFIG, tiles=tiles))
+        assert not seg.corroded
+        assert not seg.mask.any()
+        assert seg.reason == NO_CORROSION
+        assert seg.probability == pytest.approx(alone)
+
+
+def test_auto_goes_by_the_longer_side(model: Classifier) -> None:
+    for side, tiled in ((640, False), (639, True)):
+        config = replace(CONFIG, tiles=rs.TileConfig(from_side=side, window=64, max_windows=200))
+        seg = rs.segment(patch(WIDE, *SPOT), model, config)
+        assert (seg.tiling is not None) is tiled
+
+
+def test_a_batch_of_large_and_small_equals_a_loop() -> None:
+    model = red_model(gain=200, odds=1)
+    config = replace(TILED, tiles=replace(TILED.tiles, mode="auto", from_side=200))
+    photos = [patch(WIDE, *SPOT), rusty(), patch(WIDE)]
+    alone = [rs.segment(p, model, config) for p in photos]
+    assert [s.tiling is not None for s in alone] == [True, False, True]
+    for a, b in zip(rs.segment_batch(photos, model, config, batch=2), alone, strict=True):
+        assert a.tiling == b.tiling or a.probability == pytest.approx(b.probability, abs=1e-6)
+        assert (a.corroded, a.reason) == (b.corroded, b.reason)
+        np.testing.assert_allclose(a.heat, b.heat, atol=1e-5)
+        assert (a.mask != b.mask).mean() < 1e-3
+
+
+def test_strokes_and_thresholds_on_a_photo_in_windows(spotted: rs.Segmentation) -> None:
+    np.testing.assert_array_equal(rs.resegment(spotted).mask, spotted.mask)
+    np.testing.assert_array_equal(rs.resegment(spotted).rough, spotted.rough)
+    assert rs.resegment(spotted).lattice is spotted.lattice
+    rust, clean = np.zeros(WIDE, bool), np.zeros(WIDE, bool)
+    rust[5, 7:30], clean[SPOT] = True, True
+    after = rs.resegment(spotted, rust=rust, clean=clean)
+    assert after.mask[rust].all()
+    assert not after.mask[clean].any()
+    assert after.tiling is spotted.tiling
+    low, high = (rs.resegment(spotted, threshold=t).rough for t in (0.05, 0.95))
+    assert low.sum() > high.sum()
+    other = rs.resegment(spotted, crf=rs.CRFParams(working_size=32))
+    assert other.lattice is not None
+    assert max(other.lattice.image.shape) == 160  # a quarter of 640
+    assert other.crf.reference_size == 448 * 640 // 64
+
+
+def test_score_maps_of_windows_stay_probabilities() -> None:
+    model = red_model(gain=8, odds=4)
+    look = rs.LocaliseConfig(method="score_map")
+    seg = rs.segment(patch(WIDE, *SPOT), model, replace(TILED, localise=look))
+    assert seg.fine_heatmap is not None
+    np.testing.assert_allclose(seg.fine_heatmap.min(), expit(-4), rtol=1e-4)
+    np.testing.assert_allclose(seg.fine_heatmap.max(), expit(8 * REDNESS - 4), rtol=1e-4)
+    assert seg.heat_maximum == pytest.approx(float(seg.fine_heatmap.max()))
 
 
 # Strokes

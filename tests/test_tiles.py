@@ -17,7 +17,7 @@ SHAPES = [(1501, 1501), (3000, 4000), (4000, 6000), (5773, 8660), (300, 4000), (
 
 
 def planned(shape: tuple[int, int], **options: object) -> Plan:
-    found = tiles.plan(shape, TileConfig(**options))  # type: ignore[arg-type]
+    found = tiles.plan_tiles(shape, TileConfig(**options))  # type: ignore[arg-type]
     assert found is not None
     return found
 
@@ -28,7 +28,7 @@ def planned(shape: tuple[int, int], **options: object) -> Plan:
 def test_a_plan_by_hand() -> None:
     # Windows of 64 pixels are 4 cells of 16. 128 x 256 pixels are 8 x 16 cells. At an overlap
     # of a half the step is 2 cells: starts 0, 2, 4 and 0, 2, ..., 12.
-    found = tiles.plan((128, 256), TileConfig("tiles", window=64, overlap=0.5), input_size=64)
+    found = tiles.plan_tiles((128, 256), TileConfig("tiles", window=64, overlap=0.5), input_size=64)
     assert found == Plan((128, 256), 64, 1.0, 4, (0, 2, 4), (0, 2, 4, 6, 8, 10, 12))
     assert (found.windows, found.passes, found.grid) == (21, 22, (8, 16))
     boxes = list(found.boxes())
@@ -47,9 +47,9 @@ def test_who_is_looked_at_in_windows() -> None:
         ((449, 448), "tiles", True),
         ((448, 448), "tiles", False),  # one window would be the whole photo
     ]:
-        assert (tiles.plan(shape, TileConfig(mode)) is not None) is tiled, (shape, mode)
-    assert tiles.plan((1000, 1501)) is not None
-    assert tiles.plan((1000, 1500)) is None
+        assert (tiles.plan_tiles(shape, TileConfig(mode)) is not None) is tiled, (shape, mode)
+    assert tiles.plan_tiles((1000, 1501)) is not None
+    assert tiles.plan_tiles((1000, 1500)) is None
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -118,9 +118,9 @@ def test_wrong_options_are_refused_by_name(options: dict[str, object], said: str
 
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(rs.ConfigError, match="shape is"):
-        tiles.plan((0, 2000))
+        tiles.plan_tiles((0, 2000))
     with pytest.raises(rs.ConfigError, match="input_size is 450"):
-        tiles.plan((2000, 2000), input_size=450)
+        tiles.plan_tiles((2000, 2000), input_size=450)
 
 
 # Blending
@@ -250,7 +250,7 @@ def test_the_network_sees_each_window_once_in_order_and_in_one_shape() -> None:
     red = np.arange(9).reshape(3, 3) * 25
     photo = np.zeros((96, 96, 3), np.uint8)
     photo[..., 0] = np.kron(red, np.ones((32, 32)))
-    found = tiles.plan((96, 96), TileConfig("tiles", window=32, overlap=0.0), input_size=32)
+    found = tiles.plan_tiles((96, 96), TileConfig("tiles", window=32, overlap=0.0), input_size=32)
     assert found is not None
     spy = Spy(red_model(gain=8, odds=1, input_size=32))
     config = rs.LocaliseConfig(method="grad_cam")

@@ -126,7 +126,7 @@ class _Worker:
         from rustseg_jax.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
         from rustseg_jax.report import png, to_json
-        from rustseg_jax.tiles import plan
+        from rustseg_jax.tiles import plan_tiles
 
         data = _bytes(job.photo)
         digest = images.sha256(data)
@@ -137,7 +137,7 @@ class _Worker:
             return self._row(job, place, "skipped", finished)
         photo = images.read(data, name=str(job.photo))
         shape, side = (photo.shape[0], photo.shape[1]), self.model.config.input_size
-        if cost := plan(shape, self.config.tiles, input_size=side):
+        if cost := plan_tiles(shape, self.config.tiles, input_size=side):
             say(f"{job.photo}, {shape[1]} x {shape[0]} pixels: {cost.describe()}")
         place.file(FACTS).unlink(missing_ok=True)  # from here on the photo is not finished
         seg = segment(photo, self.model, self.config)
