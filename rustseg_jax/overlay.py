@@ -6,6 +6,7 @@ strip by strip, so a 50-megapixel photo costs little more than its own copy.
 Colours: the mask is azure, the hue opposite to rust, which keeps it apart from rust for
 every common kind of colour vision; its outline is nearly white. Heat maps are drawn in
 viridis, whose lightness rises evenly and which survives colour blindness and grey print.
+Doubt is yellow, and the photo shows through where there is none.
 """
 
 from __future__ import annotations
@@ -19,10 +20,21 @@ from PIL import Image, ImageDraw, ImageFont
 from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.images import resize
 
-__all__ = ["MASK_COLOUR", "heat_colours", "heat_overlay", "mask_overlay", "side_by_side"]
+__all__ = [
+    "DOUBT_COLOUR",
+    "MASK_COLOUR",
+    "heat_colours",
+    "heat_overlay",
+    "mask_overlay",
+    "side_by_side",
+    "uncertainty_overlay",
+]
 
 MASK_COLOUR = (0, 140, 255)
 """Azure: hue 207 degrees, opposite to the 15 to 30 degrees of rust."""
+
+DOUBT_COLOUR = (255, 235, 0)
+"""Yellow: lighter than rust, opposite to azure, so that doubt shows on both."""
 
 _OUTLINE_COLOUR = (235, 248, 255)  # nearly white: bright on rust, steel and shadow alike
 _OUTLINE_SHARE = 1 / 300  # outline width over the longer side: 2 pixels at 448, 27 at 8000
@@ -98,8 +110,7 @@ def mask_overlay(
             f"mask is {mask.shape} {mask.dtype}; it must be {image.shape[:2]} bool, like the image"
         )
     _check_opacity(opacity)
-    if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
-        raise ConfigError(f"colour is {colour}; it must be three values from 0 to 255")
+    _check_colour(colour)
     tints = [_tint(part, opacity) for part in colour]
     width = max(1, round(max(mask.shape) * _OUTLINE_SHARE)) if outline else 0
     drawn = image.copy()
@@ -175,6 +186,43 @@ def heat_overlay(image: _Array, heatmap: _Array, *, opacity: float = 0.5) -> _Ar
     return drawn
 
 
+def uncertainty_overlay(
+    image: _Array, doubt: _Array, *, opacity: float = 0.8, colour: _Colour = DOUBT_COLOUR
+) -> _Array:
+    """Tint a photo where its mask is doubtful: the more doubt, the stronger the tint.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8: the photo, or better what `mask_overlay` made of it.
+    doubt
+        (h, w) floating, in [0, 1], `Uncertainty.map`; any size, it covers the whole photo.
+    opacity
+        Of the tint where the doubt is 1; it is in proportion elsewhere.
+    colour
+        RGB of the tint, each 0 to 255.
+
+    Returns
+    -------
+    (H, W, 3) uint8, a new array; where there is no doubt it is the image.
+
+    Raises
+    ------
+    ImageError, ConfigError
+        As `heat_overlay`.
+    """
+    _check_image(image, "image")
+    _check_heatmap(doubt, "doubt")
+    _check_opacity(opacity)
+    _check_colour(colour)
+    small = Image.fromarray(np.ascontiguousarray(doubt, np.float32))
+    drawn = np.empty_like(image, order="C")
+    for rows in _strips(image.shape):
+        share = _enlarged(small, image.shape, rows)[..., None] * np.float32(opacity)
+        drawn[rows] = np.rint(image[rows] * (1 - share) + np.array(colour) * share)
+    return drawn
+
+
 def side_by_side(
     images: Sequence[_Array], captions: Sequence[str] | None = None, *, height: int | None = None
 ) -> _Array:
@@ -227,17 +275,22 @@ def _check_image(image: _Array, name: str) -> None:
         raise ImageError(f"{name} is {image.shape} {image.dtype}; it must be (H, W, 3) uint8")
 
 
-def _check_heatmap(heatmap: _Array) -> None:
+def _check_heatmap(heatmap: _Array, name: str = "heatmap") -> None:
     if heatmap.ndim != 2 or 0 in heatmap.shape or heatmap.dtype.kind != "f":
-        raise ImageError(f"heatmap is {heatmap.shape} {heatmap.dtype}; it must be (h, w) floating")
+        raise ImageError(f"{name} is {heatmap.shape} {heatmap.dtype}; it must be (h, w) floating")
     low, high = float(heatmap.min()), float(heatmap.max())
     if not (low >= 0 and high <= 1):  # a NaN fails too
-        raise ImageError(f"heatmap goes from {low:g} to {high:g}; it must stay within [0, 1]")
+        raise ImageError(f"{name} goes from {low:g} to {high:g}; it must stay within [0, 1]")
 
 
 def _check_opacity(opacity: float) -> None:
     if not 0 <= opacity <= 1:
         raise ConfigError(f"opacity is {opacity}; it must be from 0 (the photo) to 1")
+
+
+def _check_colour(colour: _Colour) -> None:
+    if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+        raise ConfigError(f"colour is {colour}; it must be three values from 0 to 255")
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:

@@ -11,7 +11,15 @@ from skimage import color
 
 from rustseg_jax import overlay as module
 from rustseg_jax.errors import ConfigError, ImageError
-from rustseg_jax.overlay import MASK_COLOUR, heat_colours, heat_overlay, mask_overlay, side_by_side
+from rustseg_jax.overlay import (
+    DOUBT_COLOUR,
+    MASK_COLOUR,
+    heat_colours,
+    heat_overlay,
+    mask_overlay,
+    side_by_side,
+    uncertainty_overlay,
+)
 
 LIGHT = [235, 248, 255]
 
@@ -125,13 +133,17 @@ def test_mask_colour_stays_apart_from_rust_for_all():
     }  # fmt: skip
     rusts = np.array([[[183, 65, 14], [120, 60, 30], [205, 127, 50], [90, 40, 25]]], np.uint8)
     tinted = mask_overlay(rusts, np.ones((1, 4), bool), outline=False)
+    # Doubt is seen on bare rust and on the mask alike, where half of the variants disagree.
+    half = np.full((1, 4), 0.5, np.float32)
+    pairs = [(rusts, tinted), *((x, uncertainty_overlay(x, half)) for x in (rusts, tinted))]
     for name, matrix in sights.items():
-        seen = []
-        for colours in (rusts, tinted):
-            linear = (colours / 255.0) ** 2.2 @ np.array(matrix).T
-            seen.append(color.rgb2lab(linear.clip(0, 1) ** (1 / 2.2)))
-        # A difference of 2.3 is just noticeable (Mahy and others, 1994); we ask for five times.
-        assert color.deltaE_cie76(*seen).min() > 11.5, name
+        for pair in pairs:
+            seen = []
+            for colours in pair:
+                linear = (colours / 255.0) ** 2.2 @ np.array(matrix).T
+                seen.append(color.rgb2lab(linear.clip(0, 1) ** (1 / 2.2)))
+            # A difference of 2.3 is just noticeable (Mahy and others, 1994): we ask for five times.
+            assert color.deltaE_cie76(*seen).min() > 11.5, name
 
 
 def test_heat_overlay_ends():
@@ -177,6 +189,34 @@ def test_heat_out_of_range(bad):
 def test_heat_of_the_wrong_kind(bad):
     with pytest.raises(ImageError, match="heatmap is"):
         heat_colours(bad)
+
+
+def test_uncertainty_overlay_by_hand():
+    image = np.full((1, 3, 3), 100, np.uint8)
+    doubt = np.array([[0, 0.5, 1]], np.float32)
+    drawn = uncertainty_overlay(image, doubt, opacity=0.5, colour=(200, 0, 100))
+    # a quarter and a half of the colour: 100 + 100 / 4 = 125, 75; 150, 50
+    assert drawn.tolist() == [[[100, 100, 100], [125, 75, 100], [150, 50, 100]]]
+    assert (uncertainty_overlay(image, doubt, opacity=1)[0, 2] == DOUBT_COLOUR).all()
+    assert (image == 100).all()
+
+
+@pytest.mark.parametrize("strip", [1, 90, 777])
+def test_uncertainty_overlay_has_no_seams(strip, monkeypatch):
+    image, doubt = photo(61, 37), heat(28, 28)
+    whole = uncertainty_overlay(image, doubt)
+    monkeypatch.setattr(module, "_STRIP_PIXELS", strip)
+    assert np.abs(whole.astype(int) - uncertainty_overlay(image, doubt)).max() <= 1
+
+
+def test_uncertainty_overlay_refuses():
+    for bad, words in ((heat() + 1, "doubt goes from"), (np.zeros((2, 2), int), "doubt is")):
+        with pytest.raises(ImageError, match=words):
+            uncertainty_overlay(photo(), bad)
+    with pytest.raises(ConfigError, match="opacity is 2"):
+        uncertainty_overlay(photo(), heat(), opacity=2)
+    with pytest.raises(ConfigError, match="colour is"):
+        uncertainty_overlay(photo(), heat(), colour=(0, 0, 256))
 
 
 def test_side_by_side_by_hand():
