@@ -1,0 +1,297 @@
+"""Calibrate the interval of the rusted area on photos with masks, and say how well it holds.
+
+Half A of the photos makes the calibration (see `dataset.half_of`); what is reported of
+half A is cross-validated by scene: each photo is judged by a fit and by scores of
+photos of other scenes. See `rustseg_jax.area` for the interval itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rustseg_jax import images
+from rustseg_jax.area import FEATURES, AreaModel, Evidence, odds_of, quantile
+from rustseg_jax.classify import Classifier
+from rustseg_jax.errors import DataError, ImageError
+from rustseg_jax.learning.dataset import Record, read_mask
+from rustseg_jax.pipeline import Config, segment_batch
+from rustseg_jax.uncertainty import gather
+from rustseg_jax.variants import UncertaintyConfig
+
+__all__ = ["LEAST", "METHODS", "Case", "collect", "cross_validate", "fit", "judge", "score"]
+
+LEAST = 40  # photos: six weights twice, and enough scores left for a quantile of 0.9
+FOLDS = 10  # as usual (Kohavi 1995): each fit sees nine tenths of the photos
+RIDGE = 1.0  # one imagined photo's worth of "no effect" for each weight, once standardised
+FLOOR = 1 / 3  # of the mean error: no photo is taken for more than three times surer than usual
+BATCH = 4  # photos at once through the network
+
+METHODS = ("interval", "constant", "everywhere", "variants")
+"""What is reported: the interval; the mask's area more or less a constant; one interval for
+all photos; the range of the variants' areas, not calibrated."""
+
+Vector = NDArray[np.float64]
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A photo whose rusted area is known.
+
+    Attributes
+    ----------
+    split, scene : as in `Record`
+    area : true share of the photo, in [0, 1], without the pixels that the mask leaves open
+    evidence : what it and its variants say
+    """
+
+    split: str
+    scene: str
+    area: float
+    evidence: Evidence
+
+    @property
+    def pair(self) -> Bounds:
+        """Area of the mask that was found, and the true one."""
+        return self.evidence.areas[0], self.area
+
+
+def collect(
+    records: Sequence[Record],
+    model: Classifier,
+    config: Config,
+    variants: UncertaintyConfig,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[Case], list[dict[str, str]]]:
+    """Look at photos with masks, and at their variants; at each photo as a whole.
+
+    Parameters
+    ----------
+    records : all with a mask
+    model, config : as for `segment`
+    variants : which variants
+    progress : called with (photos done, photos in all)
+
+    Returns
+    -------
+    (cases, failed) : failed has image and error of each photo that could not be used
+    """
+    config = replace(config, tiles=replace(config.tiles, mode="whole"))
+    cases: list[Case] = []
+    failed: list[dict[str, str]] = []
+    todo = iter(records)
+    while chunk := list(islice(todo, BATCH)):
+        good = list(_readable(chunk, failed))
+        found = segment_batch((photo for _, photo, _ in good), model, config, batch=BATCH)
+        for (record, _, area), seg in zip(good, found, strict=True):
+            cases.append(Case(record.split, record.scene, area, gather(seg, model, variants)))
+        if progress:
+            progress(len(cases) + len(failed), len(records))
+    return cases, failed
+
+
+def _readable(
+    records: Sequence[Record], failed: list[dict[str, str]]
+) -> Iterator[tuple[Record, NDArray[np.uint8], float]]:
+    for record in records:
+        try:
+            photo = images.read(record.image)
+            mask, ignore = read_mask(record, (photo.shape[0], photo.shape[1]))
+        except (ImageError, DataError) as error:
+            failed.append({"image": str(record.image), "error": str(error)})
+            continue
+        counted = ~ignore
+        yield record, photo, float((mask & counted).sum() / max(1, counted.sum()))
+
+
+def fit(
+    cases: Sequence[Case],
+    *,
+    weights: str = "",
+    settings: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any] | None = None,
+) -> AreaModel:
+    """Fit the interval.
+
+    Weights of the centre: ridge regression of the area's log odds on the standardised
+    features; of the spread: the same of the absolute errors. The scores are those of each
+    photo under the fit of the folds without its scene.
+
+    Parameters
+    ----------
+    cases : at least 40
+    weights, settings, record : kept in the model, see `AreaModel`
+
+    Returns
+    -------
+    `AreaModel`
+
+    Raises
+    ------
+    DataError
+        Too few cases, or all of one fold.
+    """
+    if len(cases) < LEAST:
+        raise DataError(
+            f"{len(cases)} photos with masks are too few for a calibration; give {LEAST} or more"
+        )
+    scores: dict[bool, list[float]] = {True: [], False: []}
+    for rest, part in _folds(cases):
+        model = _fit(rest)
+        for case in part:
+            scores[case.evidence.empty].append(model.score(case.evidence, case.area))
+    return replace(
+        _fit(cases),
+        scores=tuple(sorted(scores[False])),
+        empty_scores=tuple(sorted(scores[True])),
+        weights=weights,
+        settings=settings or {},
+        record=record or {},
+    )
+
+
+def cross_validate(cases: Sequence[Case], *, level: float = 0.9) -> dict[str, dict[str, Any]]:
+    """Judge the interval on the photos that it is made from, each by a fit without its scene.
+
+    Parameters
+    ----------
+    cases : at least 45
+    level : share that is to be covered
+
+    Returns
+    -------
+    See `score`
+    """
+    judged = [
+        pair
+        for rest, part in _folds(cases)
+        for pair in judge(part, fit(rest), [c.pair for c in rest], level=level)
+    ]
+    return score([case for case, _ in judged], [bounds for _, bounds in judged], level=level)
+
+
+def judge(
+    cases: Sequence[Case], model: AreaModel, known: Sequence[Bounds], *, level: float = 0.9
+) -> list[tuple[Case, dict[str, Bounds]]]:
+    """Give each case its interval by each of `METHODS`.
+
+    Parameters
+    ----------
+    cases : to be judged
+    model : the calibration
+    known : `Case.pair` of the photos that the calibration was made from: the baselines are
+        calibrated on the same
+    level : share that is to be covered
+
+    Returns
+    -------
+    Each case with its (low, high) by method
+    """
+    reach = min(quantile([abs(mask - true) for mask, true in known], level), 1.0)
+    tail = (1 + level) / 2
+    most = min(quantile([true for _, true in known], tail), 1.0)
+    least = max(-quantile([-true for _, true in known], tail), 0.0)
+    found = []
+    for case in cases:
+        low, _, high = model.interval(case.evidence, level=level)
+        area, areas = case.evidence.areas[0], case.evidence.areas
+        bounds = {
+            "interval": (low, high),
+            "constant": (max(0.0, area - reach), min(1.0, area + reach)),
+            "everywhere": (least, most),
+            "variants": (min(areas), max(areas)),
+        }
+        found.append((case, bounds))
+    return found
+
+
+def score(
+    cases: Sequence[Case], bounds: Sequence[Mapping[str, Bounds]], *, level: float = 0.9
+) -> dict[str, dict[str, Any]]:
+    """Say how good intervals are.
+
+    Parameters
+    ----------
+    cases : N photos
+    bounds : N times the intervals by method
+    level : that they are for
+
+    Returns
+    -------
+    By group ("all", each split, "mask" and "no mask" by whether one was found) and method:
+    n; coverage, the share of photos whose true area is within; width, the mean; winkler,
+    the mean interval score (width, and 2 / (1 - level) times how far the area is outside;
+    Gneiting and Raftery 2007): lower is better, and no width is worth a miss.
+    """
+    groups = {"all": [True] * len(cases)}
+    for split in sorted({c.split for c in cases}):
+        groups[split] = [c.split == split for c in cases]
+    groups["mask"] = [not c.evidence.empty for c in cases]
+    groups["no mask"] = [c.evidence.empty for c in cases]
+    true = np.array([c.area for c in cases])
+    result = {}
+    for name, chosen in groups.items():
+        which = [k for k, yes in enumerate(chosen) if yes]
+        if which:
+            result[name] = {
+                "n": len(which),
+                **{m: _score(true[which], [bounds[k][m] for k in which], level) for m in METHODS},
+            }
+    return result
+
+
+def _score(true: Vector, bounds: Sequence[Bounds], level: float) -> dict[str, float]:
+    low, high = np.array(bounds).T
+    outside = np.maximum(low - true, 0) + np.maximum(true - high, 0)
+    return {
+        "coverage": float((outside == 0).mean()),
+        "width": float((high - low).mean()),
+        "winkler": float((high - low + 2 / (1 - level) * outside).mean()),
+    }
+
+
+def _fit(cases: Sequence[Case]) -> AreaModel:
+    """The two regressions, without scores."""
+    x = np.array([c.evidence.features for c in cases])
+    t = np.array([odds_of(c.area) for c in cases])
+    centre = _ridge(x, t)
+    errors = np.abs(t - x @ centre)
+    # Photos that are all alike have no error: any spread above 0 then does.
+    floor = max(FLOOR * float(errors.mean()), np.finfo(float).eps)
+    spread = _ridge(x, errors)
+    return AreaModel(tuple(map(float, centre)), tuple(map(float, spread)), floor, ())
+
+
+def _ridge(x: Vector, y: Vector) -> Vector:
+    """Weights (6,) of the features as they are; the first, the constant, is not shrunk."""
+    mean, scale = x[:, 1:].mean(0), x[:, 1:].std(0)
+    z = (x[:, 1:] - mean) / np.where(scale > 0, scale, 1)
+    inner = np.linalg.solve(z.T @ z + RIDGE * np.eye(len(FEATURES) - 1), z.T @ (y - y.mean()))
+    slopes = inner / np.where(scale > 0, scale, 1)
+    return np.concatenate([[y.mean() - mean @ slopes], slopes])
+
+
+def _folds(cases: Sequence[Case]) -> Iterator[tuple[list[Case], list[Case]]]:
+    """(the others, the fold) for each fold that has photos of its own; scenes stay together."""
+    number = [_fold_of(case.scene) for case in cases]
+    present = sorted(set(number))
+    if len(present) < 2:
+        raise DataError("the photos are of too few scenes for a calibration: all in one fold")
+    for k in present:
+        yield (
+            [c for c, n in zip(cases, number, strict=True) if n != k],
+            [c for c, n in zip(cases, number, strict=True) if n == k],
+        )
+
+
+def _fold_of(scene: str) -> int:
+    """0 to 9 by the scene's name; other bits of its hash than `half_of` uses."""
+    return int.from_bytes(hashlib.sha256(scene.encode()).digest()[:8]) % FOLDS
