@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -42,6 +42,8 @@ half of a score map, half of the maximum of the other maps."""
 
 HALVED = "seg-"
 """Splits whose names begin so are halved by scene: one half to choose by, one to report once."""
+
+T = TypeVar("T")
 
 BATCH = 8  # pictures at once through the network: the gain is flat from here on two cores
 READERS = 2  # threads that decode pictures while the network runs
@@ -164,8 +166,8 @@ def any_verdict(seg: Segmentation) -> np.ndarray:
     return seg.mask if seg.corroded else resegment(replace(seg, corroded=True)).mask
 
 
-def evenly(records: Sequence[Record], limit: int | None) -> list[Record]:
-    """Take `limit` evenly spaced records, the first among them; all of fewer or for None."""
+def evenly(records: Sequence[T], limit: int | None) -> list[T]:
+    """Take `limit` evenly spaced of them, the first included; all of fewer, or for None."""
     count = len(records)
     if limit is None or limit >= count:
         return list(records)
@@ -202,7 +204,7 @@ def verdicts(
         """The network's input; None for a photo of which `segment` sees more than that."""
         photo = images.read(record.image)
         shape = (photo.shape[0], photo.shape[1])
-        if tiles.plan(shape, config.tiles, input_size=side) is not None:
+        if tiles.plan_tiles(shape, config.tiles, input_size=side) is not None:
             return None
         return images.resize(photo, (side, side))
 

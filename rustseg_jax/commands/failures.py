@@ -1,0 +1,109 @@
+"""`failures`: measure a model on the four failures of the published one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rustseg_jax.commands.common import (
+    DONE,
+    add_config_options,
+    add_model_option,
+    config_of,
+    count,
+    load_classifier,
+    print_json,
+    table,
+)
+
+__all__ = ["add", "run"]
+
+# The names that the library knows; a test compares them.
+NAMES = ("shadow", "all_rust", "crf_collapse", "post_processing")
+HALVES = ("A", "B")
+
+
+def add(commands: Any) -> None:
+    """Describe the command."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "failures",
+        help="measure a model where the published one fails",
+        description="Measure shadows, pictures that are all rust, CRF collapse, and good heat maps "
+        "with bad masks, on rendered scenes and, with --data, on photos chosen by a rule.",
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", type=Path, help="data folder whose splits seg-* give photos"
+    )
+    parser.add_argument(
+        "--only", choices=NAMES, nargs="+", action="extend", default=[], help="default: all four"
+    )
+    parser.add_argument(
+        "--half", choices=HALVES, default="A", help="half of the photos' scenes; default: A"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=count, help="pictures of each set at most; default: 60"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
+    add_model_option(parser)
+    add_config_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    from rustseg_jax.failure_measures import LIMIT, measure_failures
+    from rustseg_jax.learning.dataset import load_manifest
+
+    if args.data is not None:
+        load_manifest(args.data)  # a wrong folder is said before anything is loaded
+    model = load_classifier(args.model)
+    with tqdm(unit="set") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        result = measure_failures(
+            model,
+            config_of(args),
+            data=args.data,
+            names=args.only,
+            half=args.half,
+            limit=args.limit or LIMIT,
+            progress=progress,
+        )
+    if args.json:
+        print_json(result)
+    else:
+        print(_readable(result))
+    return DONE
+
+
+def _readable(result: dict[str, dict[str, dict[str, Any]]]) -> str:
+    """One line a number, scenes beside photos, with what it means."""
+    from rustseg_jax.failures import FAILURES
+
+    return "\n\n".join(
+        f"{name}: {FAILURES[name].about}\n" + _numbers(name, by_set)
+        for name, by_set in result.items()
+    )
+
+
+def _numbers(name: str, by_set: dict[str, dict[str, Any]]) -> str:
+    from rustseg_jax.failure_measures import MEASURES
+
+    meanings = {"n": "pictures", **MEASURES[name]}
+    rows = [
+        [key, *(_number(numbers[key]) for numbers in by_set.values()), meaning]
+        for key, meaning in meanings.items()
+    ]
+    return table(["measure", *by_set, "meaning"], rows)
+
+
+def _number(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
