@@ -76,6 +76,7 @@ def main() -> None:
     theirs = TheirStep(recipe)
     rng = np.random.default_rng(0)
     labels = (np.arange(args.batch) % 2).astype(np.int32)
+    unknown = {s: np.zeros((args.batch, s // 16, s // 16), np.int8) for s in args.sides}
     print(f"width {args.width}, batch {args.batch}, {len(jax.devices())} device, {native.status()}")
     print(f"{'pixels':>6} {'ours':>10} {'PyTorch':>10} {'ratio':>6}   (milliseconds a picture)")
     for side in args.sides:
@@ -83,7 +84,7 @@ def main() -> None:
         best = {"ours": float("inf"), "theirs": float("inf")}
         for turn in range(args.repeats + 1):
             began = time.perf_counter()
-            state, numbers = ours(state, pictures, labels)
+            state, numbers = ours(state, pictures, labels, unknown[side])
             float(numbers["loss"])
             middle = time.perf_counter()
             theirs(pictures, labels)

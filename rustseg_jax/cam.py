@@ -104,23 +104,25 @@ def grad_cam_pp(
     return _weighted_map(gradients, activations, variant)
 
 
-def score_map(head: Head, activations: Array, class_index: ArrayLike) -> Array:
-    """Score map: what the head says when it is asked about each position alone.
+def score_map(scores: Head, activations: Array, class_index: ArrayLike) -> Array:
+    """Score map: the probability of a class at each position, by itself.
 
-    ``map_ij = softmax(head(A_ij))_class``, a probability at every position. Unlike
-    the gradient methods it keeps the head's bias, so it says how much rust is
-    there and not only where most of it is: a clean picture's map is low all over. The
-    head must take maps of any size, as every head that pools does.
+    ``map_ij = softmax(scores(A)_ij)_class``. Unlike the gradient methods it keeps the
+    bias, so it says how much rust is there and not only where most of it is: a clean
+    picture's map is low all over.
 
     Parameters
     ----------
-    head, activations, class_index
+    scores
+        Activations ``(B, h, w, C)`` to the logits of each position ``(B, h, w, K)``.
+    activations, class_index
         As for `grad_cam`.
 
     Returns
     -------
     Array
-        ``(B, h, w)`` as of `grad_cam`, but in [0, 1]; raises as it does.
+        ``(B, h, w)`` float32 (float64 for float64 activations), in [0, 1]; raises as
+        `grad_cam` does.
 
     References
     ----------
@@ -128,11 +130,15 @@ def score_map(head: Head, activations: Array, class_index: ArrayLike) -> Array:
     (the class score of a position); Pinheiro and Collobert, CVPR 2015 (its softmax).
     """
     _check_four(activations)
-    batch, height, width, channels = activations.shape
-    logits = head(activations.reshape(batch * height * width, 1, 1, channels))
-    _check_class(class_index, logits, batch * height * width)
+    logits = scores(activations)
+    if logits.shape[:3] != activations.shape[:3] or logits.ndim != 4:
+        raise ConfigError(
+            f"scores gave logits of shape {logits.shape} for activations of shape "
+            f"{activations.shape}: it must return (B, h, w, classes)"
+        )
+    _check_class(class_index, logits.shape[-1])
     probabilities = jax.nn.softmax(_at_least_float32(logits), axis=-1)
-    return jnp.take(probabilities, jnp.asarray(class_index), axis=-1).reshape(batch, height, width)
+    return jnp.take(probabilities, jnp.asarray(class_index), axis=-1)
 
 
 @jax.jit
@@ -154,7 +160,12 @@ def _head_gradients(head: Head, activations: Array, class_index: ArrayLike) -> A
     """dS/dA of every sample, ``(B, h, w, C)``, in one pass: samples do not mix in a head."""
     _check_four(activations)
     logits, pull_back = jax.vjp(head, activations)
-    _check_class(class_index, logits, activations.shape[0])
+    if logits.ndim != 2 or logits.shape[0] != activations.shape[0]:
+        raise ConfigError(
+            f"head gave logits of shape {logits.shape} for activations of shape "
+            f"{activations.shape}: it must return (B, classes)"
+        )
+    _check_class(class_index, logits.shape[-1])
     one_hot = jax.nn.one_hot(class_index, logits.shape[-1], dtype=logits.dtype)
     (gradients,) = pull_back(jnp.broadcast_to(one_hot, logits.shape))
     return _at_least_float32(gradients)
@@ -206,12 +217,6 @@ def _check_four(activations: Array) -> None:
         raise ConfigError(f"activations has shape {shape}: give (B, h, w, C), or activations[None]")
 
 
-def _check_class(class_index: ArrayLike, logits: Array, samples: int) -> None:
-    if logits.ndim != 2 or logits.shape[0] != samples:
-        raise ConfigError(
-            f"head gave logits of shape {logits.shape} for {samples} activations: "
-            "it must return (B, classes)"
-        )
-    classes = logits.shape[1]
+def _check_class(class_index: ArrayLike, classes: int) -> None:
     if isinstance(class_index, int) and not 0 <= class_index < classes:
         raise ConfigError(f"class_index={class_index} is not allowed: give 0 to {classes - 1}")

@@ -59,7 +59,7 @@ STRIDE = 2 ** (BLOCKS - 1)
 DECISION_THRESHOLD = 0.3
 BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy leave it open)
 BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: runs here are short
-POOLINGS = ("mean", "lse")
+POOLINGS = ("mean", "lse", "context")
 
 Params = dict[str, Any]
 
@@ -90,8 +90,9 @@ class NetworkConfig:
     input_size : the side in pixels to which a photo is resized; a multiple of 16
     pooling : how positions become one verdict: "mean" (global average), or "lse"
         (log-mean-exp of the score map, Pinheiro and Collobert 2015), which lets a
-        small part of the picture decide
-    sharpness : r of "lse": 0+ is the mean, infinity the maximum
+        small part of the picture decide, or "context": "lse" plus a linear term of
+        the averaged activations, by which the whole picture can speak for or against
+    sharpness : r of "lse" and "context": 0+ is the mean, infinity the maximum
     """
 
     width: int = 16
@@ -128,12 +129,25 @@ def to_input(x: jax.Array) -> jax.Array:
     return x * 4.0 - 2.0
 
 
+def local_logits(head: Params, activations: jax.Array) -> jax.Array:
+    """Score the two classes at each position: (..., C) -> (..., 2) float32."""
+    logits: jax.Array = jnp.einsum("...c,ck->...k", activations, head["kernel"])
+    return logits + head["bias"].reshape((1,) * (logits.ndim - 1) + (-1,))
+
+
+def local_evidence(head: Params, activations: jax.Array) -> jax.Array:
+    """Evidence for corrosion against clean at each position: (..., C) -> (...) float32."""
+    scores = local_logits(head, activations)
+    return scores[..., CORROSION] - scores[..., CLEAN]
+
+
 def head_logits(head: Params, activations: jax.Array, config: NetworkConfig) -> jax.Array:
     """Score the two classes from the last activations.
 
     Parameters
     ----------
-    head : "kernel" (C, 2) and "bias" (2,)
+    head : "kernel" (C, 2) and "bias" (2,); with "context" also "context" (C,) and
+        "offset" (1,)
     activations : (B, h, w, C) float32
     config : says how positions are pooled
 
@@ -143,14 +157,17 @@ def head_logits(head: Params, activations: jax.Array, config: NetworkConfig) -> 
     layer. With "lse" the dense layer is applied at each position, and each class's
     evidence against the other, z, is pooled as log(mean(exp(r z))) / r; the logits
     are -z/2 and +z/2, so that the corrosion of a small part can outweigh the rest.
+    "context" adds mean(activations) @ context + offset to z: what surrounds the rust may
+    speak for the verdict without a trace in the score map.
     """
     if config.pooling == "mean":
         return activations.mean((1, 2)) @ head["kernel"] + head["bias"][None]
-    scores = activations @ head["kernel"] + head["bias"][None, None, None]
-    z = scores[..., CORROSION] - scores[..., CLEAN]
+    z = local_evidence(head, activations)
     r = config.sharpness
     positions = z.shape[1] * z.shape[2]
     pooled = (jax.nn.logsumexp(r * z, axis=(1, 2)) - np.log(positions).astype(np.float32)) / r
+    if config.pooling == "context":
+        pooled = pooled + activations.mean((1, 2)) @ head["context"] + head["offset"]
     return jnp.stack([-pooled / 2, pooled / 2], axis=-1)
 
 
@@ -216,22 +233,38 @@ class Network(nnx.Module):
         # unlearning a random verdict (Goyal et al. 2017 zero the last scale for the same reason).
         self.head_kernel = nnx.Param(jnp.zeros((widths[-1], 2), jnp.float32))
         self.head_bias = nnx.Param(jnp.zeros((2,), jnp.float32))
+        if config.pooling == "context":
+            self.head_context = nnx.Param(jnp.zeros((widths[-1],), jnp.float32))
+            self.head_offset = nnx.Param(jnp.zeros((1,), jnp.float32))
+
+    @property
+    def head_variables(self) -> dict[str, nnx.Param[jax.Array]]:
+        """The head's variables, by the names `head_logits` knows."""
+        named = {"kernel": self.head_kernel, "bias": self.head_bias}
+        if self.config.pooling == "context":
+            named |= {"context": self.head_context, "offset": self.head_offset}
+        return named
+
+    @property
+    def head_params(self) -> Params:
+        """Their arrays."""
+        return {name: variable[...] for name, variable in self.head_variables.items()}
 
     def head(self, activations: jax.Array) -> jax.Array:
         """(B, h, w, C) activations -> (B, 2) logits."""
-        head = {"kernel": self.head_kernel[...], "bias": self.head_bias[...]}
-        return head_logits(head, activations, self.config)
+        return head_logits(self.head_params, activations, self.config)
 
-    def learn(self, x: jax.Array) -> jax.Array:
-        """Logits (B, 2) in training: batch statistics are used, and kept as running ones.
+    def learn(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Logits (B, 2) and local evidence (B, h, w) in training.
 
-        Nothing in between is kept, so that normalising, ReLU and pooling are one pass.
+        Batch statistics are used, and kept as running ones. Nothing in between is kept,
+        so that normalising, ReLU and pooling are one pass.
         """
         _check_input(x)
         h = to_input(x)
         for k, (first, second) in enumerate(self.blocks):
             h = second.learn(first.learn(h, pool=False), pool=k < BLOCKS - 1)
-        return self.head(h)
+        return self.head(h), local_evidence(self.head_params, h)
 
     def __call__(self, x: jax.Array) -> Output:
         """(B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`.
@@ -265,8 +298,7 @@ def fold(network: Network) -> Params:
             scale = gamma / jnp.sqrt(conv.norm.var[...] + BATCH_NORM_EPSILON)
             kernel = conv.kernel[...] * scale[None, None, None]
             convs.append({"kernel": kernel, "bias": beta - conv.norm.mean[...] * scale})
-    head = {"kernel": network.head_kernel[...], "bias": network.head_bias[...]}
-    return {"convs": convs, "head": head}
+    return {"convs": convs, "head": network.head_params}
 
 
 def _forward(params: Params, x: jax.Array, config: NetworkConfig) -> Output:
@@ -336,6 +368,11 @@ class Classifier:
         compiled function without being compiled anew for each model.
         """
         return jax.tree_util.Partial(head_logits, self.params["head"], config=self.config)
+
+    @property
+    def scores(self) -> jax.tree_util.Partial:
+        """(B, h, w, C) activations -> (B, h, w, 2) logits of each position; as `head` a pytree."""
+        return jax.tree_util.Partial(local_logits, self.params["head"])
 
     def probability(self, logits: jax.Array | np.ndarray) -> np.ndarray:
         """(B, 2) logits -> (B,) float64 calibrated P(corrosion) in [0, 1]."""

@@ -43,6 +43,9 @@ class _Model(Protocol):
     @property
     def head(self) -> Head: ...
 
+    @property
+    def scores(self) -> Head: ...
+
 
 @dataclass(frozen=True)
 class LocaliseConfig:
@@ -104,7 +107,8 @@ def localise(
     Parameters
     ----------
     model
-        ``model(x).activations`` is ``(B, H/16, W/16, C)``, ``model.head`` scores these.
+        ``model(x).activations`` is ``(B, H/16, W/16, C)``; ``model.head`` scores these as a
+        whole, ``model.scores`` position by position (needed by score maps only).
     x
         ``(B, H, W, 3)`` float32 in [0, 1], sRGB; H and W are multiples of 16.
     output
@@ -130,8 +134,8 @@ def localise(
     maps = []
     for pixels, known, mirrored in _views(x, output, config):
         activations = (model(pixels) if known is None else known).activations
-        explain = _explainer(model.head, class_index)
-        cam = explain(model.head, activations, class_index, config)
+        head = model.scores if config.method == "score_map" else model.head
+        cam = _explainer(head, class_index)(head, activations, class_index, config)
         maps.append(_to_base(cam, mirrored, base, config))
     mean = jnp.mean(jnp.stack(maps), axis=0)
     if config.method == "score_map":

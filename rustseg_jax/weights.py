@@ -33,8 +33,7 @@ DEFAULT = Path(__file__).resolve().parents[1] / "data" / "model" / "rustseg.safe
 
 def _names(network: Network) -> dict[str, nnx.Variable[jax.Array]]:
     named: dict[str, Any] = {
-        "head.kernel": network.head_kernel,
-        "head.bias": network.head_bias,
+        f"head.{part}": variable for part, variable in network.head_variables.items()
     }
     for b, block in enumerate(network.blocks):
         for c, conv in enumerate(block):

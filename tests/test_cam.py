@@ -367,48 +367,48 @@ def test_wrong_activations_head_and_variant_are_refused():
 # --- score map -------------------------------------------------------------------
 
 
-def pooled_head(kernel, bias):
-    """Dense layer and global average, as a network's head."""
+def dense(kernel, bias):
+    """The logits of each position, as a network's head scores them."""
     kernel, bias = jnp.asarray(kernel, jnp.float32), jnp.asarray(bias, jnp.float32)
-    return lambda activations: activations.mean(axis=(1, 2)) @ kernel + bias[None]
+    return lambda activations: activations @ kernel + bias[None, None, None]
+
+
+def pooled(kernel, bias):
+    """The same behind a global average: a whole head."""
+    scores = dense(kernel, bias)
+    return lambda activations: scores(activations).mean(axis=(1, 2))
 
 
 def test_score_map_by_hand():
     # One channel; evidence for class 1 over class 0 is 2 * a - 1: -1, 1, 3 and 0.
-    head = pooled_head([[-1.0, 1.0]], [0.5, -0.5])
     activations = jnp.asarray([[[[0.0], [1.0]], [[2.0], [0.5]]]])
-    found = score_map(head, activations, 1)
+    found = score_map(dense([[-1.0, 1.0]], [0.5, -0.5]), activations, 1)
     expected = [[[1 / (1 + np.e), np.e / (1 + np.e)], [1 / (1 + np.exp(-3)), 0.5]]]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_score_maps_of_the_two_classes_add_to_one():
-    head = pooled_head(np.random.default_rng(0).normal(size=(5, 2)), [0.3, -0.2])
+    scores = dense(np.random.default_rng(0).normal(size=(5, 2)), [0.3, -0.2])
     activations = random_activations(1, (3, 4, 6, 5))
-    both = score_map(head, activations, 0) + score_map(head, activations, 1)
+    both = score_map(scores, activations, 0) + score_map(scores, activations, 1)
     np.testing.assert_allclose(both, np.ones((3, 4, 6)), rtol=1e-6)
 
 
 def test_score_map_keeps_the_bias_that_gradients_lose():
     activations = random_activations(2, (1, 4, 4, 3))
     kernel = np.random.default_rng(2).normal(size=(3, 2))
-    low, high = (pooled_head(kernel, [0.0, b]) for b in (-4.0, 4.0))
-    assert float(score_map(low, activations, 1).max()) < float(
-        score_map(high, activations, 1).min()
-    )
-    np.testing.assert_array_equal(grad_cam(low, activations, 1), grad_cam(high, activations, 1))
-
-
-def test_a_position_of_a_score_map_depends_on_nothing_else():
-    head = pooled_head(np.random.default_rng(3).normal(size=(5, 2)), [0.0, 0.0])
-    activations = random_activations(3, (1, 4, 4, 5))
-    alone = score_map(head, activations[:, 1:2, 2:3], 1)
-    np.testing.assert_allclose(score_map(head, activations, 1)[:, 1, 2], alone[:, 0, 0], rtol=1e-6)
+    low, high = ([0.0, -4.0], [0.0, 4.0])
+    coldest = score_map(dense(kernel, high), activations, 1).min()
+    assert float(score_map(dense(kernel, low), activations, 1).max()) < float(coldest)
+    of_low, of_high = (grad_cam(pooled(kernel, b), activations, 1) for b in (low, high))
+    np.testing.assert_array_equal(of_low, of_high)
 
 
 def test_score_map_refuses_what_grad_cam_refuses():
-    head = pooled_head([[-1.0, 1.0]], [0.0, 0.0])
+    scores = dense([[-1.0, 1.0]], [0.0, 0.0])
     with pytest.raises(ConfigError, match="activations has shape"):
-        score_map(head, jnp.ones((2, 2, 1)), 1)
+        score_map(scores, jnp.ones((2, 2, 1)), 1)
     with pytest.raises(ConfigError, match="class_index=2"):
-        score_map(head, jnp.ones((1, 2, 2, 1)), 2)
+        score_map(scores, jnp.ones((1, 2, 2, 1)), 2)
+    with pytest.raises(ConfigError, match=r"must return \(B, h, w, classes\)"):
+        score_map(pooled([[-1.0, 1.0]], [0.0, 0.0]), jnp.ones((1, 2, 2, 1)), 1)

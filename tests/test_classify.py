@@ -19,6 +19,7 @@ from rustseg_jax.classify import (
     NetworkConfig,
     fold,
     head_logits,
+    local_evidence,
     to_input,
 )
 from rustseg_jax.convolution import conv3x3
@@ -45,6 +46,9 @@ def network(width: int = 2, seed: int = 0, **options: object) -> Network:
             fill(conv.norm.var, 1, 1)
     fill(made.head_kernel, -1, 1)
     fill(made.head_bias, -1, 1)
+    if made.config.pooling == "context":
+        fill(made.head_context, -1, 1)
+        fill(made.head_offset, -1, 1)
     return made
 
 
@@ -68,7 +72,7 @@ def run(made: Network, x: jax.Array) -> tuple[jax.Array, tuple[jax.Array, ...]]:
 @nnx.jit
 def learn(made: Network, x: jax.Array) -> jax.Array:
     """Logits in training; moves the running statistics."""
-    return made.learn(x)
+    return made.learn(x)[0]
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +223,37 @@ def test_lse_does_not_overflow() -> None:
     np.testing.assert_allclose(margin(logits), [1e4], rtol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "lse"])
+def test_the_context_head_by_hand() -> None:
+    # As the lse head above, plus the mean activation 3 / 4 times 2, plus 0.5.
+    activations = jnp.zeros((1, 2, 2, 1)).at[0, 1, 0, 0].set(3.0)
+    head = head_of([[0, 1]], [0, 0])
+    head |= {"context": jnp.asarray([2.0]), "offset": jnp.asarray([0.5])}
+    config = NetworkConfig(pooling="context", sharpness=2.0)
+    wanted = np.log((np.exp(6.0) + 3) / 4) / 2 + 1.5 + 0.5
+    np.testing.assert_allclose(margin(head_logits(head, activations, config)), [wanted], rtol=1e-6)
+
+
+def test_local_evidence_by_hand() -> None:
+    head = head_of([[-1, 2], [1, 0]], [0.5, -0.5])
+    activations = jnp.asarray([[[[1.0, 0], [0, 2]]]])
+    # Logits (-0.5, 1.5) and (2.5, -0.5): corrosion minus clean is 2 and -3.
+    np.testing.assert_allclose(local_evidence(head, activations), [[[2.0, -3.0]]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "lse", "context"])
+def test_context_moves_the_verdict_but_not_the_scores(pooling: str) -> None:
+    made = network(pooling=pooling)
+    made.eval()
+    classifier = Classifier.of(made)
+    out = classifier(pictures(1, 16, 48))
+    scores = np.asarray(classifier.scores(out.activations))
+    assert scores.shape == (1, 1, 3, 2)
+    alone = {n: v for n, v in classifier.params["head"].items() if n in ("kernel", "bias")}
+    wanted = local_evidence(alone, out.activations)
+    np.testing.assert_allclose(scores[..., 1] - scores[..., 0], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "lse", "context"])
 def test_the_head_of_the_activations_is_the_verdict(pooling: str) -> None:
     made = network(pooling=pooling)
     made.eval()

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rustseg_jax.learning.augment import AugmentConfig, augment
+from rustseg_jax.learning.augment import AugmentConfig, Crop, augment, cells, cut_crop
+from rustseg_jax.learning.seeds import CLEAN, RUST, UNKNOWN
 
 OFF = AugmentConfig(
     min_crop=1, max_crop=1, stretch=1, tone=0, jitter=0, saturation=0, cast=0, blur=0,
@@ -20,7 +21,7 @@ def picture(side: int = 40, seed: int = 0) -> np.ndarray:
 
 
 def run(config: AugmentConfig, *, seed: int = 0, side: int = 40, of: int = 40) -> np.ndarray:
-    return augment(picture(of), side, np.random.default_rng(seed), config)
+    return augment(picture(of), side, np.random.default_rng(seed), config).pixels
 
 
 def test_nothing_but_the_mirror_is_left_when_all_is_off() -> None:
@@ -70,16 +71,67 @@ def test_a_crop_shows_the_share_that_is_asked_for() -> None:
     ramp[..., 0], ramp[..., 1] = np.arange(200)[None], np.arange(200)[:, None]
     config = replace(OFF, min_crop=0.5, max_crop=0.6)
     for seed in range(20):
-        found = augment(ramp, 100, np.random.default_rng(seed), config).astype(int)
+        found = augment(ramp, 100, np.random.default_rng(seed), config).pixels.astype(int)
         for channel in (0, 1):
             assert 97 <= np.ptp(found[..., channel]) <= 120
 
 
-def test_a_cut_hides_one_grey_rectangle() -> None:
-    found = run(replace(OFF, cut=1), seed=3)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_cut_hides_one_rectangle_of_grey_or_ink(seed: int) -> None:
+    found = run(replace(OFF, cut=1), seed=seed)
     changed = (found != picture()).any(-1) & (found != picture()[:, ::-1]).any(-1)
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     hidden = found[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    assert 4 <= hidden.shape[0] <= 14
-    assert 4 <= hidden.shape[1] <= 14
-    assert (hidden == hidden[0, 0, 0]).all()
+    assert 2 <= hidden.shape[0] <= 12
+    assert 2 <= hidden.shape[1] <= 12
+    assert (hidden == hidden[..., :1]).all()
+    assert len(np.unique(hidden)) <= 2  # a printed marker has two inks
+
+
+def test_seeds_follow_the_crop() -> None:
+    # Left half rust, right half clean, in pixels as in seeds.
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:, :32] = 255
+    seeds = np.zeros((16, 16), np.uint8)
+    seeds[:, :8] = RUST
+    config = replace(OFF, min_crop=0.3, max_crop=0.9, stretch=1.3)
+    for seed in range(20):
+        found = augment(pixels, 32, np.random.default_rng(seed), config, seeds)
+        rusty = found.pixels[..., 0] > 250
+        clean = found.pixels[..., 0] < 5
+        assert (found.seeds[rusty] > UNKNOWN).mean() > 0.9 if rusty.any() else True
+        assert (found.seeds[clean] < UNKNOWN).mean() > 0.9 if clean.any() else True
+
+
+def test_without_seeds_nothing_is_known_and_hidden_parts_are_unknown() -> None:
+    rng = np.random.default_rng
+    assert (augment(picture(), 40, rng(0), OFF).seeds == UNKNOWN).all()
+    known = np.full((10, 10), RUST, np.uint8)
+    for seed in range(8):
+        found = augment(picture(), 40, rng(seed), replace(OFF, cut=1.0), known)
+        hidden = found.seeds == UNKNOWN
+        assert 0 < hidden.mean() < 0.15
+        assert (found.seeds[~hidden] == RUST).all()
+
+
+def test_a_crop_shows_the_place_that_was_asked_for() -> None:
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    pixels[80:84, 10:14] = 255
+    config = replace(OFF, min_crop=0.3, max_crop=0.3)
+    for seed in range(20):
+        crop = cut_crop(pixels, 60, np.random.default_rng(seed), config, at=(0.12, 0.82))
+        assert crop.pixels.max() == 255
+
+
+def test_cells_by_hand() -> None:
+    seeds = np.full((32, 32), UNKNOWN, np.uint8)
+    seeds[:16, :16] = RUST
+    seeds[16:, :16] = CLEAN
+    seeds[16:, 16:24], seeds[16:, 24:] = CLEAN, RUST  # half and half: 127.5, no side
+    np.testing.assert_array_equal(cells(seeds), [[127, 0], [-127, 0]])
+
+
+def test_a_crop_has_both_parts() -> None:
+    found = augment(picture(), 32, np.random.default_rng(0), AugmentConfig())
+    assert isinstance(found, Crop)
+    assert found.seeds.shape == (32, 32)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hand_made import red_network
 
-from rustseg_jax.classify import Classifier
+from rustseg_jax.classify import Classifier, Network, NetworkConfig
 from rustseg_jax.learning.calibrate import calibrate, shift_head
 
 
@@ -55,3 +57,19 @@ def test_the_shift_moves_every_margin_by_itself() -> None:
     shift_head(network, -1.25)
     after = np.asarray(Classifier.of(network)(x).logits)
     np.testing.assert_allclose((after - before) @ [-1, 1], -1.25, atol=1e-5)
+
+
+def test_a_context_heads_offset_takes_the_shift_and_leaves_the_score_map() -> None:
+    network = Network(NetworkConfig(width=2, pooling="context"), rngs=nnx.Rngs(0))
+    network.head_kernel.set_value(jnp.ones((32, 2)) * jnp.asarray([[-0.1, 0.1]]))
+    x = np.random.default_rng(2).random((2, 32, 32, 3), np.float32)
+
+    def look() -> tuple[np.ndarray, np.ndarray]:
+        model = Classifier.of(network)
+        out = model(x)
+        return np.asarray(out.logits) @ [-1, 1], np.asarray(model.scores(out.activations))
+
+    (before, scores), _ = look(), shift_head(network, 0.75)
+    after, same = look()
+    np.testing.assert_allclose(after - before, 0.75, atol=1e-5)
+    np.testing.assert_array_equal(same, scores)

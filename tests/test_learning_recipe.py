@@ -34,6 +34,8 @@ def test_steps_by_hand() -> None:
         ({"share": (0.8, 0.5)}, "share is"),
         ({"share": (0.5, 1.5)}, "share is"),
         ({"epochs": 0}, "epochs is 0"),
+        ({"seeds": "masks"}, "seeds is 'masks'"),
+        ({"seeds": "own", "packed": 50}, "packed is 50"),
     ],
 )
 def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str) -> None:
@@ -68,5 +70,5 @@ def test_presets_end_at_the_scale_of_a_photo(name: str) -> None:
 
 
 def test_unknown_presets_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'tpu'.*cpu, gpu, smoke"):
+    with pytest.raises(ConfigError, match=r"'tpu'.*cpu, labels, gpu, smoke"):
         preset("tpu")

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.classify import Network, NetworkConfig
+from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Phase, Recipe
-from rustseg_jax.learning.step import TrainState, make_mesh, make_step, schedule, start, unpack
+from rustseg_jax.learning.step import (
+    TrainState,
+    begin_with,
+    make_mesh,
+    make_step,
+    picture_loss,
+    schedule,
+    seed_loss,
+    start,
+    unpack,
+)
 
 RECIPE = Recipe(
-    network=NetworkConfig(width=2, input_size=32),
+    network=NetworkConfig(width=2, input_size=32, pooling="context"),
     phases=(Phase(epochs=1, packed=32, crop=32, share=(1.0, 1.0), evaluate=32),),
     batch=8,
     per_epoch=80,
 )
 
 
-def batch(seed: int) -> tuple[np.ndarray, np.ndarray]:
+def batch(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     labels = np.arange(8, dtype=np.int32) % 2
     pictures = rng.integers(0, 200, (8, 32, 32, 3), np.uint8)
     pictures[labels == 1, ..., 0] += np.uint8(50)
-    return pictures, labels
+    # Different weights on the devices: only a mean over all of them is what one would compute.
+    seeds = rng.integers(-127, 128, (8, 2, 2)).astype(np.int8)
+    seeds[labels == 0] = -127
+    seeds[1] = 0
+    return pictures, labels, seeds
 
 
 def copy(state: TrainState) -> TrainState:
@@ -65,11 +82,47 @@ def test_four_devices_compute_what_one_would(runs: Any) -> None:
 def test_a_step_by_hand(runs: Any) -> None:
     state, numbers = runs[1]
     # Even odds at the start: the loss is log 2 whatever the label smoothing.
-    assert numbers[0]["loss"] == pytest.approx(np.log(2), rel=1e-5)
+    # So is the seeds', whatever their weights, and both together are twice that.
+    assert numbers[0]["seed_loss"] == pytest.approx(np.log(2), rel=1e-5)
+    assert numbers[0]["loss"] == pytest.approx(2 * np.log(2), rel=1e-5)
     assert int(state.step) == 3
     moved = jax.tree.leaves(jax.tree.map(lambda a: float(np.abs(a).max()), state.params))
     assert all(np.isfinite(moved))
     assert np.abs(state.params["head_kernel"]).max() > 0
+
+
+def test_picture_loss_by_hand() -> None:
+    recipe = replace(RECIPE, label_smoothing=0.0, blind=0.25)
+    logits = jnp.asarray([[0.0, 0.0], [0.0, np.log(3)], [0.0, np.log(3)], [0.0, np.log(3)]])
+    seeds = np.zeros((4, 2, 2), np.int8)
+    seeds[1, 0, 0] = 100  # rust is seen
+    seeds[2] = -127  # known to be clean: a crop beside the rust
+    each, weights = picture_loss(logits, jnp.asarray([0, 1, 1, 1]), jnp.asarray(seeds), recipe)
+    np.testing.assert_allclose(each, [np.log(2), *3 * [np.log(4 / 3)]], rtol=1e-6)
+    np.testing.assert_array_equal(weights, [1, 1, 0.25, 1])  # the last: nothing is known
+
+
+def test_seed_loss_by_hand() -> None:
+    recipe = replace(RECIPE, seed_smoothing=0.0, rust_weight=3.0)
+    evidence = jnp.full((1, 2, 2), np.log(3), jnp.float32)  # P(rust) = 3/4 everywhere
+    seeds = jnp.asarray([[[127, -127], [20, 0]]], jnp.int8)  # rust, clean, too unsure, unknown
+    each, weights = seed_loss(evidence, seeds, recipe)
+    np.testing.assert_allclose(each[0, 0], [np.log(4 / 3), np.log(4)], rtol=1e-6)
+    np.testing.assert_allclose(weights, [[[3, 1], [0, 0]]])
+
+
+def test_a_run_begins_with_the_weights_it_is_given() -> None:
+    config = RECIPE.network
+    given = Network(replace(config, pooling="lse"), rngs=nnx.Rngs(9))
+    _, fresh = start(RECIPE)
+    state = begin_with(fresh, given)
+    kernel = given.blocks[0][1].kernel[...]
+    for params in (state.params, state.ema_params):
+        np.testing.assert_array_equal(params["blocks"][0][1]["kernel"], kernel)
+    np.testing.assert_array_equal(state.params["head_context"], np.zeros(32))  # not in the file
+    wide = Network(replace(config, width=4), rngs=nnx.Rngs(0))
+    with pytest.raises(ConfigError, match="weights of its width"):
+        begin_with(fresh, wide)
 
 
 def test_the_average_follows_at_once_in_the_beginning(runs: Any) -> None:

@@ -18,14 +18,17 @@ from rustseg_jax import load_model, metrics
 from rustseg_jax.classify import NetworkConfig
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning import train as training
-from rustseg_jax.learning.dataset import load_manifest
+from rustseg_jax.learning.dataset import half_of, load_manifest
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.train import Trained, score, train
 
 # Six steps, two an epoch.
 RECIPE = Recipe(
-    network=NetworkConfig(width=2, input_size=32),
-    phases=(Phase(epochs=3, packed=32, crop=32, share=(0.8, 1.0), evaluate=32),),
+    network=NetworkConfig(width=2, input_size=32, pooling="context"),
+    phases=(
+        Phase(1, packed=32, crop=32, share=(0.8, 1.0), evaluate=32, seeds="colour"),
+        Phase(2, packed=32, crop=32, share=(0.8, 1.0), evaluate=32, seeds="own"),
+    ),
     batch=4,
     per_epoch=8,
 )
@@ -41,6 +44,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         noisy = np.clip(photo + rng.normal(0, 9, photo.shape), 0, 255).astype(np.uint8)
         Image.fromarray(noisy).save(folder / f"{k}.png")
         lines.append(f"{k}.png,{k % 2},x,{k},{'train' if k < 10 else 'val'},")
+    for k in range(6):  # rusty ones of another collection, with and without masks
+        shutil.copy(folder / "1.png", folder / f"seg{k}.png")
+        lines.append(f"seg{k}.png,1,y,scene{k},seg-x,")
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -71,11 +77,36 @@ def test_a_run_leaves_what_it_says(straight: tuple[Path, Trained]) -> None:
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert all(line["val"]["n"] == 6 and np.isfinite(line["loss"]) for line in lines)
     assert lines[-1]["seconds_left"] == 0
-    best = max(line["val"]["balanced_accuracy"] for line in lines)
+    # Phases before the last are judged, but do not compete.
+    best = max(line["val"]["balanced_accuracy"] for line in lines[1:])
     assert trained.report["balanced_accuracy"] == pytest.approx(best, abs=1e-4)
     model = load_model(trained.weights)
     assert model.config == RECIPE.network
     assert model.metadata["val"]["balanced_accuracy"] == pytest.approx(best, abs=1e-4)
+
+
+def test_seeds_are_kept_and_know_clean_pictures(straight: tuple[Path, Trained]) -> None:
+    for k in (0, 1):
+        seeds = np.load(straight[0] / "seeds" / f"phase-{k}.npy")
+        assert seeds.shape == (10, 8, 8)
+        assert (seeds[::2] == 0).all()  # the even pictures are clean
+    by_colour = np.load(straight[0] / "seeds" / "phase-0.npy")
+    assert (by_colour[1::2] == 255).any(axis=(1, 2)).all()  # a red patch in each
+
+
+def test_half_a_of_another_split_is_learnt_from_and_weights_begin(
+    data: Path, straight: tuple[Path, Trained], tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, phases=RECIPE.phases[:1], peak_rate=1e-9, weight_decay=0.0)
+    first = straight[0] / "last.safetensors"
+    train(data, tmp_path / "out", recipe, workers=1, init=first, halves=("seg-x",))
+    count = sum(half_of(f"scene{k}") == "A" for k in range(6))
+    assert 0 < count < 6
+    assert len(np.load(tmp_path / "out" / "seeds" / "phase-0.npy")) == 10 + count
+    begun, last = load_file(first), load_file(tmp_path / "out" / "last.safetensors")
+    for name in begun:
+        if "kernel" in name:
+            np.testing.assert_allclose(last[name], begun[name], atol=1e-6)
 
 
 def test_a_stopped_run_goes_on_to_the_same_bits(
@@ -156,7 +187,7 @@ def test_both_labels_are_needed(data: Path, tmp_path: Path) -> None:
 
 def test_scores_do_not_depend_on_the_batch(data: Path) -> None:
     model = red_model(input_size=32)
-    records = load_manifest(data)
+    records = load_manifest(data, splits=("train", "val"))
     photos = np.stack([np.asarray(Image.open(r.image))[:, :32] for r in records])
     wanted = np.concatenate(
         [np.asarray(model(p[None].astype(np.float32) / np.float32(255)).logits) for p in photos]

@@ -23,12 +23,12 @@ METHODS = [
 ]
 
 
-def explain(config, head, activations, class_index=1):
+def explain(config, model, activations, class_index=1):
     if config.method == "score_map":
-        return score_map(head, activations, class_index)
+        return score_map(model.scores, activations, class_index)
     if config.method == "grad_cam":
-        return grad_cam(head, activations, class_index)
-    return grad_cam_pp(head, activations, class_index, variant=config.variant)
+        return grad_cam(model.head, activations, class_index)
+    return grad_cam_pp(model.head, activations, class_index, variant=config.variant)
 
 
 def finish(config, maps):
@@ -55,6 +55,9 @@ class Tiny(nnx.Module):
     def head(self, activations):
         return jnp.mean(activations, axis=(1, 2)) @ self.dense[...]
 
+    def scores(self, activations):
+        return activations @ self.dense[...]
+
 
 @dataclass
 class Spy:
@@ -70,6 +73,9 @@ class Spy:
     def head(self, activations):
         return self.model.head(activations)
 
+    def scores(self, activations):
+        return self.model.scores(activations)
+
 
 def picture(seed, shape=(2, 48, 80, 3)):
     return jnp.asarray(np.random.default_rng(seed).random(shape), jnp.float32)
@@ -79,7 +85,7 @@ def picture(seed, shape=(2, 48, 80, 3)):
 def test_localise_is_the_normalised_map(config):
     model, x = Tiny(), picture(0)
     heatmap, maximum = localise(model, x, config=config)
-    expected, peak = finish(config, explain(config, model.head, model(x).activations))
+    expected, peak = finish(config, explain(config, model, model(x).activations))
     assert heatmap.shape == (2, 3, 5)
     assert heatmap.dtype == maximum.dtype == jnp.float32
     np.testing.assert_allclose(heatmap, expected, rtol=1e-6)

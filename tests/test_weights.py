@@ -33,14 +33,15 @@ def contents(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         return {n: opened.get_tensor(n) for n in opened.keys()}, opened.metadata()  # noqa: SIM118
 
 
-def test_the_round_trip_is_exact(tmp_path: Path) -> None:
-    network = red_network(pooling="lse")
+@pytest.mark.parametrize("pooling", ["lse", "context"])
+def test_the_round_trip_is_exact(tmp_path: Path, pooling: str) -> None:
+    network = red_network(pooling=pooling)
     rng = np.random.default_rng(0)
     for block in network.blocks:
         for conv in block:
             drawn = rng.normal(size=conv.kernel.shape).astype(np.float32)
             conv.kernel.set_value(jnp.asarray(drawn))
-    config = NetworkConfig(width=1, input_size=64, pooling="lse")
+    config = NetworkConfig(width=1, input_size=64, pooling=pooling)
     path = tmp_path / "a.safetensors"
     digest = save_network(path, network, temperature=0.1 + 0.2, metadata={"recipe": {"seed": 1}})
     again, temperature, metadata = load_network(path)

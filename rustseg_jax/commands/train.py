@@ -13,7 +13,7 @@ from rustseg_jax.commands.common import DONE, INTERRUPTED, count, print_json, sa
 __all__ = ["add", "run", "set_devices"]
 
 FLAG = "--xla_force_host_platform_device_count"
-PRESETS = ("cpu", "gpu", "smoke")  # of learning.recipe; a test compares them
+PRESETS = ("cpu", "labels", "gpu", "smoke")  # of learning.recipe; a test compares them
 
 
 def add(commands: Any) -> None:
@@ -35,8 +35,18 @@ def add(commands: Any) -> None:
         "--preset",
         choices=PRESETS,
         default="cpu",
-        help="recipe: cpu (two cores, about an hour), gpu, smoke (seconds, to see that it runs); "
-        "default: %(default)s",
+        help="recipe: cpu (two cores, about an hour and a half), labels (no seeds), gpu, smoke "
+        "(seconds, to see that it runs); default: %(default)s",
+    )
+    parser.add_argument(
+        "--init", metavar="FILE", type=Path, help="weights to begin with; default: random ones"
+    )
+    parser.add_argument(
+        "--half-of",
+        metavar="SPLIT",
+        nargs="+",
+        default=[],
+        help="learn from the image labels of half A of these splits too (even SHA-256 of scene)",
     )
     parser.add_argument(
         "--workers",
@@ -80,7 +90,13 @@ def run(args: argparse.Namespace) -> int:
     enable_compilation_cache()
     keep_memory()
     trained = train(
-        args.data, args.out, preset(args.preset), resume=args.resume, workers=args.workers
+        args.data,
+        args.out,
+        preset(args.preset),
+        resume=args.resume,
+        workers=args.workers,
+        init=args.init,
+        halves=args.half_of,
     )
     weights = None if trained.weights is None else str(trained.weights)
     if args.json:

@@ -9,18 +9,38 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from rustseg_jax.learning.augment import AugmentConfig, augment
+from rustseg_jax.classify import CLEAN, STRIDE
+from rustseg_jax.learning.augment import AugmentConfig, cells
 from rustseg_jax.learning.dataset import ignore_interrupt
+from rustseg_jax.learning.paste import sample
 
-__all__ = ["BatchMaker", "draw"]
+__all__ = ["Batch", "BatchMaker", "draw", "draw_partners"]
 
-_ORDER, _AUGMENT = 1, 2  # streams of chance, so that one does not disturb the other
+_ORDER, _AUGMENT, _PARTNER = 1, 2, 3  # streams of chance, so that one does not disturb another
+
+
+class Batch(NamedTuple):
+    """What one optimiser step sees.
+
+    Attributes
+    ----------
+    step : its number, from 0
+    pictures : (B, crop, crop, 3) uint8
+    labels : (B,) int32, alternating clean and corrosion
+    seeds : (B, crop/16, crop/16) int8, from -127 surely clean over 0 to 127 surely rust
+    """
+
+    step: int
+    pictures: np.ndarray
+    labels: np.ndarray
+    seeds: np.ndarray
 
 
 def draw(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
@@ -44,23 +64,65 @@ def draw(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
     out = np.empty(batch, np.int64)
     for label in (0, 1):
         members = np.flatnonzero(labels == label)
-        places = np.arange(step * half, (step + 1) * half)
-        for turn in np.unique(places // len(members)):
-            order = np.random.default_rng((seed, _ORDER, label, int(turn))).permutation(members)
-            here = places // len(members) == turn
-            out[label::2][here] = order[places[here] % len(members)]
+        out[label::2] = _walk(members, step * half, half, (seed, _ORDER, label))
     return out
 
 
-def _prepare(
-    path: Path, chosen: np.ndarray, side: int, seed: int, step: int, config: AugmentConfig
-) -> np.ndarray:
-    packed = np.load(path, mmap_mode="r")
-    out = np.empty((len(chosen), side, side, 3), np.uint8)
-    for k, index in enumerate(chosen):
-        rng = np.random.default_rng((seed, _AUGMENT, step, k))
-        out[k] = augment(np.asarray(packed[index]), side, rng, config)
+def draw_partners(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
+    """Clean picture numbers, one for each picture of a batch: what is pasted on, or from.
+
+    As `draw`, in an order of their own. Returns (batch,) int64.
+    """
+    members = np.flatnonzero(labels == CLEAN)
+    return _walk(members, step * batch, batch, (seed, _PARTNER))
+
+
+def _walk(members: np.ndarray, first: int, count: int, stream: tuple[int, ...]) -> np.ndarray:
+    """`count` members from place `first` of an endless walk, newly shuffled on every pass."""
+    places = np.arange(first, first + count)
+    out = np.empty(count, np.int64)
+    for turn in np.unique(places // len(members)):
+        order = np.random.default_rng((*stream, int(turn))).permutation(members)
+        here = places // len(members) == turn
+        out[here] = order[places[here] % len(members)]
     return out
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to prepare a batch."""
+
+    pictures: Path
+    seeds: Path
+    labels: np.ndarray
+    chosen: np.ndarray
+    partners: np.ndarray
+    side: int
+    seed: int
+    step: int
+    config: AugmentConfig
+
+
+def _prepare(job: _Job) -> Batch:
+    packed, known = np.load(job.pictures, mmap_mode="r"), np.load(job.seeds, mmap_mode="r")
+    count, n = len(job.chosen), job.side // STRIDE
+    pictures = np.empty((count, job.side, job.side, 3), np.uint8)
+    seeds = np.empty((count, n, n), np.int8)
+    for k, (index, partner, label) in enumerate(
+        zip(job.chosen, job.partners, job.labels, strict=True)
+    ):
+        rng = np.random.default_rng((job.seed, _AUGMENT, job.step, k))
+        crop = sample(
+            np.asarray(packed[index]),
+            np.asarray(known[index]),
+            int(label),
+            np.asarray(packed[partner]),
+            job.side,
+            rng,
+            job.config,
+        )
+        pictures[k], seeds[k] = crop.pixels, cells(crop.seeds)
+    return Batch(job.step, pictures, job.labels, seeds)
 
 
 class BatchMaker:
@@ -82,7 +144,8 @@ class BatchMaker:
 
     def batches(
         self,
-        path: Path,
+        pictures: Path,
+        seeds: Path,
         labels: np.ndarray,
         steps: Sequence[int],
         *,
@@ -91,21 +154,25 @@ class BatchMaker:
         share: tuple[float, float],
         seed: int,
         config: AugmentConfig,
-    ) -> Generator[tuple[int, np.ndarray, np.ndarray]]:
-        """Yield (step, pictures (batch, crop, crop, 3) uint8, labels (batch,) int32) in order."""
+    ) -> Generator[Batch]:
+        """Yield the batches of these steps in order.
+
+        `pictures` and `seeds` are the packed files; the rest is of the recipe and its phase.
+        """
         config = replace(config, min_crop=share[0], max_crop=share[1])
-        waiting: deque[tuple[int, np.ndarray, Future[np.ndarray]]] = deque()
+        waiting: deque[Future[Batch]] = deque()
         todo = iter(steps)
         try:
             while True:
                 while len(waiting) < self._ahead and (step := next(todo, None)) is not None:
                     chosen = draw(labels, batch=batch, step=step, seed=seed)
-                    job = self._pool.submit(_prepare, path, chosen, crop, seed, step, config)
-                    waiting.append((step, chosen, job))
+                    partners = draw_partners(labels, batch=batch, step=step, seed=seed)
+                    of = labels[chosen].astype(np.int32)
+                    job = _Job(pictures, seeds, of, chosen, partners, crop, seed, step, config)
+                    waiting.append(self._pool.submit(_prepare, job))
                 if not waiting:
                     return
-                step, chosen, job = waiting.popleft()
-                yield step, job.result(), labels[chosen].astype(np.int32)
+                yield waiting.popleft().result()
         finally:
-            for *_, job in waiting:
-                job.cancel()
+            for job_done in waiting:
+                job_done.cancel()

@@ -54,10 +54,14 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 
 
 def shift_head(network: Network, shift: float) -> None:
-    """Move the head's bias, in place, so that every margin rises by the shift.
+    """Move the head, in place, so that the margin of every picture rises by the shift.
 
-    Exact for both poolings: each is shifted by what its scores are shifted by.
+    A "context" head has an offset for it, which leaves the score map alone. Else the bias
+    moves: exact for both poolings, as each is shifted by what its scores are shifted by.
     """
+    if network.config.pooling == "context":
+        network.head_offset[...] = network.head_offset[...] + np.float32(shift)
+        return
     half = np.zeros(2, np.float32)
     half[CLEAN], half[CORROSION] = -shift / 2, shift / 2
     bias: nnx.Param = network.head_bias

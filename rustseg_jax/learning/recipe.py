@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.classify import STRIDE, NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.augment import AugmentConfig
+from rustseg_jax.learning.seeds import SEEDS
 
 __all__ = ["PRESETS", "Phase", "Recipe"]
 
@@ -25,6 +26,8 @@ class Phase:
         scaled to `crop`; the last phase keeps crop / (share * packed) about 1, the scale
         at which photos are judged
     evaluate : side at which `val` is scored after each epoch
+    seeds : what is known inside pictures of corrosion: "none", "colour" or "own", the
+        network's own score maps as they are when the phase begins (see `seeds`)
     """
 
     epochs: int
@@ -32,6 +35,7 @@ class Phase:
     crop: int
     share: tuple[float, float]
     evaluate: int
+    seeds: str = "none"
 
     def __post_init__(self) -> None:
         if self.crop % 16 or self.evaluate % 16 or min(self.crop, self.evaluate) < 16:
@@ -42,6 +46,10 @@ class Phase:
             raise ConfigError(f"packed is {self.packed}; allowed is 16 or more")
         if not 0 < self.share[0] <= self.share[1] <= 1:
             raise ConfigError(f"share is {self.share}; allowed is 0 < smallest <= largest <= 1")
+        if self.seeds not in SEEDS:
+            raise ConfigError(f"seeds is {self.seeds!r}; allowed are {', '.join(SEEDS)}")
+        if self.seeds != "none" and self.packed % STRIDE:
+            raise ConfigError(f"packed is {self.packed}; with seeds, a multiple of {STRIDE}")
         if self.epochs < 1:
             raise ConfigError(f"epochs is {self.epochs}; allowed is 1 or more")
 
@@ -55,11 +63,13 @@ class Recipe:
     label smoothing 0.1 (Szegedy et al. 2016); Nesterov momentum 0.9.
     """
 
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    network: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig(pooling="context", sharpness=2.0)
+    )
     phases: tuple[Phase, ...] = (
-        Phase(epochs=40, packed=128, crop=96, share=(0.6, 1.0), evaluate=128),
-        Phase(epochs=12, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
-        Phase(epochs=8, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
+        Phase(40, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
+        Phase(30, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
+        Phase(20, packed=448, crop=160, share=(0.3, 1.0), evaluate=448, seeds="own"),
     )
     batch: int = 64
     per_epoch: int = 4096  # pictures, half of each class
@@ -67,7 +77,11 @@ class Recipe:
     warmup: float = 0.2  # share of the steps before the peak
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.06
+    seed_share: float = 1.0  # weight of the seeds' loss beside the labels'
+    seed_smoothing: float = 0.04  # seeds are wrong more often than labels are
+    rust_weight: float = 2.0  # of a seed of rust: there are five clean ones for each
+    blind: float = 0.2  # weight of a rusty picture's crop in which no rust is seeded
     ema: float = 0.995  # about the last 200 steps
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
@@ -108,24 +122,47 @@ class Recipe:
         return asdict(self)
 
 
-# cpu: two cores, about an hour. gpu: the same curriculum, wider and longer.
-# smoke: seconds, to see that everything runs.
+# cpu: two cores, about an hour and a half. labels: no seeds, the first recipe; it made the
+# weights of version 0.1. gpu: as cpu, wider and longer. smoke: seconds, to see that it runs.
 PRESETS: dict[str, Recipe] = {
     "cpu": Recipe(),
-    "gpu": Recipe(
-        network=NetworkConfig(width=32),
+    "labels": Recipe(
+        network=NetworkConfig(),
         phases=(
-            Phase(epochs=30, packed=160, crop=128, share=(0.6, 1.0), evaluate=160),
-            Phase(epochs=20, packed=320, crop=224, share=(0.5, 1.0), evaluate=320),
-            Phase(epochs=15, packed=448, crop=320, share=(0.5, 1.0), evaluate=448),
+            Phase(epochs=40, packed=128, crop=96, share=(0.6, 1.0), evaluate=128),
+            Phase(epochs=12, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
+            Phase(epochs=8, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
+        ),
+        label_smoothing=0.1,
+        seed_share=0.0,
+        augment=AugmentConfig(
+            tone=0.45,
+            jitter=0.35,
+            saturation=0.6,
+            blur=0.2,
+            jpeg=0.3,
+            cut=0.2,
+            paste_rust=0.0,
+            paste_clean=0.0,
+        ),
+    ),
+    "gpu": Recipe(
+        network=NetworkConfig(width=32, pooling="context", sharpness=2.0),
+        phases=(
+            Phase(40, packed=256, crop=128, share=(0.4, 1.0), evaluate=224, seeds="colour"),
+            Phase(30, packed=256, crop=128, share=(0.4, 1.0), evaluate=224, seeds="own"),
+            Phase(30, packed=448, crop=224, share=(0.3, 1.0), evaluate=448, seeds="own"),
         ),
         batch=128,
         per_epoch=8192,
         peak_rate=0.2,
     ),
     "smoke": Recipe(
-        network=NetworkConfig(width=4),
-        phases=(Phase(epochs=2, packed=48, crop=32, share=(0.7, 1.0), evaluate=48),),
+        network=NetworkConfig(width=4, pooling="context", sharpness=2.0),
+        phases=(
+            Phase(1, packed=48, crop=32, share=(0.7, 1.0), evaluate=48, seeds="colour"),
+            Phase(1, packed=48, crop=32, share=(0.7, 1.0), evaluate=48, seeds="own"),
+        ),
         batch=8,
         per_epoch=32,
     ),

@@ -18,15 +18,30 @@ import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from rustseg_jax.classify import Network
+from rustseg_jax.classify import CORROSION, Network
+from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Recipe
 
-__all__ = ["AXIS", "TrainState", "make_mesh", "make_optimiser", "make_step", "start", "unpack"]
+__all__ = [
+    "AXIS",
+    "TrainState",
+    "begin_with",
+    "make_mesh",
+    "make_optimiser",
+    "make_step",
+    "picture_loss",
+    "seed_loss",
+    "start",
+    "unpack",
+]
 
 AXIS = "batch"
+# A crop shows rust when so much of its map has seeds this firm, of 127.
+SEEN, SEEN_SHARE = 60, 0.01
+MAX_NORM = 5.0  # of the gradient: seeds that flip between phases must not throw the weights far
 
 Step = Callable[
-    ["TrainState", jax.typing.ArrayLike, jax.typing.ArrayLike],
+    ["TrainState", jax.typing.ArrayLike, jax.typing.ArrayLike, jax.typing.ArrayLike],
     tuple["TrainState", dict[str, jax.Array]],
 ]
 
@@ -52,6 +67,7 @@ def make_mesh(batch: int, devices: list[jax.Device] | None = None) -> Mesh:
 def make_optimiser(recipe: Recipe) -> optax.GradientTransformation:
     """SGD with Nesterov momentum, one-cycle rate, decay on kernels only."""
     return optax.chain(
+        optax.clip_by_global_norm(MAX_NORM),
         optax.add_decayed_weights(
             recipe.weight_decay, mask=lambda p: jax.tree.map(lambda a: a.ndim > 1, p)
         ),
@@ -86,42 +102,111 @@ def start(recipe: Recipe) -> tuple[Any, TrainState]:
     )
 
 
+def begin_with(state: TrainState, network: Network) -> TrainState:
+    """Fresh state with a network's values; what the network lacks stays as it is.
+
+    Raises
+    ------
+    ConfigError
+        An array has another shape: the network is of another width.
+    """
+    params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
+    stats = nnx.to_pure_dict(nnx.state(network, nnx.BatchStat))
+    copy = partial(jax.tree.map, jnp.copy)
+    new, moments = _put(state.params, params), _put(state.stats, stats)
+    return state._replace(params=new, stats=moments, ema_params=copy(new), ema_stats=copy(moments))
+
+
+def _put(into: Any, values: Any) -> Any:
+    """Nested dictionaries: `into` with its arrays replaced by those of `values` it has."""
+    if not isinstance(into, dict):
+        if into.shape != values.shape:
+            raise ConfigError(
+                f"the weights to begin with have an array {values.shape} where the recipe's "
+                f"network has {into.shape}; use weights of its width"
+            )
+        return values
+    return {key: _put(old, values[key]) if key in values else old for key, old in into.items()}
+
+
 def unpack(graph: Any, params: Any, stats: Any) -> Network:
     """Put a network together again from plain values."""
     network: Network = nnx.merge(graph, nnx.State(params), nnx.State(stats))
     return network
 
 
+def picture_loss(
+    logits: jax.Array, labels: jax.Array, seeds: jax.Array, recipe: Recipe
+) -> tuple[jax.Array, jax.Array]:
+    """Cross entropy of each picture's label and its weight, both (B,) float32.
+
+    A crop of a rusty picture without a seed of rust may show none: where anything is known
+    of its seeds, it counts `recipe.blind` as much.
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, 2), recipe.label_smoothing)
+    rust = (seeds > SEEN).mean((1, 2)) >= SEEN_SHARE
+    unknown = (seeds == 0).all((1, 2))
+    weights = jnp.where((labels == CORROSION) & ~rust & ~unknown, recipe.blind, 1.0)
+    return optax.softmax_cross_entropy(logits, targets), weights.astype(jnp.float32)
+
+
+def seed_loss(evidence: jax.Array, seeds: jax.Array, recipe: Recipe) -> tuple[jax.Array, jax.Array]:
+    """Cross entropy of each position's seed and its weight, both (B, h, w) float32.
+
+    Parameters
+    ----------
+    evidence : (B, h, w) float32, local log odds of corrosion
+    seeds : (B, h, w) int8, see `Batch`; under a quarter of sure counts as unknown
+    recipe : `rust_weight` says how much more a seed of rust counts: clean ones are many
+    """
+    sure = jnp.abs(seeds.astype(jnp.float32)) / 127.0
+    rust = (seeds > 0).astype(jnp.float32)
+    weights = jnp.where(sure < 0.25, 0.0, sure) * jnp.where(rust > 0, recipe.rust_weight, 1.0)
+    smooth = recipe.seed_smoothing
+    return optax.sigmoid_binary_cross_entropy(evidence, rust * (1 - smooth) + smooth / 2), weights
+
+
+def _mean(each: jax.Array, weights: jax.Array) -> jax.Array:
+    """Part of a weighted mean that one device adds: the mean over devices is the whole."""
+    total = jax.lax.pmean(weights.sum(), AXIS)
+    return (each * weights).sum() / jnp.maximum(total, 1e-6)
+
+
 def make_step(graph: Any, recipe: Recipe, mesh: Mesh) -> Step:
-    """Compile `(state, pictures uint8 (B, s, s, 3), labels int32 (B,)) -> (state, numbers)`."""
+    """Compile one step: `(state, pictures, labels, seeds) -> (state, numbers)`.
+
+    pictures (B, s, s, 3) uint8, labels (B,) int32, seeds (B, s/16, s/16) int8. The numbers
+    are loss, seed_loss and accuracy.
+    """
     optimiser = make_optimiser(recipe)
     everywhere, split = PartitionSpec(), PartitionSpec(AXIS)
 
-    def loss_of(params: Any, stats: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, Any]:
+    def loss_of(params: Any, stats: Any, x: jax.Array, y: jax.Array, s: jax.Array) -> Any:
         network = unpack(graph, params, stats)
-        logits = network.learn(x)
-        targets = optax.smooth_labels(jax.nn.one_hot(y, 2), recipe.label_smoothing)
-        loss = optax.softmax_cross_entropy(logits, targets).mean()
+        logits, evidence = network.learn(x)
+        of_seeds = _mean(*seed_loss(evidence, s, recipe))
+        loss = _mean(*picture_loss(logits, y, s, recipe)) + recipe.seed_share * of_seeds
         correct = (logits.argmax(-1).astype(jnp.int32) == y).astype(jnp.float32).mean()
         after = nnx.to_pure_dict(nnx.state(network, nnx.BatchStat))
-        return loss, (after, correct)
+        return loss, (after, {"loss": loss, "seed_loss": of_seeds, "accuracy": correct})
 
     @partial(
         jax.shard_map,
         mesh=mesh,
-        in_specs=(everywhere, everywhere, split, split),
+        in_specs=(everywhere, everywhere, split, split, split),
         out_specs=everywhere,
         check_vma=False,
     )
-    def gradients(params: Any, stats: Any, pictures: jax.Array, labels: jax.Array) -> Any:
+    def gradients(
+        params: Any, stats: Any, pictures: jax.Array, labels: jax.Array, seeds: jax.Array
+    ) -> Any:
         x = pictures.astype(jnp.float32) / 255.0
-        (loss, (after, correct)), grads = jax.value_and_grad(loss_of, has_aux=True)(
-            params, stats, x, labels
-        )
-        return jax.lax.pmean((grads, after, loss, correct), AXIS)
+        grad = jax.grad(loss_of, has_aux=True)
+        grads, (after, numbers) = grad(params, stats, x, labels, seeds)
+        return jax.lax.pmean((grads, after, numbers), AXIS)
 
-    def step(state: TrainState, pictures: jax.Array, labels: jax.Array) -> Any:
-        grads, stats, loss, correct = gradients(state.params, state.stats, pictures, labels)
+    def step(state: TrainState, pictures: jax.Array, labels: jax.Array, seeds: jax.Array) -> Any:
+        grads, stats, numbers = gradients(state.params, state.stats, pictures, labels, seeds)
         updates, optimiser_state = optimiser.update(grads, state.optimiser, state.params)
         params = optax.apply_updates(state.params, updates)
         # The average follows at once in the beginning (Tarvainen and Valpola 2017).
@@ -136,13 +221,13 @@ def make_step(graph: Any, recipe: Recipe, mesh: Mesh) -> Step:
             optimiser_state,
             state.step + 1,
         )
-        return new, {"loss": loss, "accuracy": correct}
+        return new, numbers
 
     whole = NamedSharding(mesh, everywhere)
     parts = NamedSharding(mesh, split)
     return jax.jit(
         step,
-        in_shardings=(whole, parts, parts),
+        in_shardings=(whole, parts, parts, parts),
         out_shardings=(whole, whole),
         donate_argnums=0,
     )

@@ -2,9 +2,9 @@
 
 A run's folder holds `recipe.json`, `log.jsonl` (one line an epoch),
 `checkpoints/` (orbax), `best.safetensors` (best balanced accuracy on `val` at the
-last phase's scale, calibrated) and `packs/` (decoded pictures; may be
-deleted). A run that was stopped goes on with `resume=True` and ends with the
-weights it would have had.
+last phase's scale, calibrated), `packs/` (decoded pictures; may be deleted) and
+`seeds/` (what each phase knows inside pictures of corrosion). A run that
+was stopped goes on with `resume=True` and ends with the weights it would have had.
 """
 
 from __future__ import annotations
@@ -25,14 +25,23 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from rustseg_jax import metrics
-from rustseg_jax.classify import DECISION_THRESHOLD, Classifier, Network
+from rustseg_jax.classify import CORROSION, DECISION_THRESHOLD, Classifier, Network
 from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.learning import seeds
 from rustseg_jax.learning.batches import BatchMaker
 from rustseg_jax.learning.calibrate import calibrate, shift_head
-from rustseg_jax.learning.dataset import Record, load_manifest, pack
+from rustseg_jax.learning.dataset import Record, half_of, load_manifest, pack
 from rustseg_jax.learning.recipe import Phase, Recipe
-from rustseg_jax.learning.step import TrainState, make_mesh, make_step, schedule, start, unpack
-from rustseg_jax.weights import save_network
+from rustseg_jax.learning.step import (
+    TrainState,
+    begin_with,
+    make_mesh,
+    make_step,
+    schedule,
+    start,
+    unpack,
+)
+from rustseg_jax.weights import load_network, save_network
 
 __all__ = ["Trained", "score", "train"]
 
@@ -63,6 +72,8 @@ def train(
     *,
     resume: bool = False,
     workers: int = 2,
+    init: Path | str | None = None,
+    halves: Sequence[str] = (),
     train_split: str = "train",
     val_split: str = "val",
 ) -> Trained:
@@ -75,6 +86,10 @@ def train(
     recipe : what to do
     resume : go on from the last checkpoint of `out`
     workers : processes that prepare batches
+    init : weights to begin with instead of random ones; what the recipe's network has
+        beyond them begins at zero
+    halves : splits of which half A (see `dataset.half_of`) is learnt from too: its image
+        labels, never its masks
     train_split, val_split : names in the manifest
 
     Returns
@@ -85,16 +100,22 @@ def train(
     ------
     DataError
         The data folder cannot be used.
+    WeightsError
+        `init` cannot be used.
     ConfigError
-        `out` already holds a run and `resume` is False, or a run of another recipe.
+        `out` already holds a run and `resume` is False, or a run of another recipe; or
+        `init` is of another width.
     """
-    records = load_manifest(data, splits=(train_split, val_split))
+    records = load_manifest(data, splits=(train_split, val_split, *halves))
     learn = [r for r in records if r.split == train_split]
+    learn += [r for r in records if r.split in halves and half_of(r.scene) == "A"]
     judge = [r for r in records if r.split == val_split]
     for name, part in ((train_split, learn), (val_split, judge)):
         if {r.label for r in part} != {0, 1}:
             raise DataError(f"split {name!r} of {data} needs pictures of both labels")
     run = _Run(Path(out), recipe, learn, judge, workers, resume)
+    if init is not None and run.fresh:
+        run.state = begin_with(run.state, load_network(init)[0])
     return run.go()
 
 
@@ -134,6 +155,11 @@ class _Run:
             (out / "checkpoints").resolve(), options=ocp.CheckpointManagerOptions(max_to_keep=2)
         )
         self.stopping = False
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing has been learnt yet."""
+        return self.manager.latest_step() is None
 
     def _claim(self, resume: bool) -> None:
         """Take the run's folder, or refuse one that holds something else."""
@@ -187,10 +213,12 @@ class _Run:
     def _epoch(self, maker: BatchMaker, epoch: int, steps: range) -> int:
         recipe, phase = self.recipe, self.recipe.phase_of(epoch)
         path = self._pack(self.learn, phase.packed)
+        known_at = self._seeds(phase, path)
         began, said = time.monotonic(), 0.0
         done, seen = steps.start, [np.zeros(2)]
         batches = maker.batches(
             path,
+            known_at,
             self.labels,
             steps,
             batch=recipe.batch,
@@ -199,9 +227,9 @@ class _Run:
             seed=recipe.seed,
             config=recipe.augment,
         )
-        for step, pictures, labels in batches:
+        for step, pictures, labels, known in batches:
             done = step + 1
-            self.state, numbers = self.step(self.state, pictures, labels)
+            self.state, numbers = self.step(self.state, pictures, labels, known)
             seen.append(np.array([float(numbers["loss"]), float(numbers["accuracy"])]))
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
@@ -226,6 +254,34 @@ class _Run:
         folder = self.out / "packs"
         array = pack(records, side, folder, workers=self.workers, progress=progress)
         return Path(str(array.filename))  # type: ignore[attr-defined]
+
+    def _seeds(self, phase: Phase, pictures: Path) -> Path:
+        """File of the seeds of a phase; its own ones are made once, when it begins."""
+        path = self.out / "seeds" / f"phase-{self.recipe.phases.index(phase)}.npy"
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            partial = path.with_suffix(".tmp.npy")
+            np.save(partial, self._make_seeds(phase.seeds, np.load(pictures, mmap_mode="r")))
+            partial.replace(path)
+        return path
+
+    def _make_seeds(self, kind: str, pictures: np.ndarray) -> np.ndarray:
+        side = pictures.shape[1] // seeds.CELL
+        found = np.full((len(pictures), side, side), seeds.CLEAN, np.uint8)
+        rusty = np.flatnonzero(self.labels == CORROSION)
+        if kind == "none":
+            found[rusty] = seeds.UNKNOWN
+            return found
+        made: Iterator[np.ndarray]
+        if kind == "colour":
+            made = (seeds.colour_seeds(np.asarray(pictures[k])) for k in rusty)
+        else:
+            made = seeds.own_seeds(Classifier.of(self._network()), pictures, rusty)
+        for done, (k, one) in enumerate(zip(rusty, made, strict=True), 1):
+            found[k] = one
+            if done % 200 == 0 or done == len(rusty):
+                _say(f"seeds from {kind}: {done}/{len(rusty)}\n")
+        return found
 
     def _network(self) -> Network:
         network = unpack(self.graph, self.state.ema_params, self.state.ema_stats)

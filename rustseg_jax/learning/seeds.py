@@ -1,0 +1,115 @@
+"""Seeds: where a picture of corrosion surely shows rust, surely none, or nobody knows.
+
+No expert's mask is used. A clean picture has no rust anywhere, which its label says; in a
+picture of corrosion the seeds come from colour first, and later from the network's own
+score map, sharpened by the dense CRF (self-training, as in Kolesnikov and Lampert,
+"Seed, expand and constrain", ECCV 2016, and Ahn and Kwak, "AffinityNet", CVPR 2018).
+
+A map of seeds is (S/4, S/4) uint8 beside a picture of S pixels: 0 surely clean, 255
+surely rust, 128 unknown, in between less sure. Enlarging, cropping and averaging it keep
+that meaning: a border between rust and clean averages to unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from rustseg_jax import images, metrics, refine
+from rustseg_jax.classify import CORROSION, Classifier
+from rustseg_jax.crf import CRFParams, Lattice
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.localise import LocaliseConfig, localise
+from rustseg_jax.upsample import bilinear
+
+__all__ = ["CELL", "CLEAN", "RUST", "SEEDS", "UNKNOWN", "colour_seeds", "own_seeds"]
+
+SEEDS = ("none", "colour", "own")
+CELL = 4  # pixels of a picture for each seed
+CLEAN, UNKNOWN, RUST = 0, 128, 255
+HALF_SURE = 192
+
+# Chosen on half A of the seg-* pictures (docs/decisions/0011): cells of 16 pixels without rust
+# colour are clean in 95 % of cases, cells full of it rusty in 62 % on seg-web.
+NEAR, FAR = 3, 11  # seeds: the windows in which colour is counted for rust and for clean
+MOSTLY, HARDLY = 0.6, 0.02  # share of rust colour in them
+DARK = 64  # brightness, of 255, under which the colour of rust cannot be told
+
+VIEWS = LocaliseConfig(method="score_map", scales=(0.5, 1.0), mirror=True)
+# IRN's row: of the published ones it kept most of small areas.
+CRF = CRFParams(bilateral_sxy=50.0, bilateral_srgb=5.0, iterations=5, working_size=224)
+CUT = (0.35, 0.6)  # least and greatest threshold of the score map; between, 0.6 of its maximum
+SURE = 0.8  # the CRF's posterior of a sure seed of rust; of a clean one 1 - SURE
+
+
+def colour_seeds(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Seeds of a picture of corrosion from the colour rule alone.
+
+    Rust where most of the neighbourhood has the colour (`metrics.hsv_rule`), clean where
+    hardly anything far around has it and it is bright enough to tell.
+
+    Takes (S, S, 3) uint8, S a multiple of 4. Returns (S/4, S/4) uint8.
+    """
+    _check_square(picture)
+    share = _mean_cells(metrics.hsv_rule(picture))
+    bright = _mean_cells(picture.max(axis=2)) >= DARK
+    rust = uniform_filter(share, NEAR, mode="nearest") > MOSTLY
+    clean = (uniform_filter(share, FAR, mode="nearest") < HARDLY) & bright
+    return np.where(rust, RUST, np.where(clean, CLEAN, UNKNOWN)).astype(np.uint8)
+
+
+def own_seeds(
+    model: Classifier, pictures: NDArray[np.uint8], which: NDArray[np.int64], *, batch: int = 8
+) -> Iterator[NDArray[np.uint8]]:
+    """Seeds of pictures of corrosion from the network's own score maps.
+
+    Rust where the CRF is sure of it and the score map agrees, clean where both are sure of
+    that, half sure where the CRF grew beyond the score map.
+
+    Parameters
+    ----------
+    model : the network as it is now
+    pictures : (N, S, S, 3) uint8, S a multiple of 16; may be memory-mapped
+    which : numbers of those of corrosion
+    batch : pictures at once through the network
+
+    Yields
+    ------
+    (S/4, S/4) uint8, in order
+    """
+    for first in range(0, len(which), batch):
+        part = np.asarray(pictures[which[first : first + batch]])
+        full = np.zeros((batch, *part.shape[1:]), np.float32)  # one shape to compile
+        full[: len(part)] = part / np.float32(255)
+        heat, _ = localise(model, jnp.asarray(full), class_index=CORROSION, config=VIEWS)
+        for picture, heatmap in zip(part, np.asarray(heat), strict=False):
+            yield _from_heat(picture, heatmap)
+
+
+def _from_heat(picture: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> NDArray[np.uint8]:
+    _check_square(picture)
+    cut = float(np.clip(CUT[1] * heatmap.max(), *CUT))
+    shape = refine.working_shape((picture.shape[0], picture.shape[1]), CRF.working_size)
+    evidence = refine.foreground_probability(heatmap, cut, shape=shape)
+    posterior = Lattice(images.resize(picture, shape), CRF).infer(evidence)
+    cells = (picture.shape[0] // CELL, picture.shape[1] // CELL)
+    sure, heat = bilinear(posterior, cells), bilinear(heatmap, cells)
+    seeds = np.full(cells, UNKNOWN, np.uint8)
+    seeds[(sure < 1 - SURE) & (heat < CUT[0])] = CLEAN
+    seeds[(sure > SURE) & (heat >= CUT[0])] = HALF_SURE
+    seeds[(sure > SURE) & (heat >= cut)] = RUST
+    return seeds
+
+
+def _mean_cells(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    h, w = values.shape[0] // CELL, values.shape[1] // CELL
+    return values.reshape(h, CELL, w, CELL).mean(axis=(1, 3), dtype=np.float32)
+
+
+def _check_square(picture: NDArray[np.uint8]) -> None:
+    if picture.ndim != 3 or picture.shape[0] % CELL or picture.shape[1] % CELL:
+        raise ConfigError(f"picture has the shape {picture.shape}: sides must be multiples of 4")
