@@ -41,6 +41,9 @@ def red_network(
     head[0] = -gain / 2, gain / 2
     _set(network.head_kernel, head)
     _set(network.head_bias, np.array([odds / 2, -odds / 2]))
+    if pooling == "context":
+        _set(network.head_context, 0)
+        _set(network.head_offset, 0)
     return network
 
 
