@@ -27,11 +27,19 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from rustseg_jax.localise import LocaliseConfig, grad_cam, grad_cam_pp, score_map
-    from rustseg_jax.overlay import heat_colours, heat_overlay, mask_overlay, side_by_side
+    from rustseg_jax.overlay import (
+        heat_colours,
+        heat_overlay,
+        mask_overlay,
+        side_by_side,
+        uncertainty_overlay,
+    )
     from rustseg_jax.pipeline import resegment, segment, segment_batch
     from rustseg_jax.refine import ThresholdConfig, crf_refine
     from rustseg_jax.result import Config, Segmentation
     from rustseg_jax.tiles import TileConfig, plan_tiles
+    from rustseg_jax.uncertainty import Uncertainty, measure_uncertainty, update_uncertainty
+    from rustseg_jax.variants import UncertaintyConfig
     from rustseg_jax.weights import load_model, load_network, save_network
 
 __version__ = "0.1.0"
@@ -41,11 +49,19 @@ _HOMES = {
     "crf": ("CRFParams",),
     "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
     "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp", "score_map"),
-    "overlay": ("heat_colours", "heat_overlay", "mask_overlay", "side_by_side"),
+    "overlay": (
+        "heat_colours",
+        "heat_overlay",
+        "mask_overlay",
+        "side_by_side",
+        "uncertainty_overlay",
+    ),
     "pipeline": ("resegment", "segment", "segment_batch"),
     "refine": ("ThresholdConfig", "crf_refine"),
     "result": ("Config", "Segmentation"),
     "tiles": ("TileConfig", "plan_tiles"),
+    "uncertainty": ("Uncertainty", "measure_uncertainty", "update_uncertainty"),
+    "variants": ("UncertaintyConfig",),
     "weights": ("load_model", "load_network", "save_network"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -66,6 +82,8 @@ __all__ = [
     "Segmentation",
     "ThresholdConfig",
     "TileConfig",
+    "Uncertainty",
+    "UncertaintyConfig",
     "WeightsError",
     "__version__",
     "crf_refine",
@@ -76,6 +94,7 @@ __all__ = [
     "load_model",
     "load_network",
     "mask_overlay",
+    "measure_uncertainty",
     "plan_tiles",
     "resegment",
     "save_network",
@@ -83,6 +102,8 @@ __all__ = [
     "segment",
     "segment_batch",
     "side_by_side",
+    "uncertainty_overlay",
+    "update_uncertainty",
 ]
 
 

@@ -27,10 +27,10 @@ from rustseg_jax.variants import Look, UncertaintyConfig, look_again
 
 __all__ = [
     "Uncertainty",
-    "after_strokes",
     "gather",
+    "measure_uncertainty",
     "settings_of",
-    "uncertainty",
+    "update_uncertainty",
 ]
 
 Map = NDArray[np.float32]
@@ -64,7 +64,7 @@ class Uncertainty:
     areas : of the variants' masks
     probabilities : P(corrosion) of the variants
     config : which variants there were
-    looks : what the network said of each, for `after_strokes`
+    looks : what the network said of each, for `update_uncertainty`
     """
 
     map: Map = field(repr=False)
@@ -96,7 +96,7 @@ class Uncertainty:
         return {**plain, "doubt": float(self.map.mean()), "variants": variants}
 
 
-def uncertainty(
+def measure_uncertainty(
     seg: Segmentation,
     model: Classifier,
     config: UncertaintyConfig | None = None,
@@ -107,7 +107,7 @@ def uncertainty(
 
     Parameters
     ----------
-    seg : what `segment` found, without strokes; see `after_strokes` for those
+    seg : what `segment` found, without strokes; see `update_uncertainty` for those
     model : that found it
     config : which variants, and the level; five variants and 0.9 when left out
     calibration : of the interval; that beside the weights (`load_area`) when left out
@@ -142,7 +142,7 @@ def uncertainty(
     )
 
 
-def after_strokes(
+def update_uncertainty(
     before: Uncertainty,
     seg: Segmentation,
     *,
@@ -158,7 +158,7 @@ def after_strokes(
 
     Parameters
     ----------
-    before : `uncertainty` of the result that was corrected
+    before : `measure_uncertainty` of the result that was corrected
     seg : what `resegment` made of that result and these strokes
     rust, clean : (H, W) bool, all strokes that it has
 
@@ -197,7 +197,7 @@ def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> E
 
     Parameters
     ----------
-    seg, model, config : as for `uncertainty`
+    seg, model, config : as for `measure_uncertainty`
 
     Returns
     -------

@@ -86,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     from rustseg_jax.variants import UncertaintyConfig
 
     records = _records(args)
+    if args.half == "A":
+        learning.check_enough(len(records))  # before minutes of work
     model, config, variants = load_classifier(args.model), config_of(args), UncertaintyConfig()
     settings, place = settings_of(config, variants), args.out or place_of(args.model)
     stored = load_area(place) if args.half == "B" else None

@@ -25,7 +25,17 @@ from rustseg_jax.pipeline import Config, segment_batch
 from rustseg_jax.uncertainty import gather
 from rustseg_jax.variants import UncertaintyConfig
 
-__all__ = ["LEAST", "METHODS", "Case", "collect", "cross_validate", "fit", "judge", "score"]
+__all__ = [
+    "LEAST",
+    "METHODS",
+    "Case",
+    "check_enough",
+    "collect",
+    "cross_validate",
+    "fit",
+    "judge",
+    "score",
+]
 
 LEAST = 40  # photos: six weights twice, and enough scores left for a quantile of 0.9
 FOLDS = 10  # as usual (Kohavi 1995): each fit sees nine tenths of the photos
@@ -139,10 +149,22 @@ def fit(
     DataError
         Too few cases, or all of one fold.
     """
-    if len(cases) < LEAST:
+    check_enough(len(cases))
+    return replace(
+        _calibrated(cases), weights=weights, settings=settings or {}, record=record or {}
+    )
+
+
+def check_enough(photos: int) -> None:
+    """Refuse, with a DataError, fewer photos than a calibration needs."""
+    if photos < LEAST:
         raise DataError(
-            f"{len(cases)} photos with masks are too few for a calibration; give {LEAST} or more"
+            f"{photos} photos with masks are too few for a calibration; give {LEAST} or more"
         )
+
+
+def _calibrated(cases: Sequence[Case]) -> AreaModel:
+    """The fit, and the scores of each photo under the fit of the folds without its scene."""
     scores: dict[bool, list[float]] = {True: [], False: []}
     for rest, part in _folds(cases):
         model = _fit(rest)
@@ -152,9 +174,6 @@ def fit(
         _fit(cases),
         scores=tuple(sorted(scores[False])),
         empty_scores=tuple(sorted(scores[True])),
-        weights=weights,
-        settings=settings or {},
-        record=record or {},
     )
 
 
@@ -163,17 +182,18 @@ def cross_validate(cases: Sequence[Case], *, level: float = 0.9) -> dict[str, di
 
     Parameters
     ----------
-    cases : at least 45
+    cases : at least 40
     level : share that is to be covered
 
     Returns
     -------
     See `score`
     """
+    check_enough(len(cases))
     judged = [
         pair
         for rest, part in _folds(cases)
-        for pair in judge(part, fit(rest), [c.pair for c in rest], level=level)
+        for pair in judge(part, _calibrated(rest), [c.pair for c in rest], level=level)
     ]
     return score([case for case, _ in judged], [bounds for _, bounds in judged], level=level)
 
