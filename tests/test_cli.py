@@ -21,6 +21,7 @@ from rustseg_jax.classify import Network, NetworkConfig
 from rustseg_jax.cli import build_parser, main
 from rustseg_jax.commands import common
 from rustseg_jax.commands import evaluate as evaluate_command
+from rustseg_jax.commands import failures as failures_command
 from rustseg_jax.commands import train as train_command
 from rustseg_jax.weights import save_network
 
@@ -405,6 +406,50 @@ def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):
     assert one_line(r"rustseg: left out: .*b\.png is not a picture", captured.err)
 
 
+def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
+    from rustseg_jax.map_study import study
+    from rustseg_jax.pipeline import Config
+    from rustseg_jax.weights import load_model
+
+    photo(tmp_path / "a.png")
+    (tmp_path / "manifest.csv").write_text("image,label,source,scene,split,mask\na.png,1,x,1,s,\n")
+    command = ["evaluate", "--data", str(tmp_path), "--faithfulness"]
+    assert main([*command, "--decision-threshold", "0", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == study(tmp_path, load_model(weights), Config(decision_threshold=0))
+    assert main([*command, "--decision-threshold", "0"]) == 0
+    text = capsys.readouterr().out
+    assert "s: 1 of 1 pictures called corroded" in text
+    for name, scores in found["faithfulness"]["s"]["maps"].items():
+        cells = [re.escape(f"{value:.3f}") for value in scores.values()]
+        assert re.search(rf"^{name}\s+" + r"\s+".join(cells) + "$", text, re.M)
+    assert re.search(r"^score_map over random +[+-]0\.\d{3} \([+-]", text, re.M)
+    assert main([*command, "--decision-threshold", "1"]) == 0
+    assert "s: 0 of 0 pictures called corroded\nnothing to score" in capsys.readouterr().out
+
+
+# ---- failures
+
+
+def test_failures_prints_what_the_library_says(weights, capsys):
+    from rustseg_jax.failure_measures import MEASURES, measure_failures
+    from rustseg_jax.weights import load_model
+
+    command = ["failures", "--only", "post_processing", "--limit", "2"]
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == measure_failures(load_model(weights), names=["post_processing"], limit=2)
+    assert main(command) == 0
+    text = capsys.readouterr().out
+    numbers = found["post_processing"]["scenes"]
+    assert re.search(r"^n +2 +pictures$", text, re.M)
+    for key, meaning in MEASURES["post_processing"].items():
+        value = "-" if numbers[key] is None else f"{numbers[key]:.3f}"
+        assert re.search(rf"^{key} +{value}  {re.escape(meaning)}$", text, re.M), key
+    assert main(["failures", "--data", "nowhere"]) == 2
+    assert "nowhere is no data folder" in capsys.readouterr().err
+
+
 # ---- train
 
 
@@ -504,6 +549,7 @@ def test_choices_are_those_of_the_library():
     from typing import get_args
 
     from rustseg_jax import scores
+    from rustseg_jax.failures import FAILURES
     from rustseg_jax.learning.dataset import HALVES
     from rustseg_jax.learning.recipe import PRESETS
     from rustseg_jax.localise import METHODS, VARIANTS
@@ -511,7 +557,8 @@ def test_choices_are_those_of_the_library():
     from rustseg_jax.tiles import MODES
 
     assert common.MODES == MODES
-    assert evaluate_command.HALVES == HALVES
+    assert evaluate_command.HALVES == failures_command.HALVES == HALVES
+    assert tuple(FAILURES) == failures_command.NAMES
     assert evaluate_command.TARGETS == {"source": scores.SOURCE_TARGET, "rule": scores.RULE_TARGET}
     assert get_args(Rule) == common.RULES
     assert tuple(PUBLISHED) == common.CRFS
