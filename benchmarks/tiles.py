@@ -1,27 +1,32 @@
 """Large photos looked at whole and in windows: masks, verdicts, time.
 
-    python -m benchmarks.tiles [--model FILE] [--data FOLDER] [--sets NAME...] [--limit N] [--json]
+    python -m benchmarks.tiles [--model FILE] [--data FOLDER] [--sets NAME...] [--limit N]
+    python -m benchmarks.tiles --largest
 
-Four sets of large pictures, all with exact masks, made anew in memory each time:
+Sets of large pictures with exact masks, made anew in memory each time:
 
 * spots: a clean rendered wall, plate or sheet of 1536x2048 pixels, on which small spots of
-  rust from other rendered scenes are laid, 0.1 to 3 % of the picture;
+  rust from other rendered scenes are laid, about 1 % of the picture;
 * panels: 4x4 rendered scenes of 448 pixels, four of them rusty, the others clean or look-alikes;
+* scenes: rusty rendered scenes of 1344x1792 pixels: rust that is as large as the picture;
 * clean: the same without rust: large clean scenes, and 4x4 clean scenes and look-alikes;
-* site, mixed, street (with `--data`, a folder with real photos): 4x4 photos of 448 pixels: all
-  of `seg-site`; four of those among clean ones of `val`; clean ones of `val` alone. Only photos
-  of the half of the scenes that may serve for choosing are taken.
+* site, mixed, street, enlarged (with `--data`, a folder with real photos): 4x4 photos of 448
+  pixels: all of `seg-site`; four of those among clean ones of `val`; clean ones of `val` alone;
+  and one photo of `seg-web` or `seg-site` enlarged four times, which is large and shows nothing
+  small. Only photos of the half of the scenes that may serve for choosing are taken.
+
+`--largest` prints the time and the memory of a photo of 50 megapixels instead.
 
 Printed are, by set: the verdicts (share called corroded), pooled IoU of rough mask and mask of
 both modes, their ratio, and seconds a picture of both. The verdict counts: a mask is empty where
-the picture is called clean. In brackets the same with every picture taken for corroded.
+the picture is called clean; the last IoU takes every picture for corroded.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,7 +38,7 @@ from scipy import ndimage
 
 import rustseg_jax as rs
 from rustseg_jax import images, metrics, scenes
-from rustseg_jax.learning.dataset import Record, load_manifest, read_mask
+from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
 from rustseg_jax.runtime import enable_compilation_cache
 
 Picture = tuple[np.ndarray, np.ndarray]
@@ -84,6 +89,14 @@ def panels(count: int) -> Iterator[Picture]:
         yield _mosaic([_panel(k, n, rusty=n % 4 == k % 4) for n in range(PER_SIDE**2)], k)
 
 
+def large_rust(count: int) -> Iterator[Picture]:
+    """Rusty scenes, large as they are."""
+    kinds = (*RUSTY, "rusted_sheet")
+    for k in range(count):
+        scene = scenes.render(kinds[k % len(kinds)], 300 + k, size=(1344, 1792))
+        yield scene.image, scene.mask
+
+
 def clean(count: int) -> Iterator[Picture]:
     """Large clean scenes, and 4x4 clean ones, in turns."""
     for k in range(count):
@@ -111,16 +124,18 @@ def _mosaic(parts: list[Picture], seed: int) -> Picture:
     return image, mask
 
 
-def _half_a(record: Record) -> bool:
-    """Whether the scene may serve for choosing: an even SHA-256."""
-    return int(hashlib.sha256(record.scene.encode()).hexdigest(), 16) % 2 == 0
-
-
 def _real(record: Record) -> Picture:
     photo = images.resize(images.read(record.image), (SIDE, SIDE))
     if record.mask is None:
         return photo, np.zeros((SIDE, SIDE), bool)
     return photo, read_mask(record, (SIDE, SIDE))[0]
+
+
+def _enlarged(record: Record) -> Picture:
+    """A photo four times as large: no more to see in it than before."""
+    photo, mask = _real(record)
+    large = images.resize(photo, (PER_SIDE * SIDE, PER_SIDE * SIDE))
+    return large, np.kron(mask, np.ones((PER_SIDE, PER_SIDE), bool))
 
 
 def _mosaics_of(
@@ -137,21 +152,25 @@ def _mosaics_of(
 
 def photo_sets(data: Path) -> dict[str, Callable[[int], Iterator[Picture]]]:
     """The sets that are made of real photos."""
-    half = [r for r in load_manifest(data, splits=("seg-site", "val")) if _half_a(r)]
+    records = load_manifest(data, splits=("seg-web", "seg-site", "val"))
+    half = [r for r in records if half_of(r.scene) == "A"]
     rng = np.random.default_rng(0)
     half = [half[k] for k in rng.permutation(len(half))]
     site = [r for r in half if r.split == "seg-site"]
     others = [r for r in half if r.split == "val" and r.label == 0]
+    masked = [r for r in half if r.mask is not None]
     return {
         "site": lambda n: _mosaics_of(site, [], PER_SIDE**2, n),
         "mixed": lambda n: _mosaics_of(site, others, PER_SIDE, n),
         "street": lambda n: _mosaics_of([], others, 0, n),
+        "enlarged": lambda n: map(_enlarged, masked[:n]),
     }
 
 
 SETS: dict[str, Callable[[int], Iterator[Picture]]] = {
     "spots": spots,
     "panels": panels,
+    "scenes": large_rust,
     "clean": clean,
 }
 MODES = ("whole", "tiles")
@@ -197,20 +216,37 @@ def _score(counts: list[metrics.Confusion]) -> float | None:
     return metrics.iou(together)
 
 
+def largest(model: rs.Classifier, config: rs.Config) -> None:
+    """Time and memory of the largest photo that is read, 50 megapixels."""
+    scene = scenes.render("plate", 1, size=(1444, 2048)).image
+    photo = images.resize(scene, (5773, 8660))
+    plan = rs.plan_tiles(photo.shape[:2], config.tiles, input_size=model.config.input_size)
+    print(f"8660 x 5773 pixels: {plan.describe() if plan else 'looked at whole'}")
+    began = time.perf_counter()
+    seg = rs.segment(photo, model, replace(config, decision_threshold=0.0))
+    print(f"segment {time.perf_counter() - began:.1f} s: {dict(seg.timings)}")
+    strokes = np.zeros(seg.mask.shape, bool)
+    began = time.perf_counter()
+    rs.resegment(seg, rust=strokes, clean=~seg.mask)
+    print(f"resegment {time.perf_counter() - began:.1f} s")
+    peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+    print(f"peak memory of the process: {int(peak[1]) / 1e6:.2f} GB" if peak else "not Linux")
+
+
 def _line(name: str, row: dict[str, Any]) -> str:
     whole, tiles = row["whole"], row["tiles"]
 
-    def both(key: str) -> str:
+    def both(key: str, *, ratio: bool = True) -> str:
         values = [part[key] for part in (whole, tiles)]
         if None in values:
             return f"{'-':>22}"
-        ratio = values[1] / values[0] if values[0] else float("inf")
-        return f"{values[0]:6.3f} {values[1]:6.3f} ({ratio:5.2f})"
+        text = f"{values[0]:6.3f} {values[1]:6.3f}"
+        over = values[1] / values[0] if values[0] else float("inf")
+        return f"{text} ({over:5.2f})" if ratio else text
 
-    keys = ("called_corroded", "rough", "mask", "free", "seconds")
-    return f"{name:8} {row['n']:3d} {row['area']:6.4f} {row['passes']:4d}  " + "  ".join(
-        both(key) for key in keys
-    )
+    cells = [both("called_corroded", ratio=False)]
+    cells += [both(key) for key in ("rough", "mask", "free", "seconds")]
+    return f"{name:8} {row['n']:3d} {row['area']:6.4f} {row['passes']:4d}  " + "  ".join(cells)
 
 
 def main() -> None:
@@ -221,6 +257,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="data folder with the real photos")
     parser.add_argument("--sets", nargs="+", help="default: all")
     parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
+    parser.add_argument(
+        "--largest", action="store_true", help="time and memory at 50 megapixels, nothing else"
+    )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     enable_compilation_cache()
@@ -228,6 +267,9 @@ def main() -> None:
     if unknown := set(args.sets or ()) - set(sets):
         parser.error(f"no set {', '.join(unknown)}; there are {', '.join(sets)}")
     model, config = rs.load_model(args.model), rs.Config()
+    if args.largest:
+        largest(model, config)
+        return
     # Compiled and warmed up before anything is timed.
     for mode in MODES:
         warm = replace(config, tiles=replace(config.tiles, mode=mode))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import streamlit as st
 
@@ -93,9 +94,30 @@ def _samples(*, expanded: bool) -> None:
                 )
 
 
+def _mode(case: shared.Case) -> str:
+    """How a large photo is looked at, with what it costs; small ones leave no choice."""
+    plan = shared.plan(case)
+    if plan is None:
+        return "auto"
+    names = {"auto": "In windows: finds small rust", "whole": "As a whole: quicker"}
+    chosen = st.segmented_control(
+        "This is a large photo. How to look at it",
+        list(names),
+        format_func=names.__getitem__,
+        default="auto",
+        required=True,
+        key=f"look-{case.digest[:12]}",
+    )
+    st.caption(f"In windows means {plan.describe()}.")
+    return chosen or "auto"
+
+
 def _result(case: shared.Case) -> None:
-    with st.spinner("Looking for rust …", show_time=True):
-        found = shared.report(case)
+    mode = _mode(case)
+    plan = shared.plan(case, mode)
+    where = f" in {plan.describe()}" if plan else ""
+    with st.spinner(f"Looking for rust{where} …", show_time=True):
+        found = shared.report(case, mode)
     facts = found.facts
     icon = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
     with st.container(border=True, key="verdict"):
@@ -144,11 +166,17 @@ def _overlay(found: Report, opacity: float) -> None:
 def _heat(found: Report, opacity: float) -> None:
     st.image(
         rs.heat_overlay(found.image, found.heatmap, opacity=opacity),
-        caption="What speaks for rust: dark violet nothing, yellow the most in this photo",
+        caption=_heat_caption(found),
         alt="Heat map of the evidence for corrosion, laid over the photo",
         output_format="JPEG",
         width="stretch",
     )
+
+
+def _heat_caption(found: Report) -> str:
+    absolute = found.facts["config"]["localise"]["method"] == "score_map"
+    most = "certainty" if absolute else "the most in this photo"
+    return f"What speaks for rust: dark violet nothing, yellow {most}"
 
 
 def _downloads(case: shared.Case, found: Report, opacity: float) -> None:
@@ -176,8 +204,24 @@ def _small_print(found: Report) -> None:
     seconds = facts["timings"]
     stages = ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     st.caption(
-        f"{facts['width']} x {facts['height']} pixels · {sum(seconds.values()):.2f} s ({stages}) · "
+        f"{facts['width']} x {facts['height']} pixels · {_look(facts)} · "
+        f"{sum(seconds.values()):.2f} s ({stages}) · "
         f"model {facts['model']['digest'][:8]} · RustSEG {facts['version']}"
+    )
+
+
+def _look(facts: dict[str, Any]) -> str:
+    """How the photo was looked at, in words."""
+    tiling = facts["tiling"]
+    if tiling is None:
+        return "looked at as a whole"
+    scale = "native scale" if tiling["scale"] == 1 else f"{100 * tiling['scale']:.0f} % of its size"
+    whole, windows = (
+        _percent(tiling[f"{k}_probability"], sure=False) for k in ("whole", "windows")
+    )
+    return (
+        f"looked at as a whole ({whole}) and in {tiling['windows']} windows ({windows}) at "
+        f"{scale}, {tiling['passes']} passes"
     )
 
 

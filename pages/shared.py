@@ -28,6 +28,7 @@ import rustseg_jax as rs
 from rustseg_jax import images, samples, weights
 from rustseg_jax.report import Report, full_overlay, make_report
 from rustseg_jax.runtime import cache_folder, enable_compilation_cache
+from rustseg_jax.tiles import Plan, TileConfig
 
 KEEP_HOURS = 24
 """How long an uploaded photo stays on disk after its last upload; the page says so."""
@@ -141,8 +142,31 @@ def _model(place: str, changed: int) -> rs.Classifier:
     return rs.load_model(place)
 
 
-def report(case: Case) -> Report:
-    """What the model finds in a photo; computed once for the same bytes and weights.
+def plan(case: Case, mode: str = "auto") -> Plan | None:
+    """The windows in which a photo will be looked at; None where it will be looked at whole.
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used.
+    """
+    input_size = model().config.input_size
+    return rs.plan_tiles(_shape(case.digest, case), TileConfig(mode), input_size=input_size)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _shape(digest: str, _case: Case) -> tuple[int, int]:
+    del digest  # the key
+    return images.read_size(_case.path.read_bytes(), name=_case.title)
+
+
+def report(case: Case, mode: str = "auto") -> Report:
+    """What the model finds in a photo; computed once for the same bytes, weights and mode.
+
+    Parameters
+    ----------
+    case : the photo
+    mode : of `rs.TileConfig`
 
     Raises
     ------
@@ -150,15 +174,16 @@ def report(case: Case) -> Report:
         The photo or the weights cannot be used.
     """
     classifier = model()
-    return _report(case.digest, classifier.digest, case, classifier)
+    return _report(case.digest, classifier.digest, mode, case, classifier)
 
 
 # By reference, not pickled: nobody changes a report. 16 of them are at most 150 MB.
 @st.cache_resource(max_entries=16, ttl=KEEP_HOURS * 3600, show_spinner=False)
-def _report(digest: str, weights: str, _case: Case, _model: rs.Classifier) -> Report:
+def _report(digest: str, weights: str, mode: str, _case: Case, _model: rs.Classifier) -> Report:
     del digest, weights  # the key; pixels never are: large arrays are hashed from a sample only
     with _TURN:
-        return make_report(rs.segment(_case.path.read_bytes(), _model))
+        config = rs.Config(tiles=TileConfig(mode))
+        return make_report(rs.segment(_case.path.read_bytes(), _model, config))
 
 
 def overlay_file(case: Case, found: Report, opacity: float) -> bytes:

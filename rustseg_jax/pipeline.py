@@ -250,9 +250,12 @@ def _look_closer(
     if plan is None:
         return seen
     with clock.stage("windows"):
-        found = windows.look_closer(photo, model, plan, seen.margin, config.localise)
-        return _Seen(
-            margin=seen.margin,
+        top = np.array([seen.heat_maximum], np.float32)
+        heat = windows.absolute(seen.heatmap[None], top, config.localise)
+        whole, share = windows.Views(np.array([seen.margin]), heat), config.tiles.whole_share
+        found = windows.look_closer(photo, model, plan, whole, config.localise, share=share)
+        return replace(
+            seen,
             probability=found.probability,
             heatmap=tiles.reduce(found.heat, plan.cells),
             heat_maximum=found.maximum,

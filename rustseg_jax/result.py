@@ -76,7 +76,7 @@ class Segmentation:
     model : what identifies the weights
     tiling : the windows in which a large photo was looked at, and what they said; None
         where it was looked at whole
-    fine_heatmap : (h, w) float32 in [0, 1], the blended heat maps of the windows, from
+    fine_heatmap : (h, w) float32 in [0, 1], the blended heat maps of windows and whole, from
         which threshold, rough mask and mask were made; None where there were no windows
     heat : the heat map that the mask was made from, `fine_heatmap` or else `heatmap`
     """

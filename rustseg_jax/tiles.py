@@ -56,6 +56,8 @@ class TileConfig:
     window : side of a window in pixels of the photo, at least 16
     overlap : share of a window's side that the next one covers too, 0 up to 0.9
     max_windows : so many at most; a photo that needs more is shrunk until they suffice
+    whole_share : weight of the whole photo's heat map beside that of the windows, 0 to 1:
+        windows see what is small, the whole sees what a window holds too little of
     working_size : longer side in pixels at which the CRF of a tiled photo runs, at most
     """
 
@@ -64,6 +66,7 @@ class TileConfig:
     window: int = 448
     overlap: float = 0.25
     max_windows: int = 128
+    whole_share: float = 1 / 3  # a flat optimum: docs/decisions/0008
     working_size: int = 896
 
     def __post_init__(self) -> None:
@@ -75,6 +78,8 @@ class TileConfig:
                 raise ConfigError(f"{name} is {value}; allowed are whole numbers from {low}")
         if not 0 <= self.overlap <= 0.9:
             raise ConfigError(f"overlap is {self.overlap}; allowed is 0 to 0.9")
+        if not 0 <= self.whole_share <= 1:
+            raise ConfigError(f"whole_share is {self.whole_share}; allowed is 0 to 1")
         CRFParams(working_size=self.working_size)  # its own check
 
 

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 from rustseg_jax import images, localise
 from rustseg_jax.classify import CLEAN, CORROSION, Classifier, NetworkConfig
 from rustseg_jax.tiles import Plan, Tiling, blend
+from rustseg_jax.upsample import bilinear
 
 __all__ = ["Found", "Views", "absolute", "agree", "look", "look_closer", "pool"]
 
@@ -39,7 +40,7 @@ class Found(NamedTuple):
     Attributes
     ----------
     probability : calibrated P(corrosion), see `agree`
-    heat : `Plan.grid` float32 in [0, 1], the blended heat map
+    heat : `Plan.grid` float32 in [0, 1], the blended heat maps of the windows and the whole
     maximum : what it was divided by; its own maximum for score maps, which stay as they are
     tiling : the windows, and what was said
     """
@@ -54,8 +55,10 @@ def look_closer(
     photo: NDArray[np.uint8],
     model: Classifier,
     plan: Plan,
-    whole: float,
+    whole: Views,
     config: localise.LocaliseConfig,
+    *,
+    share: float,
 ) -> Found:
     """Look at a large photo in windows, too.
 
@@ -64,20 +67,23 @@ def look_closer(
     photo : (H, W, 3) uint8
     model : the network
     plan : of this photo
-    whole : margin of the whole photo, logit of corrosion less that of clean
+    whole : what the network says of the whole photo, as if it were a single window
     config : how heat maps are made
+    share : weight of the whole photo's heat map, see `TileConfig.whole_share`
 
     Returns
     -------
     `Found`
     """
     views = look(photo, model, plan, config)
-    heat = blend(views.maps, plan)
+    heat = (1 - share) * blend(views.maps, plan) + share * bilinear(whole.maps[0], plan.grid)
+    heat = heat.astype(np.float32)
     maximum = float(heat.max())
     if config.method != "score_map" and maximum > 0:
         heat = heat / np.float32(maximum)
     close = pool(views.margins, model.config)
-    margins = np.array([agree(whole, close), whole, close])
+    first = float(whole.margins[0])
+    margins = np.array([agree(first, close), first, close])
     both, *alone = model.probability(np.stack([0 * margins, margins], axis=1)).tolist()
     return Found(both, heat, maximum, Tiling(plan, *alone))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,6 +236,29 @@ def test_every_picture_has_a_text_or_is_marked_as_decoration(app: AppTest) -> No
     assert len(shown) == len(list_samples()) + 2
     assert all(image.HasField("alt") for image in shown)
     assert all(image.alt and image.caption for image in shown[-2:])  # overlay and heat map
+
+
+def test_a_large_photo_says_what_it_costs_and_can_be_looked_at_whole(app: AppTest) -> None:
+    # The hand-made network's input is 64 pixels, a window 448 of the photo, 4 cells: 200 x 1600
+    # pixels are 4 x 15 cells, and a step of 3 cells gives windows from 0, 3, 6, 8 and 11 on.
+    _upload(app, "wall.png", png(picture(rusty=True, size=(200, 1600))))
+    assert not app.exception
+    cost = "5 windows at native scale: 6 passes through the network instead of 1"
+    assert cost in _texts(app)
+    assert re.search(r"looked at as a whole \(.*%\) and in 5 windows \(.*%\)", _texts(app))
+    control = app.get("button_group")[0]
+    assert control.value == "auto"
+    control.set_value("whole").run()
+    assert not app.exception
+    assert "looked at as a whole ·" in _texts(app)
+    assert cost in _texts(app)  # still there to choose
+
+
+def test_a_small_photo_leaves_no_choice(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    assert "large photo" not in _texts(app)
+    assert not app.get("button_group")
+    assert "looked at as a whole ·" in _texts(app)
 
 
 def test_downloads(app: AppTest) -> None:

@@ -16,6 +16,7 @@ from scipy.special import expit, logit
 import rustseg_jax as rs
 from rustseg_jax.classify import Classifier
 from rustseg_jax.pipeline import NO_CORROSION, NO_HEAT
+from rustseg_jax.upsample import bilinear
 
 SHAPE = (96, 128)
 ROWS, COLUMNS = slice(24, 72), slice(32, 96)  # a quarter of the picture, on the grid of the map
@@ -202,7 +203,7 @@ def test_photos_are_read_as_they_are_needed(model: Classifier) -> None:
 # cells; its rust is a square of 48 pixels, 3 cells, in the corner of one cell of the whole map.
 WIDE = (512, 640)
 SPOT = slice(336, 384), slice(480, 528)
-TILED = replace(CONFIG, tiles=rs.TileConfig("tiles", window=64, max_windows=200))
+TILED = replace(CONFIG, tiles=rs.TileConfig("tiles", window=64, max_windows=200, whole_share=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +300,21 @@ def test_strokes_and_thresholds_on_a_photo_in_windows(spotted: rs.Segmentation) 
     assert other.lattice is not None
     assert max(other.lattice.image.shape) == 160  # a quarter of 640
     assert other.crf.reference_size == 448 * 640 // 64
+
+
+def test_the_whole_photo_has_its_say_in_the_heat_map() -> None:
+    model = red_model(gain=200, odds=1)
+    look = rs.LocaliseConfig(method="score_map")
+
+    def heat(tiles: rs.TileConfig) -> np.ndarray:
+        config = replace(CONFIG, tiles=tiles, localise=look)
+        return rs.segment(patch(WIDE, *SPOT), model, config).heat
+
+    alone, whole = heat(TILED.tiles), heat(WHOLE)
+    enlarged = bilinear(whole, (32, 40))
+    for share in (0.25, 1.0):
+        both = heat(replace(TILED.tiles, whole_share=share))
+        np.testing.assert_allclose(both, (1 - share) * alone + share * enlarged, atol=1e-6)
 
 
 def test_score_maps_of_windows_stay_probabilities() -> None:

@@ -108,6 +108,7 @@ def test_a_plan_says_its_cost_in_words_and_numbers() -> None:
         ({"max_windows": 0}, "max_windows is 0"),
         ({"overlap": 0.95}, "overlap is 0.95; allowed is 0 to 0.9"),
         ({"overlap": float("nan")}, "overlap is nan"),
+        ({"whole_share": 1.5}, "whole_share is 1.5; allowed is 0 to 1"),
         ({"working_size": 8}, "working_size is 8"),
     ],
 )
