@@ -96,6 +96,9 @@ def test_cross_validation_is_honest() -> None:
     assert found["all"]["n"] == 400
     assert found["all"]["interval"]["coverage"] == pytest.approx(0.9, abs=0.06)
     assert found["drawn"] == found["all"]
+    # How much the variants disagree is what tells sure photos from others here.
+    assert found["all"]["interval"]["winkler"] < found["all"]["alone"]["winkler"]
+    assert found["all"]["alone"]["coverage"] == pytest.approx(0.9, abs=0.06)
 
 
 def test_a_scene_never_judges_itself() -> None:
@@ -132,7 +135,10 @@ def test_photos_are_collected_as_they_are_segmented(tmp_path: Path) -> None:
     broken = tmp_path / "b.png"
     broken.write_bytes(b"no picture")
     records = [Record(p, 1, "s", str(p), "t", mask) for p in (photo, broken)]
-    config = rs.Config(crf=rs.CRFParams(working_size=64, bilateral_sxy=40, reference_size=64))
+    config = rs.Config(
+        localise=rs.LocaliseConfig(method="grad_cam"),
+        crf=rs.CRFParams(working_size=64, bilateral_sxy=40, reference_size=64),
+    )
     model, variants, said = red_model(), UncertaintyConfig(shift=0), []
     cases, failed = collect(
         records, model, config, variants, progress=lambda *numbers: said.append(numbers)

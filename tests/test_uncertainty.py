@@ -22,9 +22,12 @@ from rustseg_jax.uncertainty import settings_of
 from rustseg_jax.variants import Look
 
 SHAPE = (96, 128)
-CONFIG = rs.Config(crf=rs.CRFParams(working_size=64, bilateral_sxy=40, reference_size=64))
+LOOK = rs.LocaliseConfig(method="grad_cam")  # one pass, whatever the default
+CONFIG = rs.Config(
+    localise=LOOK, crf=rs.CRFParams(working_size=64, bilateral_sxy=40, reference_size=64)
+)
 WHOLE = rs.Config(
-    localise=rs.LocaliseConfig(method="grad_cam"),
+    localise=LOOK,
     crf=rs.CRFParams(working_size=128, bilateral_sxy=40, reference_size=64),
 )
 NEVER = Look(0.0, np.zeros((4, 4), np.float32), 0.0)
@@ -110,8 +113,7 @@ def test_variants_that_find_rust_in_a_photo_called_clean_raise_doubt(
 
 def test_real_variants_of_a_plain_photo_agree_but_at_the_border() -> None:
     model = red_model(input_size=128)  # 8 by 8 cells, of which rust fills 4 by 4
-    config = replace(CONFIG, localise=rs.LocaliseConfig(method="grad_cam"))
-    seg = rs.segment(picture(rusty=True, size=(256, 256)), model, config)
+    seg = rs.segment(picture(rusty=True, size=(256, 256)), model, CONFIG)
     said = rs.measure_uncertainty(seg, model)
     assert said.map.shape == (256, 256)
     assert 0 <= said.map.min() <= said.map.max() <= 1

@@ -31,6 +31,7 @@ HALVES = ("A", "B")  # of learning.dataset; a test compares them
 LEVEL = 0.9  # of UncertaintyConfig; a test compares them
 NAMES = {
     "interval": "interval",
+    "alone": "without variants",
     "constant": "mask +- constant",
     "everywhere": "one for all",
     "variants": "range of variants",
@@ -154,6 +155,7 @@ def _show(
         [group, str(scores["n"]), NAMES[method], *(f"{v:.3f}" for v in scores[method].values())]
         for group, scores in report.items()
         for method in NAMES
+        if method in scores
     ]
     how = "cross-validated by scene" if args.half == "A" else "of the stored calibration"
     print(f"Intervals of the rusted area at {100 * LEVEL:g} %, half {args.half}, {how}")

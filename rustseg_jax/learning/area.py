@@ -43,9 +43,10 @@ RIDGE = 1.0  # one imagined photo's worth of "no effect" for each weight, once s
 FLOOR = 1 / 3  # of the mean error: no photo is taken for more than three times surer than usual
 BATCH = 4  # photos at once through the network
 
-METHODS = ("interval", "constant", "everywhere", "variants")
-"""What is reported: the interval; the mask's area more or less a constant; one interval for
-all photos; the range of the variants' areas, not calibrated."""
+METHODS = ("interval", "alone", "constant", "everywhere", "variants")
+"""What is reported: the interval; the same from the photo without its variants (only where
+cross-validated); the mask's area more or less a constant; one interval for all photos; the
+range of the variants' areas, not calibrated."""
 
 Vector = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -190,11 +191,12 @@ def cross_validate(cases: Sequence[Case], *, level: float = 0.9) -> dict[str, di
     See `score`
     """
     check_enough(len(cases))
-    judged = [
-        pair
-        for rest, part in _folds(cases)
-        for pair in judge(part, _calibrated(rest), [c.pair for c in rest], level=level)
-    ]
+    judged = []
+    for rest, part in _folds(cases):
+        alone = _calibrated([_alone(case) for case in rest])
+        for case, bounds in judge(part, _calibrated(rest), [c.pair for c in rest], level=level):
+            low, _, high = alone.interval(_alone(case).evidence, level=level)
+            judged.append((case, {**bounds, "alone": (low, high)}))
     return score([case for case, _ in judged], [bounds for _, bounds in judged], level=level)
 
 
@@ -213,7 +215,7 @@ def judge(
 
     Returns
     -------
-    Each case with its (low, high) by method
+    Each case with its (low, high) by method, all but "alone"
     """
     reach = min(quantile([abs(mask - true) for mask, true in known], level), 1.0)
     tail = (1 + level) / 2
@@ -241,7 +243,7 @@ def score(
     Parameters
     ----------
     cases : N photos
-    bounds : N times the intervals by method
+    bounds : N times the intervals by method, the same methods for all
     level : that they are for
 
     Returns
@@ -263,7 +265,11 @@ def score(
         if which:
             result[name] = {
                 "n": len(which),
-                **{m: _score(true[which], [bounds[k][m] for k in which], level) for m in METHODS},
+                **{
+                    m: _score(true[which], [bounds[k][m] for k in which], level)
+                    for m in METHODS
+                    if m in bounds[0]
+                },
             }
     return result
 
@@ -276,6 +282,13 @@ def _score(true: Vector, bounds: Sequence[Bounds], level: float) -> dict[str, fl
         "width": float((high - low).mean()),
         "winkler": float((high - low + 2 / (1 - level) * outside).mean()),
     }
+
+
+def _alone(case: Case) -> Case:
+    """The case as it would be without variants."""
+    seen = case.evidence
+    own = Evidence(seen.areas[:1], seen.heats[:1], seen.probabilities[:1])
+    return replace(case, evidence=own)
 
 
 def _fit(cases: Sequence[Case]) -> AreaModel:
