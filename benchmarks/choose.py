@@ -118,7 +118,7 @@ def choose_crf(photos: Photos, heat: NDArray[np.float32], rule: ThresholdConfig)
         "deeplab": refine.PUBLISHED["deeplab"],
         "weak": CRFParams(bilateral_sxy=50, bilateral_srgb=5, bilateral_compat=4, iterations=5),
         "wide colour": CRFParams(bilateral_sxy=50, bilateral_srgb=20, iterations=5),
-        "near": CRFParams(bilateral_sxy=25, bilateral_srgb=8, iterations=5),
+        "near, the default": CRFParams(),
     }
     cuts = [refine.find_threshold(h, rule) for h in heat]
     _say("rough", photos.rough(heat, rule))

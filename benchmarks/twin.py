@@ -44,13 +44,20 @@ class Encoder(nn.Module):
         return h
 
 
-def head(dense: nn.Linear, activations: torch.Tensor, config: NetworkConfig) -> torch.Tensor:
-    """(B, C, h, w) -> (B, 2) logits, pooled as ours."""
+def head(
+    dense: nn.Linear,
+    activations: torch.Tensor,
+    config: NetworkConfig,
+    context: tuple[torch.Tensor, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """(B, C, h, w) -> (B, 2) logits, pooled as ours; `context` is its weights and offset."""
     if config.pooling == "mean":
         return dense(activations.mean((2, 3)))
     scores = dense(activations.permute(0, 2, 3, 1))
     z = (scores[..., 1] - scores[..., 0]).flatten(1)
     pooled = (torch.logsumexp(config.sharpness * z, 1) - np.log(z.shape[1])) / config.sharpness
+    if context is not None:
+        pooled = pooled + activations.mean((2, 3)) @ context[0] + context[1]
     return torch.stack([-pooled / 2, pooled / 2], 1)
 
 
@@ -69,18 +76,25 @@ class Twin:
             self.net.dense.weight.copy_(_tensor(model.params["head"]["kernel"]).T)
             self.net.dense.bias.copy_(_tensor(model.params["head"]["bias"]))
         self.net = self.net.to(memory_format=torch.channels_last)
+        ours = model.params["head"]
+        self.context = None
+        if "context" in ours:
+            self.context = (_tensor(ours["context"]), _tensor(ours["offset"]))
+
+    def _head(self, activations: torch.Tensor) -> torch.Tensor:
+        return head(self.net.dense, activations, self.config, self.context)
 
     def forward(self, x: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """(B, H, W, 3) float32 -> activations, logits."""
         with torch.inference_mode():
             nchw = torch.from_numpy(x).permute(0, 3, 1, 2)  # channels-last already
             activations = self.net.features(nchw)
-            return activations, head(self.net.dense, activations, self.config)
+            return activations, self._head(activations)
 
     def heatmap(self, activations: torch.Tensor) -> np.ndarray:
         """Grad-CAM++, equation 19, divided by its maximum: (h, w) float32."""
         a = activations.clone().requires_grad_()
-        score = head(self.net.dense, a, self.config)[0, CORROSION]
+        score = self._head(a)[0, CORROSION]
         (g,) = torch.autograd.grad(score, a)
         with torch.no_grad():
             total = a.sum((2, 3), keepdim=True)

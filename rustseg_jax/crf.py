@@ -38,8 +38,8 @@ CLIP = 1e-5
 class CRFParams:
     """The dense CRF, its working size, and the way back to the photo's size.
 
-    The defaults of the kernels are those of pydensecrf's README, PSA and SEAM;
-    see `PUBLISHED` for others.
+    The defaults of the kernels were chosen on half A: a nearer appearance kernel than
+    the published ones keeps small rust (docs/decisions/0011); see `PUBLISHED` for those.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class CRFParams:
 
     gaussian_sxy: float = 3.0
     gaussian_compat: float = 3.0
-    bilateral_sxy: float = 80.0
-    bilateral_srgb: float = 13.0
+    bilateral_sxy: float = 25.0
+    bilateral_srgb: float = 8.0
     bilateral_compat: float = 10.0
     iterations: int = 5
     tolerance: float = 1e-3
@@ -87,8 +87,8 @@ class CRFParams:
 
 
 PUBLISHED: dict[str, CRFParams] = {
-    "pydensecrf": CRFParams(),
-    "psa": CRFParams(iterations=10),
+    "pydensecrf": CRFParams(bilateral_sxy=80.0, bilateral_srgb=13.0),
+    "psa": CRFParams(bilateral_sxy=80.0, bilateral_srgb=13.0, iterations=10),
     "irn": CRFParams(bilateral_sxy=50.0, bilateral_srgb=5.0, iterations=10),
     "deeplab": CRFParams(
         gaussian_sxy=1.0,

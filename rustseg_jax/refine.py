@@ -55,15 +55,15 @@ class ThresholdConfig:
         ``"dynamic"``: Otsu's, trusted only as far as this heat map's histogram
         has two humps, else `value`, and always within [`low`, `high`].
     value
-        The fixed threshold, in (0, 1], as a share of the heat map's maximum.
+        The fixed threshold, in (0, 1].
     low, high
         Bounds of the dynamic threshold, in (0, 1].
     """
 
     rule: Rule = "dynamic"
-    value: float = 0.25  # measured: docs/decisions/0007
-    low: float = 0.15
-    high: float = 0.7
+    value: float = 0.6  # all three measured on half A: docs/decisions/0011
+    low: float = 0.3
+    high: float = 0.8
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):

@@ -20,9 +20,8 @@ from rustseg_jax.tiles import TileConfig, Tiling, crf_of
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
-# With the shipped weights Grad-CAM at two scales gives better rough masks than Grad-CAM++ on
-# every set, and level or better masks: docs/decisions/0007.
-HEAT_MAP = localise.LocaliseConfig(method="grad_cam", scales=(0.5, 1.0))
+# Measured on half A: more views than one, six at most, gained half a point: docs/decisions/0011.
+HEAT_MAP = localise.LocaliseConfig(method="score_map")
 # Reasons of an empty mask.
 NO_CORROSION = "the classifier finds no corrosion"
 NO_HEAT = "the classifier finds corrosion, but no part of the picture speaks for it"
