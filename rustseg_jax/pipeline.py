@@ -172,7 +172,7 @@ def resegment(
     with clock.stage("threshold"):
         rough = refine.rough_mask(seg.heat, cut, seg.image.shape[:2])
     marked = rust is not None and bool(rust.any())
-    if not (marked or (seg.corroded and seg.heat_maximum > 0)):
+    if not (marked or (seg.corroded and rough.any())):
         return replace(
             seg,
             threshold=cut,
@@ -288,7 +288,7 @@ def _decide(
         image=photo,
         probability=seen.probability,
         corroded=corroded,
-        reason="" if corroded and seen.heat_maximum > 0 else NO_HEAT if corroded else NO_CORROSION,
+        reason="" if corroded and rough.any() else NO_HEAT if corroded else NO_CORROSION,
         heatmap=seen.heatmap,
         heat_maximum=seen.heat_maximum,
         threshold=threshold,

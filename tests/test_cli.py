@@ -466,10 +466,10 @@ def test_train_hands_its_options_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(library, "train", pretend)
     monkeypatch.setenv("XLA_FLAGS", "")
     command = ["train", "--data", "d", "--out", "o", "--preset", "smoke", "--workers", "3"]
-    assert main([*command, "--resume", "--devices", "3"]) == 130
-    assert asked == [
-        ((Path("d"), Path("o"), PRESETS["smoke"]), {"resume": True, "workers": 3}),
-    ]
+    more = ["--resume", "--devices", "3", "--init", "w", "--half-of", "a", "b"]
+    assert main([*command, *more]) == 130
+    options = {"resume": True, "workers": 3, "init": Path("w"), "halves": ["a", "b"]}
+    assert asked == [((Path("d"), Path("o"), PRESETS["smoke"]), options)]
     assert os.environ["XLA_FLAGS"] == f"{train_command.FLAG}=3"
     captured = capsys.readouterr()
     assert "--resume goes on from o" in captured.err

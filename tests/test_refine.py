@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,7 +60,9 @@ def test_thresholds_by_hand() -> None:
     assert find_threshold(ramp, ThresholdConfig("otsu")) == 0.375
     trust = (0.8 - 2 / np.pi) / (1 - 2 / np.pi)
     expected = 0.2 + trust * (0.375 - 0.2)
-    assert find_threshold(ramp, ThresholdConfig("dynamic", value=0.2)) == pytest.approx(expected)
+    rule = ThresholdConfig("dynamic", value=0.2, low=0.15)
+    assert find_threshold(ramp, rule) == pytest.approx(expected)
+    assert find_threshold(ramp, replace(rule, low=0.3)) == 0.3
 
 
 def test_otsu_agrees_with_skimage() -> None:
@@ -187,8 +191,13 @@ def noisy_case(shape: tuple[int, int] = (24, 24)) -> tuple[np.ndarray, np.ndarra
 
 @pytest.mark.parametrize(
     "params",
-    [at_own_size(24, gaussian_sxy=2.0, bilateral_sxy=20.0), at_own_size(24), CRFParams()],
-    ids=["narrow", "as published", "scaled"],
+    [
+        at_own_size(24, gaussian_sxy=2.0, bilateral_sxy=20.0, bilateral_srgb=13.0),
+        at_own_size(24),
+        replace(PUBLISHED["pydensecrf"], reference_size=24),
+        PUBLISHED["pydensecrf"],
+    ],
+    ids=["narrow", "default", "as published", "scaled"],
 )
 def test_agrees_with_exact_mean_field(params: CRFParams) -> None:
     photo, probability = noisy_case()
@@ -208,7 +217,9 @@ def test_the_smoothness_kernel_alone_is_exact() -> None:
 def test_the_appearance_kernel_alone_is_pydensecrfs() -> None:
     # Not square: a swap of width and height would shear the picture.
     photo, probability = noisy_case((40, 57))
-    params = at_own_size(57, gaussian_compat=0.0, bilateral_sxy=30.0, tolerance=0.0)
+    params = at_own_size(
+        57, gaussian_compat=0.0, bilateral_sxy=30.0, bilateral_srgb=13.0, tolerance=0.0
+    )
     crf = DenseCRF2D(57, 40, 2)
     unary = -np.log(np.stack([1 - probability, probability])).reshape(2, -1)
     crf.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
