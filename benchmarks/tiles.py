@@ -3,6 +3,8 @@
     python -m benchmarks.tiles [--model FILE] [--data FOLDER] [--sets NAME...] [--limit N]
     python -m benchmarks.tiles --largest
 
+The options of the method are those of `segment`, for example `--cam score_map --overlap 0.5`.
+
 Sets of large pictures with exact masks, made anew in memory each time:
 
 * spots: a clean rendered wall, plate or sheet of 1536x2048 pixels, on which small spots of
@@ -38,8 +40,13 @@ from scipy import ndimage
 
 import rustseg_jax as rs
 from rustseg_jax import images, metrics, scenes
+from rustseg_jax.commands.common import (
+    add_config_options,
+    add_model_option,
+    config_of,
+    load_classifier,
+)
 from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
-from rustseg_jax.runtime import enable_compilation_cache
 
 Picture = tuple[np.ndarray, np.ndarray]
 """(H, W, 3) uint8 and its (H, W) bool mask."""
@@ -253,7 +260,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", type=Path, help="weights; default: the shipped ones")
+    add_model_option(parser)
+    add_config_options(parser)
     parser.add_argument("--data", type=Path, help="data folder with the real photos")
     parser.add_argument("--sets", nargs="+", help="default: all")
     parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
@@ -262,11 +270,10 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    enable_compilation_cache()
     sets = {**SETS, **(photo_sets(args.data) if args.data else {})}
     if unknown := set(args.sets or ()) - set(sets):
         parser.error(f"no set {', '.join(unknown)}; there are {', '.join(sets)}")
-    model, config = rs.load_model(args.model), rs.Config()
+    model, config = load_classifier(args.model), config_of(args)
     if args.largest:
         largest(model, config)
         return

@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 MODES = ("auto", "whole", "tiles")
-# Pixels of the photo to one of the CRF, a side. Masks made at four are as good as at one, in a
-# sixth of the time or less: docs/decisions/0008.
+# Pixels of the photo to one of the CRF, a side. Finer masks were no better on photos and took
+# several times as long: docs/decisions/0008.
 CRF_SHRINKS = 4
 
 Map = NDArray[np.float32]
@@ -66,7 +66,7 @@ class TileConfig:
     window: int = 448
     overlap: float = 0.25
     max_windows: int = 128
-    whole_share: float = 1 / 3  # a flat optimum: docs/decisions/0008
+    whole_share: float = 0.5  # measured: docs/decisions/0008
     working_size: int = 896
 
     def __post_init__(self) -> None:

@@ -76,11 +76,11 @@ def look_closer(
     `Found`
     """
     views = look(photo, model, plan, config)
-    heat = (1 - share) * blend(views.maps, plan) + share * bilinear(whole.maps[0], plan.grid)
-    heat = heat.astype(np.float32)
+    joined = (1 - share) * blend(views.maps, plan) + share * bilinear(whole.maps[0], plan.grid)
+    heat = joined.astype(np.float32)
     maximum = float(heat.max())
     if config.method != "score_map" and maximum > 0:
-        heat = heat / np.float32(maximum)
+        heat /= np.float32(maximum)
     close = pool(views.margins, model.config)
     first = float(whole.margins[0])
     margins = np.array([agree(first, close), first, close])

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from rustseg_jax.errors import ConfigError, ImageError
-from rustseg_jax.images import PHOTO_SUFFIXES, Limits, find_photos, read, resize, sha256
+from rustseg_jax.images import PHOTO_SUFFIXES, Limits, find_photos, read, read_size, resize, sha256
 
 TINY = Limits(min_side=1)
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -666,3 +666,16 @@ def test_real_photos_are_read_as_pillow_decodes_them(shared_data):
     for row in rows:
         result = read(shared_data / row["image"])
         assert result.shape == (int(row["height"]), int(row["width"]), 3)
+
+
+def test_the_size_is_read_from_the_header(tmp_path):
+    path = tmp_path / "wide.png"
+    Image.new("RGB", (70, 30)).save(path)
+    data = path.read_bytes()
+    assert read_size(data) == (30, 70)
+    assert read_size(data[:60]) == (30, 70)  # nothing after the header is looked at
+    for wrong, said in ((b"", "gate is empty"), (b"no picture", "gate is not a picture")):
+        with pytest.raises(ImageError, match=said):
+            read_size(wrong, name="gate")
+    with pytest.raises(ImageError, match=r"at most 0\.001"):
+        read_size(data, limits=Limits(max_pixels=1000))

@@ -1,0 +1,114 @@
+"""How the looks at a large photo are joined: the choices of `docs/decisions/0008-tiles.md`.
+
+    python -m benchmarks.tiles_study [--model FILE] [--data FOLDER] [--limit N]
+
+On the sets of `benchmarks.tiles`, in one pass through the network:
+
+* pooled IoU of the rough mask by the whole photo's share of the heat map, 0 is windows alone
+  and 1 the whole photo alone, with the threshold rule of `Config`;
+* the share of pictures called corroded by rules for the verdict: the whole photo alone, its
+  windows alone (pooled as the head pools), the mean of both margins, the larger of both, and
+  the surest window.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+import rustseg_jax as rs
+from benchmarks.tiles import SETS, Picture, photo_sets
+from rustseg_jax import images, localise, metrics, refine, tiles, windows
+from rustseg_jax.commands.common import add_model_option, load_classifier, table
+from rustseg_jax.upsample import bilinear
+
+SHARES = (0.0, 0.25, 1 / 3, 0.5, 0.75, 1.0)
+RULES: dict[str, Callable[[float, float, float], float]] = {
+    "whole": lambda whole, _pooled, _most: whole,
+    "windows": lambda _whole, pooled, _most: pooled,
+    "mean": lambda whole, pooled, _most: windows.agree(whole, pooled),
+    "larger": lambda whole, pooled, _most: max(whole, pooled),
+    "surest window": lambda _whole, _pooled, most: most,
+}
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One picture: margins of whole, pooled windows and surest window, both maps, the truth."""
+
+    margins: tuple[float, float, float]
+    whole: np.ndarray
+    fine: np.ndarray
+    mask: np.ndarray
+
+
+def look(picture: Picture, model: rs.Classifier, config: rs.Config) -> Looked:
+    photo, mask = picture
+    side = model.config.input_size
+    plan = tiles.plan_tiles(photo.shape[:2], rs.TileConfig("tiles"), input_size=side)
+    assert plan is not None
+    views = windows.look(photo, model, plan, config.localise)
+    x = jnp.asarray(images.resize(photo, (side, side))[None].astype(np.float32) / 255)
+    output = model(x)
+    heat, top = map(np.asarray, localise.localise(model, x, output, config=config.localise))
+    clean, rust = np.asarray(output.logits, np.float64)[0]
+    pooled = windows.pool(views.margins, model.config)
+    return Looked(
+        (float(rust - clean), pooled, float(views.margins.max())),
+        windows.absolute(heat, top, config.localise)[0],
+        tiles.blend(views.maps, plan),
+        mask,
+    )
+
+
+def rough(seen: Looked, share: float, config: rs.Config) -> metrics.Confusion:
+    whole = bilinear(seen.whole, (seen.fine.shape[0], seen.fine.shape[1]))
+    heat = ((1 - share) * seen.fine + share * whole).astype(np.float32)
+    if config.localise.method != "score_map":
+        heat /= max(float(heat.max()), 1e-30)
+    cut = refine.find_threshold(heat, config.threshold)
+    found = refine.rough_mask(heat, cut, (seen.mask.shape[0], seen.mask.shape[1]))
+    return metrics.confusion(found, seen.mask)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_model_option(parser)
+    parser.add_argument("--data", type=Path, help="data folder with the real photos")
+    parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
+    args = parser.parse_args()
+    model, config = load_classifier(args.model), rs.Config()
+    sets = {**SETS, **(photo_sets(args.data) if args.data else {})}
+    shares, verdicts = [], []
+    for name, make in sets.items():
+        seen = [look(picture, model, config) for picture in make(args.limit)]
+        if any(s.mask.any() for s in seen):
+            ious = [
+                metrics.iou(metrics.pooled([rough(s, share, config) for s in seen]))
+                for share in SHARES
+            ]
+            shares.append([name, *(f"{iou:.3f}" for iou in ious)])
+        called = [
+            np.mean(
+                [_probability(model, rule(*s.margins)) >= config.decision_threshold for s in seen]
+            )
+            for rule in RULES.values()
+        ]
+        verdicts.append([name, *(f"{share:.2f}" for share in called)])
+    print(table(["rough IoU by share", *(f"{share:.2f}" for share in SHARES)], shares))
+    print("\n" + table(["called corroded by", *RULES], verdicts))
+
+
+def _probability(model: rs.Classifier, margin: float) -> float:
+    return float(model.probability(np.array([[0.0, margin]]))[0])
+
+
+if __name__ == "__main__":
+    main()
