@@ -64,7 +64,8 @@ class Segmentation:
     reason : why the mask is empty, or ""
     heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always there. Of a photo
         looked at in windows it is `fine_heatmap` made small
-    heat_maximum : what the heat map was divided by; 0 when nothing speaks for corrosion
+    heat_maximum : what the heat map was divided by; of a score map, which is not divided, its
+        own maximum
     threshold : the dynamic threshold that was applied to the heat map
     rough : (H, W) bool, heat map at the photo's size against the threshold
     posterior : (H, W) float32 in [0, 1] from the CRF, or None where it did not run

@@ -8,7 +8,15 @@ from hand_made import red_model
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning import seeds
-from rustseg_jax.learning.seeds import CLEAN, HALF_SURE, RUST, UNKNOWN, colour_seeds, own_seeds
+from rustseg_jax.learning.seeds import (
+    CLEAN,
+    HALF_SURE,
+    RUST,
+    UNKNOWN,
+    colour_seeds,
+    make_seeds,
+    own_seeds,
+)
 
 BROWN, GREY, BLACK = (140, 70, 30), (150, 150, 150), (20, 20, 20)
 
@@ -81,6 +89,20 @@ def test_own_seeds_do_not_depend_on_the_batch() -> None:
     np.testing.assert_array_equal(one, many)
     alone = next(own_seeds(model, pictures, np.array([0])))
     np.testing.assert_array_equal(alone, one[1])
+
+
+def test_seeds_of_a_training_set() -> None:
+    pictures = np.stack([half(BROWN, GREY), half(BROWN, GREY), half(GREY, GREY)])
+    labels, model, said = np.array([1, 0, 1]), red_model(), []
+    unknown = make_seeds("none", pictures, labels, model)
+    assert [set(np.unique(s)) for s in unknown] == [{UNKNOWN}, {CLEAN}, {UNKNOWN}]
+    found = make_seeds("colour", pictures, labels, model, progress=said.append)
+    np.testing.assert_array_equal(found[0], colour_seeds(pictures[0]))
+    assert (found[1] == CLEAN).all()  # of rust colour, but labelled clean
+    assert said == ["seeds from colour: 2/2\n"]
+    own = make_seeds("own", pictures, labels, model)
+    np.testing.assert_array_equal(own[0], next(own_seeds(model, pictures, np.array([0]))))
+    assert (own[1] == CLEAN).all()
 
 
 @pytest.mark.parametrize("shape", [(62, 64, 3), (64, 64)])

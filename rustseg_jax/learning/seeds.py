@@ -12,7 +12,7 @@ that meaning: a border between rust and clean averages to unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +26,7 @@ from rustseg_jax.errors import ConfigError
 from rustseg_jax.localise import LocaliseConfig, localise
 from rustseg_jax.upsample import bilinear
 
-__all__ = ["CELL", "CLEAN", "RUST", "SEEDS", "UNKNOWN", "colour_seeds", "own_seeds"]
+__all__ = ["CELL", "CLEAN", "RUST", "SEEDS", "UNKNOWN", "colour_seeds", "make_seeds", "own_seeds"]
 
 SEEDS = ("none", "colour", "own")
 CELL = 4  # pixels of a picture for each seed
@@ -88,6 +88,46 @@ def own_seeds(
         heat, _ = localise(model, jnp.asarray(full), class_index=CORROSION, config=VIEWS)
         for picture, heatmap in zip(part, np.asarray(heat), strict=False):
             yield _from_heat(picture, heatmap)
+
+
+def make_seeds(
+    kind: str,
+    pictures: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    model: Classifier,
+    *,
+    progress: Callable[[str], object] | None = None,
+) -> NDArray[np.uint8]:
+    """Seeds of all pictures of a training set.
+
+    Parameters
+    ----------
+    kind : one of `SEEDS`
+    pictures : (N, S, S, 3) uint8, S a multiple of 16 unless kind is "none"; may be memory-mapped
+    labels : (N,) 0 or 1
+    model : the network as it is now, for kind "own"
+    progress : called with a line of text now and then
+
+    Returns
+    -------
+    (N, S/4, S/4) uint8: clean all over for clean pictures
+    """
+    side = pictures.shape[1] // CELL
+    found = np.full((len(pictures), side, side), CLEAN, np.uint8)
+    rusty = np.flatnonzero(labels == CORROSION)
+    if kind == "none":
+        found[rusty] = UNKNOWN
+        return found
+    made: Iterator[NDArray[np.uint8]]
+    if kind == "colour":
+        made = (colour_seeds(np.asarray(pictures[k])) for k in rusty)
+    else:
+        made = own_seeds(model, pictures, rusty)
+    for done, (k, one) in enumerate(zip(rusty, made, strict=True), 1):
+        found[k] = one
+        if progress and (done % 200 == 0 or done == len(rusty)):
+            progress(f"seeds from {kind}: {done}/{len(rusty)}\n")
+    return found
 
 
 def _from_heat(picture: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ was stopped goes on with `resume=True` and ends with the weights it would have h
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import sys
@@ -25,13 +26,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from rustseg_jax import metrics
-from rustseg_jax.classify import CORROSION, DECISION_THRESHOLD, Classifier, Network
+from rustseg_jax.classify import DECISION_THRESHOLD, Classifier, Network
 from rustseg_jax.errors import ConfigError, DataError
-from rustseg_jax.learning import seeds
 from rustseg_jax.learning.batches import BatchMaker
 from rustseg_jax.learning.calibrate import calibrate, shift_head
 from rustseg_jax.learning.dataset import Record, half_of, load_manifest, pack
 from rustseg_jax.learning.recipe import Phase, Recipe
+from rustseg_jax.learning.seeds import make_seeds
 from rustseg_jax.learning.step import (
     TrainState,
     begin_with,
@@ -173,7 +174,20 @@ class _Run:
                 )
             if json.loads(path.read_text()) != wanted:
                 raise ConfigError(f"{path} is another recipe than the one given; name another run")
+        self._claim_pictures()
         path.write_text(json.dumps(wanted, indent=1) + "\n")
+
+    def _claim_pictures(self) -> None:
+        """Refuse to go on with other pictures: batches and seeds count them by place."""
+        named = [[r.image.name, r.label] for r in (*self.learn, *self.judge)]
+        digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
+        path = self.out / "pictures.txt"
+        if path.is_file() and path.read_text().strip() != digest:
+            raise ConfigError(
+                f"{self.out} was begun with other pictures; give the data folder and the splits "
+                "(halves, on the command line --half-of) that it was begun with"
+            )
+        path.write_text(digest + "\n")
 
     def go(self) -> Trained:
         steps, per_epoch = self.recipe.steps, self.recipe.steps_per_epoch
@@ -261,27 +275,11 @@ class _Run:
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
             partial = path.with_suffix(".tmp.npy")
-            np.save(partial, self._make_seeds(phase.seeds, np.load(pictures, mmap_mode="r")))
+            model = Classifier.of(self._network())
+            packed = np.load(pictures, mmap_mode="r")
+            np.save(partial, make_seeds(phase.seeds, packed, self.labels, model, progress=_say))
             partial.replace(path)
         return path
-
-    def _make_seeds(self, kind: str, pictures: np.ndarray) -> np.ndarray:
-        side = pictures.shape[1] // seeds.CELL
-        found = np.full((len(pictures), side, side), seeds.CLEAN, np.uint8)
-        rusty = np.flatnonzero(self.labels == CORROSION)
-        if kind == "none":
-            found[rusty] = seeds.UNKNOWN
-            return found
-        made: Iterator[np.ndarray]
-        if kind == "colour":
-            made = (seeds.colour_seeds(np.asarray(pictures[k])) for k in rusty)
-        else:
-            made = seeds.own_seeds(Classifier.of(self._network()), pictures, rusty)
-        for done, (k, one) in enumerate(zip(rusty, made, strict=True), 1):
-            found[k] = one
-            if done % 200 == 0 or done == len(rusty):
-                _say(f"seeds from {kind}: {done}/{len(rusty)}\n")
-        return found
 
     def _network(self) -> Network:
         network = unpack(self.graph, self.state.ema_params, self.state.ema_stats)
