@@ -31,8 +31,9 @@ class AugmentConfig:
 
     The set follows what the first trial found (equalised, over-saturated and
     stretched pictures were called clean without it); the values are moderate
-    ones, as in Cubuk et al., "RandAugment", 2020. Heavier ones (tone 0.45, jitter 0.35,
-    saturation 0.6, cut 0.2) left the network underfitted: docs/decisions/0011.
+    ones, as in Cubuk et al., "RandAugment", 2020. The preset "labels" keeps the heavier ones of
+    the first recipe; these are lighter as the network underfits (docs/decisions/0011).
+    What the change alone is worth was not measured.
     """
 
     min_crop: float = 0.6  # sides of the crop as a share of the picture's side

@@ -122,7 +122,7 @@ class Recipe:
         return asdict(self)
 
 
-# cpu: two cores, about an hour and a half. labels: no seeds, the first recipe; it made the
+# cpu: two cores, an hour and a half by estimate. labels: no seeds, the first recipe; it made the
 # weights of version 0.1. gpu: as cpu, wider and longer. smoke: seconds, to see that it runs.
 PRESETS: dict[str, Recipe] = {
     "cpu": Recipe(),
