@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from pydensecrf.densecrf import DenseCRF2D
 from torch import nn
 
-from rustseg_jax.classify import CORROSION, Classifier, NetworkConfig
+from rustseg_jax.classify import CORROSION, STRIDE, Classifier, NetworkConfig
 from rustseg_jax.crf import CRFParams
 
 
@@ -90,6 +90,20 @@ class Twin:
             nchw = torch.from_numpy(x).permute(0, 3, 1, 2)  # channels-last already
             activations = self.net.features(nchw)
             return activations, self._head(activations)
+
+    def verdict(self, x: np.ndarray, logits: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, 3) float32 and its logits -> mean of the logits over the verdict's sizes."""
+        with torch.inference_mode():
+            nchw = torch.from_numpy(x).permute(0, 3, 1, 2)
+            found = []
+            for scale in self.config.verdict_scales:
+                if scale == 1:
+                    found.append(logits)
+                    continue
+                size = [STRIDE * int(side * scale / STRIDE + 0.5) for side in x.shape[1:3]]
+                small = F.interpolate(nchw, size, mode="bilinear", antialias=True)
+                found.append(self._head(self.net.features(small)))
+            return torch.stack(found).mean(0)
 
     def heatmap(self, activations: torch.Tensor) -> np.ndarray:
         """Grad-CAM++, equation 19, divided by its maximum: (h, w) float32."""

@@ -74,7 +74,9 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
 
     def their_whole() -> None:
         pixels = images.read(photo)[None].astype(np.float32) / 255
-        found = twin.heatmap(twin.forward(pixels)[0])
+        activations, logits = twin.forward(pixels)
+        twin.verdict(pixels, logits)
+        found = twin.heatmap(activations)
         cut = refine.find_threshold(found, config.threshold)
         p = refine.foreground_probability(found, cut, shape=(side, side))
         masks["theirs"] = plain_crf(photo, p, config.crf)

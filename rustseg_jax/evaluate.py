@@ -214,7 +214,7 @@ def verdicts(
         for k, (_, pixels) in enumerate(chunk):
             if pixels is not None:
                 x[k] = pixels / np.float32(255)
-        probabilities = model.probability(np.asarray(model(x).logits))
+        probabilities = model.probability(np.asarray(model.verdict(x)))
         for (record, pixels), probability in zip(chunk, probabilities, strict=False):
             if pixels is None:
                 probability = segment(record.image, model, config).probability

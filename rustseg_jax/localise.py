@@ -26,7 +26,7 @@ from rustseg_jax.cam import (
     normalise,
     score_map,
 )
-from rustseg_jax.classify import STRIDE
+from rustseg_jax.classify import STRIDE, rescale
 from rustseg_jax.errors import ConfigError
 
 __all__ = ["LocaliseConfig", "grad_cam", "grad_cam_pp", "localise", "normalise", "score_map"]
@@ -146,22 +146,10 @@ def localise(
 def _views(x: Pixels, output: Any, config: LocaliseConfig) -> Iterator[tuple[Pixels, Any, bool]]:
     """Pixels, their output if known, mirrored or not."""
     for scale in config.scales:
-        pixels = _rescale(x, scale)
+        pixels = rescale(x, scale)
         yield pixels, output if pixels is x else None, False
         if config.mirror:
             yield pixels[:, :, ::-1], None, True
-
-
-def _rescale(x: Pixels, scale: float) -> Pixels:
-    """Resize to the nearest multiples of the stride; ``x`` itself when that is its size."""
-    shape = (x.shape[0], *(_round_side(side * scale) for side in x.shape[1:3]), x.shape[3])
-    if shape == x.shape:
-        return x
-    return jax.image.resize(x, shape, "bilinear", antialias=True)
-
-
-def _round_side(side: float) -> int:
-    return max(STRIDE, STRIDE * math.floor(side / STRIDE + 0.5))  # round() goes to even at halves
 
 
 def _to_base(cam: Array, mirrored: bool, base: tuple[int, int], config: LocaliseConfig) -> Array:

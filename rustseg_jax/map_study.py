@@ -152,7 +152,7 @@ def _cell_means(mask: NDArray[np.bool_], cells: int) -> Heat:
 
 def _measure(model: Classifier, square: NDArray[np.uint8], heat: Heat) -> dict[str, float]:
     def predict(x: NDArray[np.float32]) -> NDArray[np.float64]:
-        return model.probability(np.asarray(model(x).logits))
+        return model.probability(np.asarray(model.verdict(x)))
 
     curves = insertion_deletion(predict, square, heat, fill="rise", steps=STEPS)
     return {

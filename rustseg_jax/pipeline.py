@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from PIL import Image
@@ -76,13 +77,14 @@ def segment(image: Photo, model: Classifier, config: Config | None = None) -> Se
         x = jnp.asarray(_network_input(photo, model))
     with clock.stage("classify"):
         output = model(x)  # runs in JAX's own threads from here on
+        logits = model.verdict(x, output)
     with clock.stage("lattice"):
         # Most of the CRF's fixed cost needs the photo alone: it runs beside the network.
         lattice = _lattice(photo, tiles.crf_of(plan, config.crf, config.tiles))
     with clock.stage("classify"):
-        output.logits.block_until_ready()
+        logits.block_until_ready()
     with clock.stage("localise"):
-        [seen] = _look(model, x, output, config)
+        [seen] = _look(model, x, output, logits, config)
     seen = _look_closer(photo, model, plan, seen, config, clock)
     return _decide(photo, seen, config, model.describe(), lattice, clock)
 
@@ -123,9 +125,9 @@ def segment_batch(
             inputs += [np.zeros_like(inputs[0])] * (batch - len(chunk))
             x = jnp.asarray(np.concatenate(inputs))
             output = model(x)
-            output.logits.block_until_ready()
+            logits = model.verdict(x, output).block_until_ready()
         with clock.stage("localise"):
-            seen = _look(model, x, output, config)
+            seen = _look(model, x, output, logits, config)
         shared = {name: seconds / len(chunk) for name, seconds in clock.seconds.items()}
         for photo, first in zip(chunk, seen, strict=False):  # the filling is left over
             own = _Clock()
@@ -222,12 +224,14 @@ def _plan(photo: np.ndarray, model: Classifier, config: Config) -> tiles.Plan | 
     return tiles.plan_tiles(shape, config.tiles, input_size=model.config.input_size)
 
 
-def _look(model: Classifier, x: jnp.ndarray, output: Output, config: Config) -> list[_Seen]:
+def _look(
+    model: Classifier, x: jnp.ndarray, output: Output, verdict: jax.Array, config: Config
+) -> list[_Seen]:
     """Verdicts and heat maps of a batch of whole photos."""
     heat, maximum = localise.localise(
         model, x, output, class_index=CORROSION, config=config.localise
     )
-    logits = np.asarray(output.logits, np.float64)
+    logits = np.asarray(verdict, np.float64)
     found = zip(
         logits[:, CORROSION] - logits[:, CLEAN],
         model.probability(logits),

@@ -122,7 +122,7 @@ def _whole(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> I
         )
         found = zip(
             group,
-            model.probability(np.asarray(output.logits)),
+            model.probability(np.asarray(model.verdict(x, output))),
             np.asarray(heats),
             np.asarray(maxima),
             strict=True,

@@ -168,7 +168,7 @@ def look(
     for x, count in _batches(photo, plan, model.config.input_size):
         output = model(x)
         heat, maximum = localise.localise(model, x, output, class_index=CORROSION, config=config)
-        logits = np.asarray(output.logits, np.float64)[:count]
+        logits = np.asarray(model.verdict(x, output), np.float64)[:count]
         margins.append(logits[:, CORROSION] - logits[:, CLEAN])
         maps.append(absolute(np.asarray(heat), np.asarray(maximum), config)[:count])
     return Views(np.concatenate(margins), np.concatenate(maps))

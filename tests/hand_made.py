@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 from rustseg_jax import Classifier, Network, NetworkConfig, save_network
-from rustseg_jax.classify import BATCH_NORM_EPSILON
+from rustseg_jax.network import BATCH_NORM_EPSILON, CLEAN, CORROSION
 
 PAINT, RUST = (90, 110, 130), (150, 75, 30)
 REDNESS = 4 * (150 - 30) / 255  # of RUST, as an activation
@@ -78,3 +79,43 @@ def patch(shape: tuple[int, int], rows: slice = slice(0), columns: slice = slice
     photo = np.full((*shape, 3), PAINT, np.uint8)
     photo[rows, columns] = RUST
     return photo
+
+
+def random_network(width: int = 2, seed: int = 0, **options: object) -> Network:
+    """A network whose every weight is random, the head and the scales too."""
+    config = NetworkConfig(width=width, **options)  # type: ignore[arg-type]
+    made = nnx.eval_shape(lambda: Network(config, rngs=nnx.Rngs(0)))
+    rng = np.random.default_rng(seed)
+
+    def fill(variable: nnx.Variable | None, low: float, high: float) -> None:
+        assert variable is not None
+        variable.set_value(jnp.asarray(rng.uniform(low, high, variable.shape).astype(np.float32)))
+
+    for block in made.blocks:
+        for conv in block:
+            bound = np.sqrt(6 / (9 * conv.kernel.shape[2]))  # variance 2 / fan-in, He et al. 2015
+            fill(conv.kernel, -bound, bound)
+            fill(conv.norm.scale, 0.5, 2)
+            fill(conv.norm.bias, -0.5, 0.5)
+            fill(conv.norm.mean, 0, 0)
+            fill(conv.norm.var, 1, 1)
+    fill(made.head_kernel, -1, 1)
+    fill(made.head_bias, -1, 1)
+    if made.config.pooling == "context":
+        fill(made.head_context, -1, 1)
+        fill(made.head_offset, -1, 1)
+    return made
+
+
+def pictures(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((*shape, 3), dtype=np.float32)
+
+
+def close(found: jax.Array, wanted: jax.Array, tolerance: float) -> None:
+    """Equal up to a share of the largest value, as float32 sums are."""
+    largest = max(1.0, float(jnp.abs(wanted).max()))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=tolerance * largest)
+
+
+def margin(logits: jax.Array) -> np.ndarray:
+    return np.asarray(logits[:, CORROSION] - logits[:, CLEAN])

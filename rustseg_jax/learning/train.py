@@ -123,13 +123,13 @@ def train(
 def score(
     classifier: Classifier, pictures: np.ndarray, *, batch: int = EVALUATION_BATCH
 ) -> np.ndarray:
-    """Logits of packed pictures: (N, s, s, 3) uint8 -> (N, 2) float32."""
+    """Logits of the verdicts on packed pictures: (N, s, s, 3) uint8 -> (N, 2) float32."""
     out = np.empty((len(pictures), 2), np.float32)
     for first in range(0, len(pictures), batch):
         part = np.asarray(pictures[first : first + batch], np.float32) / 255.0
         # The last batch is filled up, so that there is one shape to compile.
         full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
-        out[first : first + batch] = np.asarray(classifier(full).logits)[: len(part)]
+        out[first : first + batch] = np.asarray(classifier.verdict(full))[: len(part)]
     return out
 
 
