@@ -6,6 +6,7 @@ Photos are (h, w, 3) uint8 sRGB; probabilities and posteriors (h, w) float32 in
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,27 @@ class Lattice:
             A shape or dtype is wrong, a probability is NaN or outside [0, 1], or
             the strokes contradict each other.
         """
+        for last in self._fields(probability, rust, clean):
+            field = last  # one at a time: the others are let go
+        return (field + 1) / 2
+
+    def steps(self, probability: Map) -> Iterator[Map]:
+        """Yield the posterior before the first update and after each, the last as of `infer`.
+
+        Parameters
+        ----------
+        probability
+            As for `infer`; raises as it does.
+
+        Yields
+        ------
+        (h, w) float32 in [0, 1]; at most ``iterations + 1`` times.
+        """
+        for field in self._fields(probability, None, None):
+            yield (field + 1) / 2
+
+    def _fields(self, probability: Map, rust: Mask | None, clean: Mask | None) -> Iterator[Map]:
+        """The mean field of two labels in one number, 2 Q - 1, before and after each update."""
         shape = self.image.shape[:2]
         probability = checked_unit(probability, "probability")
         if probability.shape != shape:
@@ -179,17 +201,17 @@ class Lattice:
         check_strokes(rust, clean, shape)
         evidence = np.clip(probability, CLIP, 1 - CLIP)
         log_odds = np.log(evidence) - np.log1p(-evidence)
-        # The mean field of two labels in one number, 2 Q - 1: tanh of half the log odds.
-        field = _hold(2 * evidence - 1, rust, clean)
+        field = _hold(2 * evidence - 1, rust, clean)  # tanh of half the log odds
+        yield field
         scratch = self._scratch()
         for _ in range(self.params.iterations):
             update = np.tanh((log_odds + self._messages(field, scratch)) / 2)
             update = _hold(update, rust, clean)
             change = np.abs(update - field).max() / 2
             field = update
+            yield field
             if change <= self.params.tolerance:
                 break
-        return (field + 1) / 2
 
     def _scratch(self) -> list[Any]:
         """Return the three one-row matrices of a step: what goes in, what comes out, spare."""

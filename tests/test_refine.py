@@ -306,6 +306,24 @@ def test_a_settled_posterior_ends_the_iterations(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_allclose(early, exhaustive, atol=1e-3)
 
 
+def test_every_step_is_the_answer_of_so_many_iterations() -> None:
+    photo, probability = noisy_case((24, 31))
+    steps = list(Lattice(photo, CRFParams(iterations=3)).steps(probability))
+    assert len(steps) == 4
+    np.testing.assert_allclose(steps[0], probability, atol=2e-5)  # CLIP
+    for count, step in enumerate(steps):
+        fewer = Lattice(photo, CRFParams(iterations=count))
+        np.testing.assert_array_equal(step, fewer.infer(probability))
+    assert (steps[2] != steps[1]).any()
+
+
+def test_steps_end_when_the_posterior_has_settled() -> None:
+    photo, probability = flat((16, 16)), np.full((16, 16), 0.1, np.float32)
+    steps = list(Lattice(photo, CRFParams(iterations=50)).steps(probability))
+    assert 2 < len(steps) < 12
+    assert np.abs(steps[-1] - steps[-2]).max() <= 1e-3 < np.abs(steps[-2] - steps[-3]).max()
+
+
 # Strokes
 
 
