@@ -50,6 +50,7 @@ def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str)
         ({"batch": 0}, "batch is 0"),
         ({"per_epoch": 10}, "per_epoch is 10"),
         ({"phases": ()}, "phases is empty"),
+        ({"optimiser": "adam"}, "optimiser is 'adam'; allowed are muon, sgd"),
     ],
 )
 def test_wrong_recipes_are_refused_by_name(change: dict[str, object], words: str) -> None:

@@ -15,9 +15,11 @@ from rustseg_jax.classify import Network, NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.step import (
+    SMALL_RATE,
     TrainState,
     begin_with,
     make_mesh,
+    make_optimiser,
     make_step,
     picture_loss,
     schedule,
@@ -29,6 +31,10 @@ from rustseg_jax.learning.step import (
 RECIPE = Recipe(
     network=NetworkConfig(width=2, input_size=32, pooling="context"),
     phases=(Phase(epochs=1, packed=32, crop=32, share=(1.0, 1.0), evaluate=32),),
+    optimiser="sgd",
+    peak_rate=0.1,
+    momentum=0.9,
+    weight_decay=5e-4,
     batch=8,
     per_epoch=80,
 )
@@ -146,6 +152,41 @@ def test_a_network_is_put_together_again() -> None:
 def test_the_mesh_divides_the_batch() -> None:
     devices = jax.devices()[:4]
     assert [make_mesh(n, devices).size for n in (8, 6, 2, 10, 12)] == [4, 3, 2, 2, 4]
+
+
+def test_muon_steps_in_all_directions_alike() -> None:
+    # Two directions of the gradient, one 50 times the other, and what is no convolution.
+    recipe = replace(RECIPE, optimiser="muon", peak_rate=0.02, weight_decay=0.0)
+    rng = np.random.default_rng(0)
+    left, right = (np.linalg.qr(rng.normal(size=(n, 4)))[0] for n in (27, 4))
+    matrix = (left * np.array([50, 20, 5, 1])) @ right.T
+    params = {"kernel": np.zeros((3, 3, 3, 4), np.float32), "scale": np.ones(2, np.float32)}
+    grads = {"kernel": matrix.reshape(3, 3, 3, 4), "scale": np.array([3.0, -0.1])}
+    params, grads = (
+        jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), t) for t in (params, grads)
+    )
+    optimiser = make_optimiser(recipe)
+    updates, _ = optimiser.update(grads, optimiser.init(params), params)
+    rate = 0.02 / 25
+    step = np.asarray(updates["kernel"]).reshape(27, 4) / -rate
+    lengths = np.diag(left.T @ step @ right)
+    assert (lengths > 0.6).all()  # Jordan et al.: Newton-Schulz in five steps gives 0.7 to 1.2
+    assert (lengths < 1.3).all()
+    np.testing.assert_allclose(step, (left * lengths) @ right.T, atol=1e-3)
+    # Adam's first step has the size of its rate, whatever the gradient's.
+    scale = np.asarray(updates["scale"]) / (-rate * SMALL_RATE)
+    assert scale[0] == pytest.approx(-scale[1], rel=1e-4)
+    assert 1 <= scale[0] < 2  # more than 1: with Nesterov's look ahead
+
+
+def test_muons_decay_shrinks_convolutions_alone() -> None:
+    recipe = replace(RECIPE, optimiser="muon", peak_rate=0.02, weight_decay=0.5)
+    params = {"kernel": jnp.ones((3, 3, 3, 4)), "scale": jnp.ones(2)}
+    optimiser = make_optimiser(recipe)
+    nothing = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = optimiser.update(nothing, optimiser.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], -0.5 * 0.02 / 25, rtol=1e-5)
+    np.testing.assert_array_equal(updates["scale"], [0, 0])
 
 
 def test_the_schedules_ends() -> None:

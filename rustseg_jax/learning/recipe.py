@@ -12,6 +12,8 @@ from rustseg_jax.learning.seeds import SEEDS
 
 __all__ = ["PRESETS", "Phase", "Recipe"]
 
+OPTIMISERS = ("muon", "sgd")
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -58,25 +60,30 @@ class Phase:
 class Recipe:
     """Everything that decides what weights come out, besides the pictures.
 
-    Origins: one-cycle rate and large weight decay as in fast CIFAR training (Page,
-    "How to train your ResNet", 2018: peak 0.1 x batch / 64 in our scale, decay 5e-4);
-    label smoothing 0.1 (Szegedy et al. 2016); Nesterov momentum 0.9.
+    Origins: one-cycle rate as in fast CIFAR training (Page, "How to train your ResNet",
+    2018); Muon for the convolutions (Jordan et al. 2024; its rate, momentum and decay are
+    those of docs/decisions/0013), or SGD (Page 2018: rate 0.1 x batch / 64 in our scale,
+    decay 5e-4, Nesterov momentum 0.9); label smoothing (Szegedy et al. 2016). A photo is
+    judged at 224, 320 and 448 pixels (docs/decisions/0011).
     """
 
     network: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig(pooling="context", sharpness=2.0)
+        default_factory=lambda: NetworkConfig(
+            width=24, pooling="context", sharpness=2.0, verdict_scales=(0.5, 0.7, 1.0)
+        )
     )
     phases: tuple[Phase, ...] = (
-        Phase(40, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
-        Phase(30, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
-        Phase(20, packed=448, crop=160, share=(0.3, 1.0), evaluate=448, seeds="own"),
+        Phase(15, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
+        Phase(20, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
+        Phase(16, packed=448, crop=160, share=(0.3, 1.0), evaluate=448, seeds="own"),
     )
+    optimiser: str = "muon"  # or "sgd"
     batch: int = 64
-    per_epoch: int = 4096  # pictures, half of each class
-    peak_rate: float = 0.1
+    per_epoch: int = 8192  # pictures, half of each class
+    peak_rate: float = 0.03
     warmup: float = 0.2  # share of the steps before the peak
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
+    momentum: float = 0.95
+    weight_decay: float = 0.05
     label_smoothing: float = 0.06
     seed_share: float = 1.0  # weight of the seeds' loss beside the labels'
     seed_smoothing: float = 0.04  # seeds are wrong more often than labels are
@@ -93,6 +100,10 @@ class Recipe:
             raise ConfigError(f"per_epoch is {self.per_epoch}; it must reach batch ({self.batch})")
         if not self.phases:
             raise ConfigError("phases is empty; at least one is needed")
+        if self.optimiser not in OPTIMISERS:
+            raise ConfigError(
+                f"optimiser is {self.optimiser!r}; allowed are {', '.join(OPTIMISERS)}"
+            )
 
     @property
     def epochs(self) -> int:
@@ -133,6 +144,11 @@ PRESETS: dict[str, Recipe] = {
             Phase(epochs=12, packed=256, crop=160, share=(0.45, 0.9), evaluate=256),
             Phase(epochs=8, packed=448, crop=224, share=(0.4, 0.7), evaluate=448),
         ),
+        optimiser="sgd",
+        per_epoch=4096,
+        peak_rate=0.1,
+        momentum=0.9,
+        weight_decay=5e-4,
         label_smoothing=0.1,
         seed_share=0.0,
         augment=AugmentConfig(
@@ -147,15 +163,16 @@ PRESETS: dict[str, Recipe] = {
         ),
     ),
     "gpu": Recipe(
-        network=NetworkConfig(width=32, pooling="context", sharpness=2.0),
+        network=NetworkConfig(
+            width=32, pooling="context", sharpness=2.0, verdict_scales=(0.5, 0.7, 1.0)
+        ),
         phases=(
             Phase(40, packed=256, crop=128, share=(0.4, 1.0), evaluate=224, seeds="colour"),
             Phase(30, packed=256, crop=128, share=(0.4, 1.0), evaluate=224, seeds="own"),
             Phase(30, packed=448, crop=224, share=(0.3, 1.0), evaluate=448, seeds="own"),
         ),
         batch=128,
-        per_epoch=8192,
-        peak_rate=0.2,
+        peak_rate=0.04,
     ),
     "smoke": Recipe(
         network=NetworkConfig(width=4, pooling="context", sharpness=2.0),
