@@ -1,7 +1,7 @@
 """A training step of ours against the same step of the PyTorch twin.
 
     python -m pip install torch==2.13.0
-    python -m benchmarks.train [--sides 64 96 160] [--batch 64] [--width 16] [--repeats 7]
+    python -m benchmarks.train [--sides 64 96 160] [--batch 64] [--width 24] [--repeats 7]
 
 The same network with batch norm, cross entropy with smoothed labels, SGD with
 Nesterov momentum and weight decay, and an average of the weights, on the same
@@ -65,12 +65,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 96, 160])
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--width", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     torch.set_num_threads(2)
     keep_memory()  # as the train command does; both sides gain
-    recipe = Recipe(network=NetworkConfig(width=args.width), batch=args.batch, per_epoch=args.batch)
+    recipe = Recipe(
+        network=NetworkConfig(width=args.width),
+        optimiser="sgd",
+        peak_rate=0.01,
+        momentum=0.9,
+        weight_decay=5e-4,
+        batch=args.batch,
+        per_epoch=args.batch,
+    )
     graph, state = start(recipe)
     ours = make_step(graph, recipe, make_mesh(args.batch))
     theirs = TheirStep(recipe)

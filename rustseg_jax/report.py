@@ -15,8 +15,10 @@ from PIL import Image
 
 from rustseg_jax import images
 from rustseg_jax.errors import ConfigError, ImageError
+from rustseg_jax.grading import Grading, grade
 from rustseg_jax.overlay import mask_overlay
 from rustseg_jax.pipeline import Segmentation
+from rustseg_jax.uncertainty import Uncertainty
 
 __all__ = [
     "Report",
@@ -49,6 +51,9 @@ class Report:
     heatmap : (h, w) float32 in [0, 1], the one the mask was made from: (28, 28), or finer
         where a large photo was looked at in windows
     mask_png : the mask at the photo's own size, as a PNG file
+    doubt : (h, w) float32 in [0, 1], `Uncertainty.map` shrunk in the same way, or None where
+        the uncertainty was not measured
+    grading : what the rusted area implies, if all of the picture is the surface
     """
 
     headline: str
@@ -59,14 +64,19 @@ class Report:
     mask: np.ndarray = field(repr=False)
     heatmap: np.ndarray = field(repr=False)
     mask_png: bytes = field(repr=False)
+    grading: Grading
+    doubt: np.ndarray | None = field(repr=False, default=None)
 
 
-def make_report(seg: Segmentation, *, side: int = PREVIEW_SIDE) -> Report:
+def make_report(
+    seg: Segmentation, sure: Uncertainty | None = None, *, side: int = PREVIEW_SIDE
+) -> Report:
     """Boil a result down to what a page shows and offers.
 
     Parameters
     ----------
     seg : a result
+    sure : how sure it is, where that was measured
     side : longest side of the previews in pixels; nothing is enlarged
 
     Returns
@@ -85,13 +95,15 @@ def make_report(seg: Segmentation, *, side: int = PREVIEW_SIDE) -> Report:
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     return Report(
         headline=headline(seg),
-        verdict=verdict(seg),
+        verdict=verdict(seg, sure),
         meaning=meaning(seg),
-        facts=to_json(seg),
+        facts=to_json(seg, sure),
         image=images.resize(seg.image, shape),
         mask=_shrink(seg.mask, shape),
         heatmap=np.asarray(seg.heat),
         mask_png=png(seg.mask),
+        grading=_grade(seg, sure),
+        doubt=None if sure is None else _shrink_map(sure.map, shape),
     )
 
 
@@ -102,13 +114,15 @@ def headline(seg: Segmentation) -> str:
     return "Corrosion found" if seg.probability >= 0.5 else "Possibly corrosion"
 
 
-def verdict(seg: Segmentation) -> str:
+def verdict(seg: Segmentation, sure: Uncertainty | None = None) -> str:
     """Say in one line what was found.
 
     Returns
     -------
     For example "Corrosion found, 96 % sure, about 12 % of the picture" or "No corrosion
     found, 91 % sure". No figure is rounded to certainty: from 99.5 % it is "over 99 %".
+    Where the uncertainty was measured the interval follows: "(10 to 15 %)", or, where the
+    mask itself lies outside of it, "(more likely 5 to 9 %)".
     """
     found = headline(seg)
     if not seg.corroded:
@@ -117,8 +131,8 @@ def verdict(seg: Segmentation) -> str:
         return f"{found}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
         so = ", if so" if seg.mask.any() else ","
-        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg)}"
-    return f"{found}, {_sure(seg.probability)}, {_where(seg)}"
+        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg, sure)}"
+    return f"{found}, {_sure(seg.probability)}, {_where(seg, sure)}"
 
 
 def meaning(seg: Segmentation) -> str:
@@ -145,7 +159,7 @@ def meaning(seg: Segmentation) -> str:
     )
 
 
-def to_json(seg: Segmentation) -> dict[str, Any]:
+def to_json(seg: Segmentation, sure: Uncertainty | None = None) -> dict[str, Any]:
     """Everything about a result but its arrays, as plain values for JSON.
 
     Returns
@@ -154,6 +168,9 @@ def to_json(seg: Segmentation) -> dict[str, Any]:
     verdict : see `verdict`
     probability, corroded, reason, threshold, heat_maximum : as in `Segmentation`
     area : share of the picture that is masked, in [0, 1]
+    grades : ISO 4628-3 and ASTM D610 that this area implies, were all of the picture steel; each
+        with the grades of both ends of the interval
+    uncertainty : see `Uncertainty.to_json`; None where it was not measured
     tiling : the windows in which a large photo was looked at, see `tiles.Tiling`; None where it
         was looked at whole
     timings : seconds by stage
@@ -164,14 +181,17 @@ def to_json(seg: Segmentation) -> dict[str, Any]:
     from rustseg_jax import __version__  # the package is still being imported above
 
     height, width = seg.mask.shape
+    graded = _grade(seg, sure)
     return {
         "width": int(width),
         "height": int(height),
-        "verdict": verdict(seg),
+        "verdict": verdict(seg, sure),
         "probability": float(seg.probability),
         "corroded": bool(seg.corroded),
         "reason": seg.reason,
         "area": float(seg.area),
+        "grades": {"iso_4628_3": asdict(graded.iso), "astm_d610": asdict(graded.astm)},
+        "uncertainty": None if sure is None else sure.to_json(),
         "threshold": float(seg.threshold),
         "heat_maximum": float(seg.heat_maximum),
         "tiling": seg.tiling.to_json() if seg.tiling else None,
@@ -243,14 +263,35 @@ def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(grey.resize(shape[::-1], Image.Resampling.BOX)) >= 128
 
 
-def _where(seg: Segmentation) -> str:
+def _grade(seg: Segmentation, sure: Uncertainty | None) -> Grading:
+    return grade(seg.area, None if sure is None else sure.interval)
+
+
+def _shrink_map(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A float32 map at another size: means over areas."""
+    picture = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.asarray(picture.resize(shape[::-1], Image.Resampling.BOX))
+
+
+def _where(seg: Segmentation, sure: Uncertainty | None) -> str:
     """How much of the picture is marked, in words."""
     if not seg.mask.any():
         return "but no part of the picture stands out"
+    span = "" if sure is None else f" ({_span(seg.area, *sure.interval)})"
     if seg.mask.all():
-        return "all of the picture"
+        return f"all of the picture{span}"
     share = _percent(seg.area)
-    return f"{'about ' if share[0].isdigit() else ''}{share} of the picture"
+    return f"{'about ' if share[0].isdigit() else ''}{share} of the picture{span}"
+
+
+def _span(area: float, low: float, high: float) -> str:
+    """Say "10 to 15 %", and whether the area itself lies in between."""
+    least, most = _percent(low), _percent(high)
+    if least == most:
+        words = most
+    else:
+        words = f"{least.removesuffix(' %') if least[0].isdigit() else least} to {most}"
+    return words if low <= area <= high else f"more likely {words}"
 
 
 def _sure(share: float) -> str:

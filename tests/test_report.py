@@ -32,6 +32,11 @@ def clean(model: rs.Classifier) -> rs.Segmentation:
     return rs.segment(picture(rusty=False), model)
 
 
+@pytest.fixture(scope="module")
+def sure(rusty: rs.Segmentation, model: rs.Classifier) -> rs.Uncertainty:
+    return rs.measure_uncertainty(rusty, model)
+
+
 def _mask(share: float) -> np.ndarray:
     """100 x 100 with exactly this share set."""
     mask = np.zeros(10_000, bool)
@@ -78,6 +83,41 @@ def test_the_verdict_in_words(
     assert verdict(seg) == words
 
 
+@pytest.mark.parametrize(
+    ("area", "low", "high", "words"),
+    [
+        (0.12, 0.10, 0.15, "about 12 % of the picture (10 to 15 %)"),
+        (0.12, 0.0, 0.15, "about 12 % of the picture (under 1 % to 15 %)"),
+        (0.12, 0.0, 1.0, "about 12 % of the picture (under 1 % to over 99 %)"),
+        (0.121, 0.12, 0.122, "about 12 % of the picture (12 %)"),
+        (0.12, 0.05, 0.09, "about 12 % of the picture (more likely 5 to 9 %)"),
+        (1.0, 0.8, 1.0, "all of the picture (80 to over 99 %)"),
+    ],
+)
+def test_the_interval_in_words(
+    rusty: rs.Segmentation, sure: rs.Uncertainty, area: float, low: float, high: float, words: str
+) -> None:
+    seg = replace(rusty, probability=0.96, mask=_mask(area))
+    found = verdict(seg, replace(sure, low=low, high=high))
+    assert found == f"Corrosion found, 96 % sure, {words}"
+
+
+def test_a_report_says_how_sure_it_is(rusty: rs.Segmentation, sure: rs.Uncertainty) -> None:
+    found = make_report(rusty, replace(sure, low=0.2, high=0.4))
+    assert found.verdict.endswith("about 25 % of the picture (20 to 40 %)")
+    assert found.facts["verdict"] == found.verdict
+    assert found.facts["uncertainty"]["high"] == 0.4
+    assert found.facts["grades"]["astm_d610"] == {"value": 2, "least": 2, "most": 1}
+    assert found.grading.words() == "ISO 4628-3 Ri 5, ASTM D610 grade 2 (2 to 1)"
+    json.dumps(found.facts, allow_nan=False)
+    small = make_report(rusty, sure, side=48)
+    assert small.doubt is not None
+    # 96 x 128 to 36 x 48: means over areas keep the mean.
+    assert small.doubt.shape == (36, 48)
+    assert small.doubt.mean() == pytest.approx(sure.map.mean(), rel=1e-3)
+    assert make_report(rusty).doubt is None
+
+
 def test_the_meaning_follows_the_verdict(rusty: rs.Segmentation, clean: rs.Segmentation) -> None:
     assert "estimate" in meaning(rusty)
     assert "12 %" in meaning(clean)  # 1 / (1 + e^2)
@@ -98,7 +138,7 @@ def test_the_json_is_plain_and_complete(rusty: rs.Segmentation, model: rs.Classi
     facts = json.loads(json.dumps(to_json(rusty), allow_nan=False))
     assert set(facts) == {
         "width", "height", "verdict", "probability", "corroded", "reason", "area", "threshold",
-        "heat_maximum", "tiling", "model", "config", "timings", "version",
+        "heat_maximum", "grades", "uncertainty", "tiling", "model", "config", "timings", "version",
     }  # fmt: skip
     assert (facts["width"], facts["height"]) == (128, 96)
     assert facts["area"] == 0.25  # the block is half of each side
