@@ -131,8 +131,26 @@ def _result(case: shared.Case) -> None:
             )
             st.metric("Rusted area", _percent(facts["area"]), width="content")
         st.markdown(_keep_together(found.meaning))
+        if facts["area"]:
+            st.markdown(_keep_together(_how_much(found)))
     _pictures(case, found)
     _small_print(found)
+
+
+def _how_much(found: Report) -> str:
+    """The area's interval and the grades it implies, and what both rest on."""
+    sure, graded = found.facts["uncertainty"], found.grading
+    span = ""
+    if sure is not None:
+        ends = " to ".join(_percent(share) for share in (sure["low"], sure["high"]))
+        of = (
+            f"in {100 * sure['level']:.0f} % of photos" if sure["calibrated"] else "by its variants"
+        )
+        span = f"**True area** {ends} ({of}). "
+    spans = "" if graded.certain else " The interval spans more than one grade."
+    return (
+        f"{span}**Grade** {graded.words()}, if all of the picture were the steel's surface.{spans}"
+    )
 
 
 @st.fragment

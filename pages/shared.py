@@ -183,7 +183,10 @@ def _report(digest: str, weights: str, mode: str, _case: Case, _model: rs.Classi
     del digest, weights  # the key; pixels never are: large arrays are hashed from a sample only
     with _TURN:
         config = rs.Config(tiles=TileConfig(mode))
-        return make_report(rs.segment(_case.path.read_bytes(), _model, config))
+        seg = rs.segment(_case.path.read_bytes(), _model, config)
+        # In windows it would cost five times as much again: the page does not ask unbidden.
+        sure = None if seg.tiling else rs.measure_uncertainty(seg, _model)
+        return make_report(seg, sure)
 
 
 def overlay_file(case: Case, found: Report, opacity: float) -> bytes:

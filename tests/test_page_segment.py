@@ -86,6 +86,10 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
     assert app.header[0].value == ":material/flag: Corrosion found"
     assert app.metric[0].value == "> 99.9\N{NO-BREAK SPACE}%"
     assert app.metric[1].value == "25.0\N{NO-BREAK SPACE}%"
+    assert "True area" in _texts(app)
+    assert "(by its variants)" in _texts(app)  # these weights have no calibration
+    assert "ISO 4628-3 Ri 5" in _texts(app)  # a quarter of the picture
+    assert "ASTM D610 grade 2" in _texts(app)
     assert r"gate\*1\*\.png" in _texts(app) or r"gate\*1\*.png" in _texts(app)
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     again.query_params["case"] = sha256(data)
@@ -101,6 +105,7 @@ def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
     assert "look for yourself" in _texts(app)
     assert app.metric[1].value == "0.0\N{NO-BREAK SPACE}%"
     assert "nothing marked" in _images(app)[-2].caption
+    assert "Grade" not in _texts(app)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +226,7 @@ def test_a_bug_shows_a_number_and_never_its_text(
 def test_the_same_photo_is_computed_once(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     real = shared.make_report
-    monkeypatch.setattr(shared, "make_report", lambda seg: calls.append(1) or real(seg))
+    monkeypatch.setattr(shared, "make_report", lambda *a: calls.append(1) or real(*a))
     app.query_params["sample"] = SAMPLE
     app.run()
     app.slider(key="strength").set_value(80).run()
