@@ -1,0 +1,296 @@
+"""What happens between the heat map and the mask: threshold, CRF step by step, what is lost where.
+
+Masks are (H, W) bool at the photo's own size; heat maps float32 in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rustseg_jax import images, refine
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.metrics import Confusion, confusion, iou
+from rustseg_jax.pipeline import resegment
+from rustseg_jax.result import Segmentation
+from rustseg_jax.upsample import bilinear, bilinear_strips, guided_upsample
+
+__all__ = [
+    "BINS",
+    "BY_HAND",
+    "CRFSteps",
+    "Difference",
+    "Histogram",
+    "Truth",
+    "compare_with_truth",
+    "crf_steps",
+    "histogram",
+]
+
+BINS = 40
+"""Bars of a histogram: 0.025 of heat each, about 20 of the 784 positions."""
+
+BY_HAND = "by hand"
+"""The rule of a threshold that no rule of `ThresholdConfig` gave."""
+
+Mask = NDArray[np.bool_]
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How the heat is distributed, and where it was cut.
+
+    Attributes
+    ----------
+    edges : (bins + 1,) float64, from 0 to 1; a bin holds its lower edge, the last both
+    counts : (bins,) int, positions of the heat map
+    threshold : that was applied
+    rule : that gave it: "dynamic", "fixed", "otsu" or `BY_HAND`
+    by_rule : what each rule would give, with the numbers of the config
+    above : share of the positions at or above the threshold, in [0, 1]
+    """
+
+    edges: NDArray[np.float64] = field(repr=False)
+    counts: NDArray[np.int64] = field(repr=False)
+    threshold: float
+    rule: str
+    by_rule: Mapping[str, float]
+    above: float
+
+
+def histogram(seg: Segmentation, *, bins: int = BINS) -> Histogram:
+    """Count the heat of the heat map that the mask was made from, `seg.heat`.
+
+    Parameters
+    ----------
+    seg : a result
+    bins : equally wide, at least 2
+
+    Returns
+    -------
+    `Histogram`
+
+    Raises
+    ------
+    ConfigError
+        There are fewer than 2 bins.
+    """
+    if bins < 2:
+        raise ConfigError(f"bins is {bins}; allowed is 2 or more")
+    config = seg.config.threshold
+    by_rule = {
+        rule: refine.find_threshold(seg.heat, replace(config, rule=rule))
+        for rule in get_args(refine.Rule)
+    }
+    counts, edges = np.histogram(seg.heat, bins=bins, range=(0, 1))
+    return Histogram(
+        edges=edges,
+        counts=counts.astype(np.int64),
+        threshold=seg.threshold,
+        rule=config.rule if by_rule[config.rule] == seg.threshold else BY_HAND,
+        by_rule=by_rule,
+        above=float((seg.heat >= np.float32(seg.threshold)).mean()),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class CRFSteps:
+    """The dense CRF of one photo, from what it is given to what it answers.
+
+    Attributes
+    ----------
+    image : (H, W, 3) uint8, the photo
+    small : (h, w, 3) uint8, the photo at the CRF's working size
+    params : its settings
+    unary : (h, w) float32 in (0, 1), the evidence at each pixel as a probability
+    posteriors : (h, w) float32 each, before the first update and after each one; fewer
+        than ``params.iterations + 1`` where they settled earlier
+    changed : share of the working pixels that changed sides in each update, in [0, 1]
+    areas : share of the working pixels that each posterior calls corrosion, in [0, 1]
+    """
+
+    image: NDArray[np.uint8] = field(repr=False)
+    small: NDArray[np.uint8] = field(repr=False)
+    params: refine.CRFParams
+    unary: Map = field(repr=False)
+    posteriors: tuple[Map, ...] = field(repr=False)
+    changed: tuple[float, ...]
+    areas: tuple[float, ...]
+
+    @property
+    def updates(self) -> int:
+        """How many there were."""
+        return len(self.posteriors) - 1
+
+    def posterior(self, step: int) -> Map:
+        """(H, W) float32 at the photo's size; the last, `updates`, equals `seg.posterior`."""
+        if not 0 <= step <= self.updates:
+            raise ConfigError(f"step is {step}; allowed is 0 to {self.updates}")
+        radius, epsilon = self.params.guide_radius, self.params.guide_epsilon
+        return guided_upsample(
+            self.posteriors[step], self.small, self.image, radius=radius, epsilon=epsilon
+        )
+
+    def mask(self, step: int) -> Mask:
+        """(H, W) bool at the photo's size; the last, `updates`, equals `seg.mask`."""
+        return self.posterior(step) >= 0.5
+
+
+def crf_steps(seg: Segmentation) -> CRFSteps | None:
+    """Run the CRF of a result again, on its kept lattice, and keep every step.
+
+    An expert's strokes do not travel in a result: of a corrected one these are the
+    steps without them.
+
+    Parameters
+    ----------
+    seg : a result
+
+    Returns
+    -------
+    `CRFSteps`; None where the CRF was not run, `seg.reason` says why. To see what it
+    would have done, give ``dataclasses.replace(seg, corroded=True)``.
+    """
+    if not (seg.corroded and seg.rough.any()):
+        return None
+    params = seg.crf
+    lattice = seg.lattice
+    if lattice is None or lattice.params != params:
+        shape = refine.working_shape((seg.image.shape[0], seg.image.shape[1]), params.working_size)
+        whole = seg.image.shape[:2] == shape
+        lattice = refine.Lattice(seg.image if whole else images.resize(seg.image, shape), params)
+    height, width = lattice.image.shape[:2]
+    unary = refine.foreground_probability(seg.heat, seg.threshold, shape=(height, width))
+    posteriors = tuple(lattice.steps(unary))
+    sides = [posterior >= 0.5 for posterior in posteriors]
+    return CRFSteps(
+        image=seg.image,
+        small=lattice.image,
+        params=params,
+        unary=unary,
+        posteriors=posteriors,
+        changed=tuple(float((a != b).mean()) for a, b in pairwise(sides)),
+        areas=tuple(float(side.mean()) for side in sides),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """A mask against the true one.
+
+    Attributes
+    ----------
+    name : of the stage, see `Truth`
+    iou : intersection over union, in [0, 1]
+    lost : IoU lost against the stage before, 1 before the first; below 0 it won some
+    hit, missed, extra : (H, W) bool: corrosion that was found, that was not, and what is none
+    """
+
+    name: str
+    iou: float
+    lost: float
+    hit: Mask = field(repr=False)
+    missed: Mask = field(repr=False)
+    extra: Mask = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Which stage lost how much of the true mask.
+
+    The stages, each judged with everything after it left out or perfect:
+
+    - "grid": the true mask itself, squeezed into the heat map's grid and enlarged again,
+      cut at one half: no heat map of so few positions can be expected to do better.
+    - "heatmap": the heat map cut where it is best for this photo; nobody knows that
+      threshold beforehand.
+    - "threshold": the rough mask, cut where the rule cut it.
+    - "crf": the mask, whatever the verdict.
+    - "verdict": the mask that a user gets, empty where the verdict is "no corrosion".
+
+    What they lose adds up to 1 less the last IoU.
+
+    Attributes
+    ----------
+    mask : (H, W) bool, the true mask
+    stages : by these names, in this order
+    best_threshold : of the stage "heatmap", in [0.01, 1]
+    worst : the stage that lost most, "" where none lost anything
+    """
+
+    mask: Mask = field(repr=False)
+    stages: Mapping[str, Difference]
+    best_threshold: float
+    worst: str
+
+
+def compare_with_truth(seg: Segmentation, true: Mask) -> Truth:
+    """Find the stage that lost most, where the true mask is known.
+
+    Parameters
+    ----------
+    seg : a result
+    true : (H, W) bool at the photo's size
+
+    Returns
+    -------
+    `Truth`
+
+    Raises
+    ------
+    ConfigError
+        The true mask is not bool of the photo's size.
+    """
+    if true.dtype != np.bool_ or true.shape != seg.mask.shape:
+        raise ConfigError(
+            f"true is {true.dtype}{true.shape}; allowed is bool{seg.mask.shape}, "
+            "the size of the photo"
+        )
+    free = seg if seg.corroded else resegment(replace(seg, corroded=True))
+    best = _best_threshold(seg, true)
+    masks = {
+        "grid": _through_grid(true, (seg.heat.shape[0], seg.heat.shape[1])),
+        "heatmap": refine.rough_mask(seg.heat, best, seg.mask.shape),
+        "threshold": seg.rough,
+        "crf": free.mask,
+        "verdict": seg.mask,
+    }
+    stages: dict[str, Difference] = {}
+    before = 1.0
+    for name, mask in masks.items():
+        value = iou(confusion(mask, true))
+        stages[name] = Difference(
+            name, value, before - value, mask & true, true & ~mask, mask & ~true
+        )
+        before = value
+    worst = max(stages.values(), key=lambda stage: stage.lost)
+    return Truth(true, stages, best, worst.name if worst.lost > 0 else "")
+
+
+def _through_grid(true: Mask, grid: tuple[int, int]) -> Mask:
+    """The best that a map of this grid can say: the share of each cell, enlarged, cut at half."""
+    shares = np.clip(bilinear(true.astype(np.float32), grid), 0, 1)
+    return refine.rough_mask(shares, 0.5, true.shape)
+
+
+def _best_threshold(seg: Segmentation, true: Mask) -> float:
+    """The cut of the heat map with the largest IoU: in hundredths, or the one applied."""
+    cuts = np.unique(np.append(np.arange(1, 101) / 100, seg.threshold))
+    kept = np.zeros((2, cuts.size + 1), np.int64)  # pixels that so many cuts leave in, by truth
+    for rows, values in bilinear_strips(seg.heat.astype(np.float32), seg.mask.shape):
+        place = np.searchsorted(cuts.astype(np.float32), values.ravel(), side="right")
+        inside = true[rows].ravel()
+        for row, part in enumerate((place[~inside], place[inside])):
+            kept[row] += np.bincount(part, minlength=cuts.size + 1)
+    false, hits = kept[:, ::-1].cumsum(1)[:, ::-1][:, 1:]  # marked at each cut
+    total = int(kept[1].sum())
+    scores = [
+        iou(Confusion(int(h), int(f), total - int(h), 0)) for f, h in zip(false, hits, strict=True)
+    ]
+    return float(cuts[int(np.argmax(scores))])

@@ -1,0 +1,300 @@
+"""What the network does with one photo: what it sees, which channels matter, how it scores.
+
+The network runs once; for the weight of the channels only what comes after a block runs
+again. Everything is of the pass at the network's own input size, the one that the heat
+map comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from rustseg_jax import images
+from rustseg_jax.classify import (
+    CLEAN,
+    CORROSION,
+    Classifier,
+    NetworkConfig,
+    Output,
+    rescale,
+)
+from rustseg_jax.convolution import conv3x3, max_pool
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.network import head_logits
+from rustseg_jax.result import Segmentation
+from rustseg_jax.windows import agree
+
+__all__ = ["CHANNELS", "Block", "Channel", "Inside", "Scores", "look_inside", "receptive_field"]
+
+CHANNELS = 4
+"""Channels shown of each block: two by two, which still fits a phone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One channel of a block, as it responds to this photo.
+
+    Attributes
+    ----------
+    index : which channel, from 0
+    weight : see `Block`; in units of the margin, above 0 it speaks for corrosion
+    share : its part of the sum of the absolute weights of the block's channels, in [0, 1]
+    picture : (h, w) float32 in [0, 1], the activation over `scale`, at its true resolution
+    scale : largest activation of the channel, in the network's own unit; 0 where it is silent
+    """
+
+    index: int
+    weight: float
+    share: float
+    picture: NDArray[np.float32] = field(repr=False)
+    scale: float
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One of the five blocks: two convolutions, before the pooling that follows.
+
+    The weight of a channel is ``sum_ij A_ij dm/dA_ij``, activation times gradient, with
+    ``m`` the margin (logit of corrosion less that of clean): to first order what the margin
+    would lose were the channel silent. In the last block of a network that averages
+    positions this is exact, and the weights add up to the margin without its bias; before,
+    what follows is not linear, and it is an estimate.
+
+    Attributes
+    ----------
+    number : 1 to 5
+    shape : (h, w) of its channels
+    channels : how many it has
+    silent : how many of them are zero all over this photo
+    sees : side in pixels of the input that one position can see, `receptive_field`
+    shown : those of the largest absolute weight, that one first
+    weights : (channels,) float32, of all channels
+
+    References
+    ----------
+    Shrikumar et al., "Not just a black box: learning important features through propagating
+    activation differences", 2016 (gradient times input); Draelos and Carin, "Use HiResCAM
+    instead of Grad-CAM", 2020 (at the activations of a layer).
+    """
+
+    number: int
+    shape: tuple[int, int]
+    channels: int
+    silent: int
+    sees: int
+    shown: tuple[Channel, ...]
+    weights: NDArray[np.float32] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """From the two logits to the verdict.
+
+    The probability is ``1 / (1 + exp(-margin / temperature))``.
+
+    Attributes
+    ----------
+    logits : of clean and of corrosion, the mean over `sizes`
+    margin : logit of corrosion less that of clean, of the photo as a whole
+    sizes : sides in pixels at which the whole photo was judged
+    margins : the margin at each of them; their mean is `margin`
+    windows : margin of the windows of a large photo; None where it was looked at whole
+    final : the margin that was decided on: `margin`, or its mean with `windows`
+    temperature : divides the margin; found on held-back photos so that the probability is honest
+    probability : calibrated P(corrosion) in [0, 1]
+    decision_threshold : corroded from this probability on
+    tipping : the margin that belongs to it; infinite for a threshold of 0 or 1
+    corroded : the verdict
+    """
+
+    logits: tuple[float, float]
+    margin: float
+    sizes: tuple[int, ...]
+    margins: tuple[float, ...]
+    windows: float | None
+    final: float
+    temperature: float
+    probability: float
+    decision_threshold: float
+    tipping: float
+    corroded: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Inside:
+    """What the network did with one photo.
+
+    Attributes
+    ----------
+    seen : (S, S, 3) uint8, the photo squashed to the network's input
+    blocks : five, from fine to coarse
+    scores : from logits to verdict
+    output : of the network for this photo, a batch of one; heat maps by other methods
+        need no second run with it
+    """
+
+    seen: NDArray[np.uint8] = field(repr=False)
+    blocks: tuple[Block, ...]
+    scores: Scores
+    output: Output = field(repr=False)
+
+    @property
+    def x(self) -> jax.Array:
+        """(1, S, S, 3) float32 in [0, 1]: `seen` as the network takes it."""
+        return _pixels(self.seen)
+
+
+def look_inside(seg: Segmentation, model: Classifier, *, channels: int = CHANNELS) -> Inside:
+    """Run the network on a photo again, and keep what happens inside.
+
+    Parameters
+    ----------
+    seg : a result
+    model : what made it
+    channels : to show of each block; all of a block that has fewer
+
+    Returns
+    -------
+    `Inside`
+
+    Raises
+    ------
+    ConfigError
+        The result was made by other weights, or `channels` is below 1.
+    """
+    if channels < 1:
+        raise ConfigError(f"channels is {channels}; allowed is 1 or more")
+    if dict(seg.model) != model.describe():
+        raise ConfigError(
+            f"the result is of the weights {_name(seg.model)}, the model is "
+            f"{_name(model.describe())}: give the model that made the result"
+        )
+    side = model.config.input_size
+    seen = images.resize(seg.image, (side, side))
+    x = _pixels(seen)
+    output = model(x)
+    found = zip(output.blocks, _weigh(model.params, output.blocks, model.config), strict=True)
+    blocks = tuple(
+        _block(k, activations[0], np.asarray(weights), np.asarray(peaks), channels)
+        for k, (activations, (weights, peaks)) in enumerate(found, 1)
+    )
+    return Inside(seen, blocks, _scores(seg, model, x, output), output)
+
+
+def receptive_field(block: int) -> int:
+    """Side in pixels of the input that a position of this block, 1 to 5, can see.
+
+    >>> [receptive_field(k) for k in (1, 2, 3, 4, 5)]
+    [5, 14, 32, 68, 140]
+    """
+    size, step = 1, 1
+    for k in range(block):
+        if k:
+            size, step = size + step, 2 * step  # 2x2 pooling
+        size += 2 * 2 * step  # two 3x3 convolutions
+    return size
+
+
+def _pixels(seen: NDArray[np.uint8]) -> jax.Array:
+    return jnp.asarray(seen.astype(np.float32)[None] / np.float32(255))
+
+
+def _name(about: Any) -> str:
+    return str(about.get("digest", ""))[:12] or "without a file"
+
+
+def _after(convs: Sequence[dict[str, jax.Array]], activations: jax.Array) -> jax.Array:
+    """The next block's activations."""
+    h = max_pool(activations)
+    for conv in convs:
+        h = conv3x3(h, conv["kernel"], conv["bias"], relu=True)
+    return h
+
+
+def _weights_and_peaks(
+    params: dict[str, Any], blocks: tuple[jax.Array, ...], config: NetworkConfig
+) -> tuple[tuple[jax.Array, jax.Array], ...]:
+    """Weight and largest activation of each channel of each block, (C,) both."""
+
+    def margin(activations: jax.Array) -> jax.Array:
+        logits = head_logits(params["head"], activations, config)
+        return (logits[:, CORROSION] - logits[:, CLEAN]).sum()
+
+    gradients = [jax.grad(margin)(blocks[-1])]
+    for k in range(len(blocks) - 2, -1, -1):
+        convs = params["convs"][2 * k + 2 : 2 * k + 4]
+        _, pull_back = jax.vjp(partial(_after, convs), blocks[k])
+        gradients += pull_back(gradients[-1])
+    return tuple(
+        ((a * g).sum((0, 1, 2)), a.max((0, 1, 2)))
+        for a, g in zip(blocks, reversed(gradients), strict=True)
+    )
+
+
+_weigh = jax.jit(_weights_and_peaks, static_argnums=2)
+
+
+def _block(
+    number: int,
+    activations: jax.Array,
+    weights: NDArray[np.float32],
+    peaks: NDArray[np.float32],
+    channels: int,
+) -> Block:
+    """Choose the channels of a block by weight; activations are (h, w, C)."""
+    total = float(np.abs(weights).sum())
+    order = np.argsort(-np.abs(weights), kind="stable")[:channels]
+    chosen = np.asarray(activations)[..., order]
+    shown = [
+        Channel(
+            index=int(c),
+            weight=float(weights[c]),
+            share=abs(float(weights[c])) / total if total else 0.0,
+            picture=np.clip(picture / (peaks[c] or np.float32(1)), 0, 1),
+            scale=float(peaks[c]),
+        )
+        for c, picture in zip(order, np.moveaxis(chosen, -1, 0), strict=True)
+    ]
+    return Block(
+        number=number,
+        shape=(activations.shape[0], activations.shape[1]),
+        channels=activations.shape[2],
+        silent=int((peaks == 0).sum()),
+        sees=receptive_field(number),
+        shown=tuple(shown),
+        weights=weights,
+    )
+
+
+def _scores(seg: Segmentation, model: Classifier, x: jax.Array, output: Output) -> Scores:
+    views = [np.asarray(rescale(x, scale)) for scale in model.config.verdict_scales]
+    outputs = [output if view.shape == x.shape else model(view) for view in views]
+    logits = np.array([np.asarray(o.logits[0], np.float64) for o in outputs])
+    margins = logits[:, CORROSION] - logits[:, CLEAN]
+    margin, windows = float(margins.mean()), None
+    if seg.tiling:
+        windows = float(logit(seg.tiling.windows)) * model.temperature
+    clean, corrosion = logits.mean(0).tolist()
+    limit = seg.config.decision_threshold
+    return Scores(
+        logits=(clean, corrosion),
+        margin=margin,
+        sizes=tuple(view.shape[1] for view in views),
+        margins=tuple(margins.tolist()),
+        windows=windows,
+        final=margin if windows is None else agree(margin, windows),
+        temperature=model.temperature,
+        probability=seg.probability,
+        decision_threshold=limit,
+        tipping=float(logit(limit)) * model.temperature,
+        corroded=seg.corroded,
+    )
