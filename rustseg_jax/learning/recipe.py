@@ -133,7 +133,7 @@ class Recipe:
         return asdict(self)
 
 
-# cpu: two cores, an hour and a half by estimate. labels: no seeds, the first recipe; it made the
+# cpu: two cores, 77 minutes beside other work. labels: no seeds, the first recipe; it made the
 # weights of version 0.1. gpu: as cpu, wider and longer. smoke: seconds, to see that it runs.
 PRESETS: dict[str, Recipe] = {
     "cpu": Recipe(),
