@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import shared
+from pages import cases, compute, shared
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.report import Report
 from rustseg_jax.samples import list_samples
@@ -34,16 +34,16 @@ def main() -> None:
         _result(case)
 
 
-def _case() -> shared.Case | None:
+def _case() -> cases.Case | None:
     """The photo of the address; where it is gone, the page says so and starts afresh."""
     try:
-        return shared.current_case()
-    except shared.CaseError as error:
+        return cases.current_case()
+    except cases.CaseError as error:
         st.warning(shared.sentence(error), icon=":material/link_off:")
         return None
 
 
-def _upload(case: shared.Case | None) -> None:
+def _upload(case: cases.Case | None) -> None:
     """The uploader; a new key empties it when another photo is shown (a sample, or Back)."""
     state = st.session_state
     if state.get("uploaded") and not (case and case.digest == state["uploaded"]):
@@ -58,7 +58,7 @@ def _upload(case: shared.Case | None) -> None:
         args=(key,),
     )
     st.caption(
-        f"Kept on this server for {shared.KEEP_HOURS} hours, so that reloading works, "
+        f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, "
         "then deleted. Sent nowhere else."
     )
 
@@ -66,13 +66,13 @@ def _upload(case: shared.Case | None) -> None:
 def _take_upload(key: str) -> None:
     file = st.session_state[key]
     with shared.guard():
-        digest = shared.keep_upload(file.name, file.getvalue()) if file else ""
+        digest = cases.keep_upload(file.name, file.getvalue()) if file else ""
         st.session_state["uploaded"] = digest
-        shared.open_case(upload=digest)
+        cases.open_case(upload=digest)
 
 
 def _take_sample(name: str) -> None:
-    shared.open_case(sample=name)
+    cases.open_case(sample=name)
 
 
 def _samples(*, expanded: bool) -> None:
@@ -83,7 +83,7 @@ def _samples(*, expanded: bool) -> None:
         st.html(_WHOLE_CARD)
         for sample in list_samples():
             with st.container(gap="xsmall", key=f"card-{sample.name}"):
-                st.image(shared.thumbnail(str(sample.path)), alt="", width="stretch")
+                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
                 st.button(
                     sample.title,
                     key=f"sample-{sample.name}",
@@ -94,9 +94,9 @@ def _samples(*, expanded: bool) -> None:
                 )
 
 
-def _mode(case: shared.Case) -> str:
+def _mode(case: cases.Case) -> str:
     """How a large photo is looked at, with what it costs; small ones leave no choice."""
-    plan = shared.plan(case)
+    plan = compute.plan(case)
     if plan is None:
         return "auto"
     names = {"auto": "In windows: finds small rust", "whole": "As a whole: quicker"}
@@ -112,12 +112,12 @@ def _mode(case: shared.Case) -> str:
     return chosen or "auto"
 
 
-def _result(case: shared.Case) -> None:
+def _result(case: cases.Case) -> None:
     mode = _mode(case)
-    plan = shared.plan(case, mode)
+    plan = compute.plan(case, mode)
     where = f" in {plan.describe()}" if plan else ""
     with st.spinner(f"Looking for rust{where} …", show_time=True):
-        found = shared.report(case, mode)
+        found = compute.report(case, mode)
     facts = found.facts
     icon = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
     with st.container(border=True, key="verdict"):
@@ -126,13 +126,13 @@ def _result(case: shared.Case) -> None:
             st.header(f"{icon} {found.headline}", anchor=False, width="content")
             st.metric(
                 "Probability of corrosion",
-                _percent(facts["probability"], sure=False),
+                shared.percent(facts["probability"], sure=False),
                 width="content",
             )
-            st.metric("Rusted area", _percent(facts["area"]), width="content")
-        st.markdown(_keep_together(found.meaning))
+            st.metric("Rusted area", shared.percent(facts["area"]), width="content")
+        st.markdown(shared.keep_together(found.meaning))
         if facts["area"]:
-            st.markdown(_keep_together(_how_much(found)))
+            st.markdown(shared.keep_together(_how_much(found)))
     _pictures(case, found)
     _small_print(found)
 
@@ -142,7 +142,7 @@ def _how_much(found: Report) -> str:
     sure, graded = found.facts["uncertainty"], found.grading
     span = ""
     if sure is not None:
-        ends = " to ".join(_percent(share) for share in (sure["low"], sure["high"]))
+        ends = " to ".join(shared.percent(share) for share in (sure["low"], sure["high"]))
         of = (
             f"in {100 * sure['level']:.0f} % of photos" if sure["calibrated"] else "by its variants"
         )
@@ -154,7 +154,7 @@ def _how_much(found: Report) -> str:
 
 
 @st.fragment
-def _pictures(case: shared.Case, found: Report) -> None:
+def _pictures(case: cases.Case, found: Report) -> None:
     """The pictures and what is drawn with the slider: only this runs again when it moves."""
     with shared.guard():
         left, right = st.columns(2)
@@ -175,7 +175,7 @@ def _overlay(found: Report, opacity: float) -> None:
         caption="Rust, marked in blue with a light outline"
         if marked
         else "The photo: nothing marked",
-        alt=_keep_together(found.verdict),
+        alt=shared.keep_together(found.verdict),
         output_format="JPEG",
         width="stretch",
     )
@@ -197,7 +197,7 @@ def _heat_caption(found: Report) -> str:
     return f"What speaks for rust: dark violet nothing, yellow {most}"
 
 
-def _downloads(case: shared.Case, found: Report, opacity: float) -> None:
+def _downloads(case: cases.Case, found: Report, opacity: float) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Mask (PNG)", found.mask_png, f"{case.stem}.mask.png", "image/png",
@@ -205,7 +205,7 @@ def _downloads(case: shared.Case, found: Report, opacity: float) -> None:
             help="Black and white, at the photo's own size: white is rust",
         )  # fmt: skip
         st.download_button(
-            "Overlay (PNG)", lambda: shared.overlay_file(case, found, opacity),
+            "Overlay (PNG)", lambda: compute.overlay_file(case, found, opacity),
             f"{case.stem}.overlay.png", "image/png",
             on_click="ignore", icon=":material/download:",
             help="The marked photo, at its own size",
@@ -235,25 +235,12 @@ def _look(facts: dict[str, Any]) -> str:
         return "looked at as a whole"
     scale = "native scale" if tiling["scale"] == 1 else f"{100 * tiling['scale']:.0f} % of its size"
     whole, windows = (
-        _percent(tiling[f"{k}_probability"], sure=False) for k in ("whole", "windows")
+        shared.percent(tiling[f"{k}_probability"], sure=False) for k in ("whole", "windows")
     )
     return (
         f"looked at as a whole ({whole}) and in {tiling['windows']} windows ({windows}) at "
         f"{scale}, {tiling['passes']} passes"
     )
-
-
-def _percent(share: float, *, sure: bool = True) -> str:
-    """A share in [0, 1] to a tenth of a percent; unless `sure`, never all or nothing."""
-    if share < 0.0005 and (share > 0 or not sure):
-        return "< 0.1\N{NO-BREAK SPACE}%"
-    if share >= 0.9995 and (share < 1 or not sure):
-        return "> 99.9\N{NO-BREAK SPACE}%"
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
-
-
-def _keep_together(text: str) -> str:
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 shared.enter()

@@ -1,59 +1,25 @@
-"""What the pages share: the model, photos on disk, results, messages. All caching is here.
+"""What every page shares: how a page begins, what a visitor sees when something fails, words.
 
-A case is one photo, named in the address: `?case=<SHA-256>` for an upload, which lies on
-disk for `KEEP_HOURS`, or `?sample=<name>`. So reload, links and a restart of the server
-find it again, and no photo lives in a visitor's session.
+Photos and addresses are in `cases`, the model and what it computes in `compute`.
 """
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import re
-import tempfile
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 from streamlit.runtime.pages_manager import PagesManager
 
 import rustseg_jax as rs
-from rustseg_jax import images, samples, weights
-from rustseg_jax.report import Report, full_overlay, make_report
-from rustseg_jax.runtime import cache_folder, enable_compilation_cache
-from rustseg_jax.tiles import Plan, TileConfig
 
-KEEP_HOURS = 24
-"""How long an uploaded photo stays on disk after its last upload; the page says so."""
-
-_SWEEP_SECONDS = 600
-_THUMBNAIL = (240, 180)  # pixels; shown at half of it, sharp on dense screens
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-# One photo at a time: with 20 visitors the throughput stays and the worst wait is halved.
-_TURN = threading.BoundedSemaphore(1)
 _run = threading.local()  # Streamlit runs one script a thread
 _log = logging.getLogger("rustseg.pages")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One photo to look at: what it is called, where it lies, its SHA-256."""
-
-    title: str
-    stem: str
-    path: Path
-    digest: str
-
-
-class CaseError(rs.RustsegError):
-    """The address names a photo that is not there."""
 
 
 @contextmanager
@@ -123,165 +89,15 @@ def icon() -> Image.Image:
     return card
 
 
-def model() -> rs.Classifier:
-    """The weights of RUSTSEG_MODEL or the shipped ones, once for all visitors.
-
-    Raises
-    ------
-    WeightsError
-        See `rustseg_jax.load_model`; tried again at the next visit.
-    """
-    place = Path(os.environ.get("RUSTSEG_MODEL") or weights.DEFAULT)
-    return _model(str(place), place.stat().st_mtime_ns if place.is_file() else 0)
+def percent(share: float, *, sure: bool = True) -> str:
+    """Write a share in [0, 1] to a tenth of a percent; unless `sure`, never all or nothing."""
+    if share < 0.0005 and (share > 0 or not sure):
+        return "< 0.1\N{NO-BREAK SPACE}%"
+    if share >= 0.9995 and (share < 1 or not sure):
+        return "> 99.9\N{NO-BREAK SPACE}%"
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _model(place: str, changed: int) -> rs.Classifier:
-    del changed  # part of the key: weights that were replaced are read again
-    enable_compilation_cache()
-    return rs.load_model(place)
-
-
-def plan(case: Case, mode: str = "auto") -> Plan | None:
-    """The windows in which a photo will be looked at; None where it will be looked at whole.
-
-    Raises
-    ------
-    RustsegError
-        The photo or the weights cannot be used.
-    """
-    input_size = model().config.input_size
-    return rs.plan_tiles(_shape(case.digest, case), TileConfig(mode), input_size=input_size)
-
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _shape(digest: str, _case: Case) -> tuple[int, int]:
-    del digest  # the key
-    return images.read_size(_case.path.read_bytes(), name=_case.title)
-
-
-def report(case: Case, mode: str = "auto") -> Report:
-    """What the model finds in a photo; computed once for the same bytes, weights and mode.
-
-    Parameters
-    ----------
-    case : the photo
-    mode : of `rs.TileConfig`
-
-    Raises
-    ------
-    RustsegError
-        The photo or the weights cannot be used.
-    """
-    classifier = model()
-    return _report(case.digest, classifier.digest, mode, case, classifier)
-
-
-# By reference, not pickled: nobody changes a report. 16 of them are at most 150 MB.
-@st.cache_resource(max_entries=16, ttl=KEEP_HOURS * 3600, show_spinner=False)
-def _report(digest: str, weights: str, mode: str, _case: Case, _model: rs.Classifier) -> Report:
-    del digest, weights  # the key; pixels never are: large arrays are hashed from a sample only
-    with _TURN:
-        config = rs.Config(tiles=TileConfig(mode))
-        seg = rs.segment(_case.path.read_bytes(), _model, config)
-        # In windows it would cost five times as much again: the page does not ask unbidden.
-        sure = None if seg.tiling else rs.measure_uncertainty(seg, _model)
-        return make_report(seg, sure)
-
-
-def overlay_file(case: Case, found: Report, opacity: float) -> bytes:
-    """The overlay at the photo's full size, as a PNG file."""
-    with _TURN:
-        return full_overlay(case.path.read_bytes(), found.mask_png, opacity=opacity)
-
-
-def current_case() -> Case | None:
-    """The photo that the address names, or None when it names none.
-
-    Raises
-    ------
-    CaseError
-        There is no such photo, or not any more.
-    """
-    if name := st.query_params.get("sample"):
-        return _sample_case(name)
-    if digest := st.query_params.get("case"):
-        return _upload_case(digest)
-    return None
-
-
-def open_case(*, sample: str = "", upload: str = "") -> None:
-    """Put a photo into the address: a sample's name, an upload's digest, or nothing."""
-    chosen = {"sample": sample} if sample else {"case": upload} if upload else {}
-    st.query_params.from_dict(chosen)
-
-
-def _sample_case(name: str) -> Case:
-    for sample in samples.list_samples():
-        if sample.name == name:
-            digest = images.sha256(sample.path.read_bytes())
-            return Case(sample.title, name, sample.path, digest)
-    raise CaseError(f"there is no sample called {name[:60]!r}; pick one of those shown")
-
-
-def _upload_case(digest: str) -> Case:
-    path = photos_folder() / digest
-    if not _DIGEST.fullmatch(digest) or not _fresh(path):
-        raise CaseError(
-            f"the photo of this address is not here any more: photos are deleted after "
-            f"{KEEP_HOURS} hours; upload it again"
-        )
-    name = st.session_state.get(f"name-{digest}", "Your photo")
-    stem = Path(name).stem if name != "Your photo" else f"photo-{digest[:8]}"
-    return Case(name, stem, path, digest)
-
-
-def keep_upload(name: str, data: bytes) -> str:
-    """Put an uploaded photo on disk, whole or not at all; returns its SHA-256."""
-    digest = images.sha256(data)
-    path = photos_folder() / digest
-    partial = path.with_name(f"{digest}.{uuid.uuid4().hex}.tmp")
-    partial.write_bytes(data)
-    partial.replace(path)
-    st.session_state[f"name-{digest}"] = name
-    return digest
-
-
-@st.cache_resource(show_spinner=False)
-def photos_folder() -> Path:
-    """Where uploads lie; the first call starts the thread that deletes old ones."""
-    folder = cache_folder("photos") or Path(tempfile.mkdtemp(prefix="rustseg-photos-"))
-    threading.Thread(target=_sweep_for_ever, args=(folder,), daemon=True).start()
-    return folder
-
-
-def _fresh(path: Path) -> bool:
-    try:
-        return time.time() - path.stat().st_mtime < KEEP_HOURS * 3600
-    except OSError:
-        return False
-
-
-def sweep(folder: Path) -> None:
-    """Delete the photos whose time is over."""
-    for path in folder.iterdir():
-        if path.is_file() and not _fresh(path):
-            path.unlink(missing_ok=True)
-
-
-def _sweep_for_ever(folder: Path) -> None:
-    while folder.is_dir():
-        try:
-            sweep(folder)
-        except OSError:
-            _log.exception("old photos in %s could not be deleted", folder)
-        time.sleep(_SWEEP_SECONDS)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def thumbnail(path: str) -> bytes:
-    """A sample's picture for the picker, all of one shape; WebP keeps sixteen under 150 KB."""
-    small = ImageOps.fit(Image.fromarray(images.read(path)), _THUMBNAIL)
-    file = io.BytesIO()
-    small.save(file, "WEBP", quality=75)
-    return file.getvalue()
+def keep_together(text: str) -> str:
+    """Keep numbers and their percent signs on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Four host devices, so that sharding over several devices is tested on any machine.
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
@@ -24,3 +26,28 @@ def shared_data() -> Path:
     if not (SHARED / "manifest.csv").is_file():
         pytest.skip(f"the real photos are not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny network that answers to redness, as a weights file."""
+    from hand_made import save_redness
+
+    return save_redness(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+@pytest.fixture
+def app(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The app without a browser: the tiny network, its own photo folder, empty caches."""
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    from pages import compute
+
+    monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
+    monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "cache"))
+    # The folder goes away with the test, and JAX would go on writing to it.
+    monkeypatch.setattr(compute, "enable_compilation_cache", lambda: None)
+    st.cache_resource.clear()
+    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    st.cache_resource.clear()

@@ -7,41 +7,22 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import streamlit as st
 from hand_made import picture, save_redness
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages import shared
+from pages import cases, compute
 from rustseg_jax.images import sha256
 from rustseg_jax.report import png
 from rustseg_jax.samples import list_samples
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = "skimage-rocket"  # ships with scikit-image; the redness network finds a little in it
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_redness(tmp_path_factory.mktemp("model") / "tiny.safetensors")
-
-
-@pytest.fixture
-def app(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
-    """The app with the tiny network, its own photo folder and empty caches."""
-    monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
-    monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "cache"))
-    # The folder goes away with the test, and JAX would go on writing to it.
-    monkeypatch.setattr(shared, "enable_compilation_cache", lambda: None)
-    st.cache_resource.clear()
-    yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    st.cache_resource.clear()
 
 
 def _upload(app: AppTest, name: str, data: bytes) -> AppTest:
@@ -65,7 +46,7 @@ def test_empty(app: AppTest) -> None:
     assert not app.warning
     assert not app.header
     assert [b.label for b in app.button] == [s.title for s in list_samples()]
-    assert f"{shared.KEEP_HOURS} hours" in _texts(app)
+    assert f"{cases.KEEP_HOURS} hours" in _texts(app)
 
 
 def test_a_sample_goes_into_the_address_and_is_judged(app: AppTest) -> None:
@@ -169,13 +150,13 @@ def test_an_address_that_leads_nowhere(app: AppTest, query: dict[str, str], mess
 def test_a_photo_is_gone_after_its_time(app: AppTest) -> None:
     data = png(picture(rusty=True))
     _upload(app, "gate.png", data)
-    path = shared.photos_folder() / sha256(data)
-    old = time.time() - shared.KEEP_HOURS * 3600 - 1
+    path = cases.photos_folder() / sha256(data)
+    old = time.time() - cases.KEEP_HOURS * 3600 - 1
     os.utime(path, (old, old))
     app.run()
     assert "upload it again" in app.warning[0].value
     (path.parent / "fresh").write_bytes(b"new")
-    shared.sweep(path.parent)
+    cases.sweep(path.parent)
     assert [p.name for p in path.parent.iterdir()] == ["fresh"]
 
 
@@ -213,7 +194,7 @@ def test_a_bug_shows_a_number_and_never_its_text(
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(shared, "make_report", broken)
+    monkeypatch.setattr(compute, "make_report", broken)
     app.query_params["sample"] = SAMPLE
     app.run()
     assert not app.exception
@@ -225,8 +206,8 @@ def test_a_bug_shows_a_number_and_never_its_text(
 
 def test_the_same_photo_is_computed_once(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    real = shared.make_report
-    monkeypatch.setattr(shared, "make_report", lambda *a: calls.append(1) or real(*a))
+    real = compute.make_report
+    monkeypatch.setattr(compute, "make_report", lambda *a: calls.append(1) or real(*a))
     app.query_params["sample"] = SAMPLE
     app.run()
     app.slider(key="strength").set_value(80).run()
@@ -276,10 +257,10 @@ def test_downloads(app: AppTest) -> None:
 def test_what_is_downloaded(app: AppTest) -> None:
     data = png(picture(rusty=True))
     _upload(app, "gate.png", data)
-    case = shared.Case("gate", "gate", shared.photos_folder() / sha256(data), sha256(data))
-    found = shared.report(case)
+    case = cases.Case("gate", "gate", cases.photos_folder() / sha256(data), sha256(data))
+    found = compute.report(case)
     mask = np.asarray(Image.open(io.BytesIO(found.mask_png)))
     assert mask.mean() == 255 * 0.25
-    overlay = np.asarray(Image.open(io.BytesIO(shared.overlay_file(case, found, 0.5))))
+    overlay = np.asarray(Image.open(io.BytesIO(compute.overlay_file(case, found, 0.5))))
     assert overlay.shape == (96, 128, 3)
     assert json.loads(json.dumps(found.facts))["area"] == 0.25

@@ -1,0 +1,139 @@
+"""Cases: photos on disk and in the address.
+
+A case is one photo, named in the address: `?case=<SHA-256>` for an upload, which lies on
+disk for `KEEP_HOURS`, or `?sample=<name>`. So reload, links and a restart of the server
+find it again, and no photo lives in a visitor's session.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+import tempfile
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from PIL import Image, ImageOps
+
+import rustseg_jax as rs
+from rustseg_jax import images, samples
+from rustseg_jax.runtime import cache_folder
+
+KEEP_HOURS = 24
+"""How long an uploaded photo stays on disk after its last upload; the page says so."""
+
+_SWEEP_SECONDS = 600
+_THUMBNAIL = (240, 180)  # pixels; shown at half of it, sharp on dense screens
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_log = logging.getLogger("rustseg.pages")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One photo to look at: what it is called, where it lies, its SHA-256."""
+
+    title: str
+    stem: str
+    path: Path
+    digest: str
+
+
+class CaseError(rs.RustsegError):
+    """The address names a photo that is not there."""
+
+
+def current_case() -> Case | None:
+    """The photo that the address names, or None when it names none.
+
+    Raises
+    ------
+    CaseError
+        There is no such photo, or not any more.
+    """
+    if name := st.query_params.get("sample"):
+        return _sample_case(name)
+    if digest := st.query_params.get("case"):
+        return _upload_case(digest)
+    return None
+
+
+def open_case(*, sample: str = "", upload: str = "") -> None:
+    """Put a photo into the address: a sample's name, an upload's digest, or nothing."""
+    chosen = {"sample": sample} if sample else {"case": upload} if upload else {}
+    st.query_params.from_dict(chosen)
+
+
+def _sample_case(name: str) -> Case:
+    for sample in samples.list_samples():
+        if sample.name == name:
+            digest = images.sha256(sample.path.read_bytes())
+            return Case(sample.title, name, sample.path, digest)
+    raise CaseError(f"there is no sample called {name[:60]!r}; pick one of those shown")
+
+
+def _upload_case(digest: str) -> Case:
+    path = photos_folder() / digest
+    if not _DIGEST.fullmatch(digest) or not _fresh(path):
+        raise CaseError(
+            f"the photo of this address is not here any more: photos are deleted after "
+            f"{KEEP_HOURS} hours; upload it again"
+        )
+    name = st.session_state.get(f"name-{digest}", "Your photo")
+    stem = Path(name).stem if name != "Your photo" else f"photo-{digest[:8]}"
+    return Case(name, stem, path, digest)
+
+
+def keep_upload(name: str, data: bytes) -> str:
+    """Put an uploaded photo on disk, whole or not at all; returns its SHA-256."""
+    digest = images.sha256(data)
+    path = photos_folder() / digest
+    partial = path.with_name(f"{digest}.{uuid.uuid4().hex}.tmp")
+    partial.write_bytes(data)
+    partial.replace(path)
+    st.session_state[f"name-{digest}"] = name
+    return digest
+
+
+@st.cache_resource(show_spinner=False)
+def photos_folder() -> Path:
+    """Where uploads lie; the first call starts the thread that deletes old ones."""
+    folder = cache_folder("photos") or Path(tempfile.mkdtemp(prefix="rustseg-photos-"))
+    threading.Thread(target=_sweep_for_ever, args=(folder,), daemon=True).start()
+    return folder
+
+
+def _fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < KEEP_HOURS * 3600
+    except OSError:
+        return False
+
+
+def sweep(folder: Path) -> None:
+    """Delete the photos whose time is over."""
+    for path in folder.iterdir():
+        if path.is_file() and not _fresh(path):
+            path.unlink(missing_ok=True)
+
+
+def _sweep_for_ever(folder: Path) -> None:
+    while folder.is_dir():
+        try:
+            sweep(folder)
+        except OSError:
+            _log.exception("old photos in %s could not be deleted", folder)
+        time.sleep(_SWEEP_SECONDS)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def thumbnail(path: str) -> bytes:
+    """A sample's picture for the picker, all of one shape; WebP keeps sixteen under 150 KB."""
+    small = ImageOps.fit(Image.fromarray(images.read(path)), _THUMBNAIL)
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=75)
+    return file.getvalue()
