@@ -7,20 +7,92 @@ pixels: Streamlit hashes large arrays from a sample only.
 from __future__ import annotations
 
 import os
-import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import rustseg_jax as rs
 from pages.cases import KEEP_HOURS, Case
+from pages.turns import Answers, Place, Turns
 from rustseg_jax import images, weights
 from rustseg_jax.report import Report, full_overlay, make_report
 from rustseg_jax.runtime import enable_compilation_cache
 from rustseg_jax.tiles import Plan, TileConfig
 
+T = TypeVar("T")
+
+
 # One photo at a time: with 20 visitors the throughput stays and the worst wait is halved.
-_TURN = threading.BoundedSemaphore(1)
+@st.cache_resource(show_spinner=False)
+def _turns() -> Turns:
+    return Turns()
+
+
+@st.cache_resource(show_spinner=False)
+def _answers(kind: str, size: int) -> Answers:
+    del kind  # the key: each kind of answer has its own room
+    return Answers(_turns(), size=size, seconds=KEEP_HOURS * 3600)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """Wait in line for the model and have it alone; the page shows the place in line here.
+
+    Never inside an `st.cache_*` function, which would keep what is shown and hold its lock.
+
+    Raises
+    ------
+    BusyError
+        Too many wait already.
+    """
+    with _line() as show, _turns().turn(show, visitor=_visitor()):
+        yield
+
+
+def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 16) -> T:
+    """Return what `work` computes for a key: kept from before, or now and in turn.
+
+    Parameters
+    ----------
+    kind : what is computed, a name of its own
+    key : what it depends on: a photo's SHA-256, the weights' digest, settings; never pixels
+    work : computes it; the result is handed out by reference, so nobody may change it
+    size : how many of this kind are kept, always the same for a kind
+
+    Raises
+    ------
+    BusyError
+        Too many wait already.
+    """
+    with _line() as show:
+        return _answers(kind, size).get(key, work, show, visitor=_visitor())
+
+
+@contextmanager
+def _line() -> Iterator[Callable[[Place], None]]:
+    """Where the place in line is shown while there is something to wait for."""
+    if get_script_run_ctx() is None:  # a download made outside of a page's run
+        yield lambda _: None
+        return
+    line = st.empty()
+
+    def show(place: Place) -> None:
+        # Drawing is also what lets Streamlit end the run of a visitor who left.
+        if place.before:
+            line.caption(f":material/hourglass_top: In line: {place.words()}")
+        else:
+            line.empty()
+
+    yield show
+
+
+def _visitor() -> str | None:
+    context = get_script_run_ctx()
+    return context.session_id if context else None
 
 
 def model() -> rs.Classifier:
@@ -74,22 +146,19 @@ def report(case: Case, mode: str = "auto") -> Report:
         The photo or the weights cannot be used.
     """
     classifier = model()
-    return _report(case.digest, classifier.digest, mode, case, classifier)
+    # 16 reports are at most 150 MB.
+    key = case.digest, classifier.digest, mode
+    return once("report", key, lambda: _report(case, classifier, mode), size=16)
 
 
-# By reference, not pickled: nobody changes a report. 16 of them are at most 150 MB.
-@st.cache_resource(max_entries=16, ttl=KEEP_HOURS * 3600, show_spinner=False)
-def _report(digest: str, weights: str, mode: str, _case: Case, _model: rs.Classifier) -> Report:
-    del digest, weights  # the key; pixels never are: large arrays are hashed from a sample only
-    with _TURN:
-        config = rs.Config(tiles=TileConfig(mode))
-        seg = rs.segment(_case.path.read_bytes(), _model, config)
-        # In windows it would cost five times as much again: the page does not ask unbidden.
-        sure = None if seg.tiling else rs.measure_uncertainty(seg, _model)
-        return make_report(seg, sure)
+def _report(case: Case, classifier: rs.Classifier, mode: str) -> Report:
+    seg = rs.segment(case.path.read_bytes(), classifier, rs.Config(tiles=TileConfig(mode)))
+    # In windows it would cost five times as much again: the page does not ask unbidden.
+    sure = None if seg.tiling else rs.measure_uncertainty(seg, classifier)
+    return make_report(seg, sure)
 
 
 def overlay_file(case: Case, found: Report, opacity: float) -> bytes:
     """The overlay at the photo's full size, as a PNG file."""
-    with _TURN:
+    with turn():
         return full_overlay(case.path.read_bytes(), found.mask_png, opacity=opacity)

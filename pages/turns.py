@@ -1,0 +1,296 @@
+"""Turns at the model: one at a time, in a fair and bounded line; answers kept for all.
+
+Nothing here knows of Streamlit. `Turns` is the line, `Answers` keeps what a turn gave, so
+that what is known already needs no turn, and what several wait for is computed once.
+
+The order is round robin: whoever had a turn in a round waits for the next one, newcomers
+join the round that is under way. So a visitor with 200 photos, each a turn of its own, holds
+nobody up by more than one photo. A round takes in no more than may wait: newcomers without
+end cannot shut anybody out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rustseg_jax.errors import RustsegError
+
+__all__ = ["Answers", "BusyError", "Place", "Turns"]
+
+WAITING = 60  # three times the 20 visitors at once that the app is made for
+SLICE = 0.25  # seconds between two looks round while waiting: a visitor who left is noticed
+_REMEMBERED = 8  # turns whose mean time tells how long the next ones take
+
+T = TypeVar("T")
+
+
+class BusyError(RustsegError):
+    """More visitors wait than the line takes."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in line.
+
+    Attributes
+    ----------
+    before : turns that come first, the one that is under way included; 0 is the end of the wait
+    seconds : about how long they take; None as long as no turn has ended
+    """
+
+    before: int
+    seconds: float | None = None
+
+    def words(self) -> str:
+        """Say it: "3 others before you, about 4 s"."""
+        others = "1 other" if self.before == 1 else f"{self.before} others"
+        wait = "" if self.seconds is None else f", about {max(1, round(self.seconds))} s"
+        return f"{others} before you{wait}"
+
+
+@dataclass(eq=False)
+class _Ticket:
+    number: int
+    round: int
+    visitor: Hashable
+    thread: int
+    began: float = 0.0
+
+
+def _silent(_: Place) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False
+
+
+class Turns:
+    """A line of visitors; one has the turn.
+
+    Parameters
+    ----------
+    limit : how many may wait, at least 1
+    clock : seconds, for the estimates; tests bring their own
+    """
+
+    def __init__(
+        self, *, limit: int = WAITING, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._limit, self._clock = limit, clock
+        self._changed = threading.Condition()
+        self._changes = 0
+        self._tickets = 0
+        self._waiting: list[_Ticket] = []  # in the order of their turns
+        self._current: _Ticket | None = None
+        self._round, self._given = 0, 0  # the round under way, turns it gave
+        self._last: dict[Hashable, int] = {}  # visitor -> round of the last turn
+        self._took: deque[float] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def turn(
+        self,
+        show: Callable[[Place], None] = _silent,
+        *,
+        visitor: Hashable = None,
+        unless: Callable[[], bool] = _never,
+    ) -> Iterator[bool]:
+        """Wait for a turn and have it: `with turns.turn(show) as mine: ...`.
+
+        Parameters
+        ----------
+        show : called while waiting, whenever the place changes and at least four times a
+            second, and with `Place(0)` at the end; not called where the turn comes at once.
+            What it raises gives the place up.
+        visitor : who it is, for the rounds; None is always a newcomer
+        unless : asked while waiting; once it is true the place is given up
+
+        Yields
+        ------
+        True with the turn, False when `unless` came true. A thread that has the turn already
+        keeps it.
+
+        Raises
+        ------
+        BusyError
+            Too many wait already.
+        """
+        if self._is_mine():
+            yield True
+            return
+        ticket = self._join(visitor)
+        try:
+            yield self._wait(ticket, show, unless)
+        finally:
+            self._leave(ticket)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait, without the one whose turn it is."""
+        with self._changed:
+            return len(self._waiting)
+
+    def _is_mine(self) -> bool:
+        with self._changed:
+            return self._current is not None and self._current.thread == threading.get_ident()
+
+    def _join(self, visitor: Hashable) -> _Ticket:
+        with self._changed:
+            if len(self._waiting) >= self._limit:
+                raise BusyError(
+                    f"busy: {self._limit} others are waiting already; try again in a minute"
+                )
+            if self._current is None and not self._waiting:
+                self._last.clear()  # nobody waits: everybody is a newcomer
+            ticket = _Ticket(
+                self._tickets, self._round_for(visitor), visitor, threading.get_ident()
+            )
+            self._tickets += 1
+            self._waiting.append(ticket)
+            self._waiting.sort(key=lambda t: (t.round, t.number))
+            self._tell()
+            return ticket
+
+    def _round_for(self, visitor: Hashable) -> int:
+        members = self._given + sum(t.round == self._round for t in self._waiting)
+        still_open = self._round + (members >= self._limit)
+        if visitor is None:
+            return still_open
+        own = [t.round for t in self._waiting if t.visitor == visitor]
+        return max(still_open, 1 + max(own, default=self._last.get(visitor, -1)))
+
+    def _wait(
+        self, ticket: _Ticket, show: Callable[[Place], None], unless: Callable[[], bool]
+    ) -> bool:
+        waited = False
+        while True:
+            with self._changed:
+                mine = self._take(ticket)
+                place, seen = self._place(ticket), self._changes
+            if mine or unless():
+                if waited:
+                    show(Place(0))
+                return mine
+            show(place)
+            waited = True
+            with self._changed:
+                if self._changes == seen:
+                    self._changed.wait(SLICE)
+
+    def _take(self, ticket: _Ticket) -> bool:
+        if self._current is not None or self._waiting[0] is not ticket:
+            return False
+        self._current = self._waiting.pop(0)
+        ticket.began = self._clock()
+        self._given = self._given + 1 if ticket.round == self._round else 1
+        self._round = ticket.round
+        # Whoever last had a turn before this round may have one in it, like a newcomer.
+        self._last = {v: r for v, r in self._last.items() if r >= self._round}
+        if ticket.visitor is not None:
+            self._last[ticket.visitor] = ticket.round
+        self._tell()
+        return True
+
+    def _place(self, ticket: _Ticket) -> Place:
+        if self._current is ticket:
+            return Place(0)
+        # Between two turns nobody has one, and yet the first in line is not there.
+        before = max(1, self._waiting.index(ticket) + (self._current is not None))
+        if not self._took:
+            return Place(before)
+        each = sum(self._took) / len(self._took)
+        past = self._clock() - self._current.began if self._current else 0.0
+        return Place(before, each * before - min(past, each))
+
+    def _leave(self, ticket: _Ticket) -> None:
+        with self._changed:
+            if self._current is ticket:
+                self._current = None
+                self._took.append(self._clock() - ticket.began)
+            else:
+                self._waiting.remove(ticket)
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changes += 1
+        self._changed.notify_all()
+
+
+class Answers:
+    """What turns gave, the latest of it, for a time.
+
+    Parameters
+    ----------
+    turns : where an answer that is not known yet is computed
+    size : how many are kept; the one unused for longest goes first
+    seconds : how long one is kept
+    clock : seconds; tests bring their own
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        *,
+        size: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._turns, self._size, self._seconds, self._clock = turns, size, seconds, clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
+
+    def get(
+        self,
+        key: Hashable,
+        work: Callable[[], T],
+        show: Callable[[Place], None] = _silent,
+        *,
+        visitor: Hashable = None,
+    ) -> T:
+        """Return the answer to a key: the kept one at once, else `work()` in a turn.
+
+        Of several who wait for one key the first computes and all get its answer.
+
+        Parameters
+        ----------
+        key : what the answer depends on
+        work : computes it; what it raises is raised here, and nothing is kept
+        show, visitor : as for `Turns.turn`
+
+        Raises
+        ------
+        BusyError
+            Too many wait already.
+        """
+        while True:
+            if found := self._find(key):
+                return found[0]
+            with self._turns.turn(
+                show, visitor=visitor, unless=lambda: self._find(key) is not None
+            ) as mine:
+                if mine and not self._find(key):
+                    answer = work()
+                    self._keep(key, answer)
+                    return answer
+
+    def _find(self, key: Hashable) -> tuple[Any] | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None or self._clock() - found[0] > self._seconds:
+                self._kept.pop(key, None)
+                return None
+            self._kept.move_to_end(key)
+            return (found[1],)
+
+    def _keep(self, key: Hashable, answer: object) -> None:
+        with self._lock:
+            self._kept[key] = self._clock(), answer
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
