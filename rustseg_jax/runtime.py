@@ -1,4 +1,4 @@
-"""What to set up once in a process: a folder for what may be lost, compiled programs kept."""
+"""What a process needs of its system: folders, files written whole, compiled programs kept."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import os
 import platform
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import jax
 
-__all__ = ["cache_folder", "enable_compilation_cache", "keep_memory"]
+from rustseg_jax.errors import ConfigError
+
+__all__ = ["cache_folder", "enable_compilation_cache", "keep_memory", "write_whole"]
 
 
 def cache_folder(name: str) -> Path | None:
@@ -90,6 +94,33 @@ def keep_memory() -> bool:
         return False
     wanted = {trim_threshold: 2**31 - 1, top_pad: 2**26, mmap_max: 0, arena_max: 1}
     return all(mallopt(option, value) for option, value in wanted.items())
+
+
+def write_whole(path: Path, data: bytes, *, hint: str = "mend its folder") -> None:
+    """Write a file whole or not at all; its folder is made.
+
+    Parameters
+    ----------
+    path, data : where to, and what
+    hint : what to do where that is not possible, for the message
+
+    Raises
+    ------
+    ConfigError
+        It cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror or error}); {hint}"
+        ) from error
+    finally:
+        with suppress(OSError):  # gone after `replace`
+            partial.unlink()
 
 
 def _processor() -> str:

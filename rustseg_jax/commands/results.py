@@ -14,18 +14,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rustseg_jax import runtime
+from rustseg_jax.batch import FACTS, MASK, OVERLAY
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import find_photos
 
 __all__ = ["Job", "Place", "find_jobs", "read_finished", "write_whole"]
 
-MASK, OVERLAY, FACTS = ".mask.png", ".overlay.png", ".json"
 WILD = frozenset("*?[")
 
 
@@ -152,26 +152,8 @@ def read_finished(
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises
-    ------
-    ConfigError
-        It cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written ({error.strerror or error}); mend its folder or name "
-            "another folder with --out"
-        ) from error
-    finally:
-        with suppress(OSError):  # gone after `replace`
-            partial.unlink()
+    """Write a file whole or not at all; see `runtime.write_whole`."""
+    runtime.write_whole(path, data, hint="mend its folder or name another folder with --out")
 
 
 def _photo_of(facts: dict[str, Any] | None) -> dict[str, Any]:

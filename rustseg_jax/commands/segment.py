@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from rustseg_jax.batch import (
+    FACTS,
+    MASK,
+    OVERLAY,
+    SUMMARY,
+    Outcome,
+    attempt,
+    facts_file,
+    summary_csv,
+)
 from rustseg_jax.commands.common import (
     DONE,
     INTERRUPTED,
@@ -25,22 +32,14 @@ from rustseg_jax.commands.common import (
     say,
     table,
 )
-from rustseg_jax.errors import ConfigError, ImageError
+from rustseg_jax.errors import ImageError
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
     from rustseg_jax.commands.results import Job, Place
     from rustseg_jax.pipeline import Config
 
-__all__ = ["COLUMNS", "add", "run"]
-
-COLUMNS = (
-    "photo", "status", "corroded", "probability", "area", "reason", "width", "height", "windows",
-    "files", "error",
-)  # fmt: skip
-"""Columns of summary.csv and keys of a photo with --json; `status` is done, skipped or failed."""
-
-SUMMARY = "summary.csv"
+__all__ = ["add", "run"]
 
 Row = dict[str, Any]
 
@@ -77,26 +76,26 @@ def run(args: argparse.Namespace) -> int:
     from rustseg_jax.commands.results import find_jobs, write_whole
 
     jobs, wrong = find_jobs(args.photos)
-    rows = [_failed(path, str(error)) for path, error in wrong]
-    for row in rows:
-        say(row["error"])
+    outcomes = [Outcome.failure(path, str(error)) for path, error in wrong]
+    for outcome in outcomes:
+        say(outcome.error)
     interrupted = False
     try:
         worker = _Worker(args.out, load_classifier(args.model), config_of(args), args.overwrite)
         # Written before the work too, so that a folder that cannot be written is known at once.
-        write_whole(args.out / SUMMARY, _csv(rows))
+        write_whole(args.out / SUMMARY, summary_csv(outcomes))
         for job in tqdm(jobs, unit="photo"):
-            rows.append(worker.do(job))
+            outcomes.append(worker.do(job))
     except KeyboardInterrupt:
         interrupted = True
-    write_whole(args.out / SUMMARY, _csv(rows))
-    _show(rows, args.out, as_json=args.json)
+    write_whole(args.out / SUMMARY, summary_csv(outcomes))
+    _show([outcome.row() for outcome in outcomes], args.out, as_json=args.json)
     if interrupted:
-        ready = sum(row["status"] != "failed" for row in rows)
+        ready = sum(not outcome.failed for outcome in outcomes)
         say(f"interrupted; {ready} of {len(jobs)} photos are finished in {args.out}")
         say("the same command goes on from there (without --overwrite)")
         return INTERRUPTED
-    return SOME_FAILED if any(row["status"] == "failed" for row in rows) else DONE
+    return SOME_FAILED if any(outcome.failed for outcome in outcomes) else DONE
 
 
 class _Worker:
@@ -105,23 +104,16 @@ class _Worker:
     def __init__(self, out: Path, model: Classifier, config: Config, overwrite: bool) -> None:
         self.out, self.model, self.config, self.overwrite = out, model, config, overwrite
 
-    def do(self, job: Job) -> Row:
-        """Do a photo, unless it is finished; what goes wrong with it becomes its row."""
-        try:
-            return self._do(job)
-        except ImageError as error:
-            say(str(error))
-            return _failed(str(job.photo), str(error))
-        except ConfigError:  # the results cannot be written: no other photo could either
-            raise
-        except Exception as error:  # a bug of ours must not cost the other photos of a night
-            text = f"{job.photo} failed by an error in this program: {error!r}; please report it"
-            say(text)
-            return _failed(str(job.photo), text)
+    def do(self, job: Job) -> Outcome:
+        """Do a photo, unless it is finished; what goes wrong with it becomes its outcome."""
+        outcome = attempt(str(job.photo), lambda: self._do(job))
+        if outcome.failed:
+            say(outcome.error)
+        return outcome
 
-    def _do(self, job: Job) -> Row:
+    def _do(self, job: Job) -> Outcome:
         from rustseg_jax import images
-        from rustseg_jax.commands.results import FACTS, MASK, OVERLAY, Place, read_finished
+        from rustseg_jax.commands.results import Place, read_finished
         from rustseg_jax.commands.results import write_whole as write
         from rustseg_jax.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
@@ -134,7 +126,7 @@ class _Worker:
         about, config = self.model.describe(), asdict(self.config)
         finished = None if self.overwrite else read_finished(place, digest, about, config)
         if finished:
-            return self._row(job, place, "skipped", finished)
+            return self._outcome(job, place, "skipped", finished)
         photo = images.read(data, name=str(job.photo))
         shape, side = (photo.shape[0], photo.shape[1]), self.model.config.input_size
         if cost := plan_tiles(shape, self.config.tiles, input_size=side):
@@ -143,19 +135,13 @@ class _Worker:
         seg = segment(photo, self.model, self.config)
         write(place.file(MASK), png(seg.mask))
         write(place.file(OVERLAY), png(mask_overlay(seg.image, seg.mask)))
-        found = {"photo": place.photo_facts(job.photo, digest), **to_json(seg)}
-        write(place.file(FACTS), json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
-        return self._row(job, place, "done", found)
+        found = to_json(seg)
+        write(place.file(FACTS), facts_file(place.photo_facts(job.photo, digest), found))
+        return self._outcome(job, place, "done", found)
 
-    def _row(self, job: Job, place: Place, status: str, found: Row) -> Row:
-        row = {name: found.get(name) for name in COLUMNS}
-        row["windows"] = (found.get("tiling") or {"windows": 0})["windows"]  # 0: looked at whole
+    def _outcome(self, job: Job, place: Place, status: str, found: Row) -> Outcome:
         files = place.base.relative_to(self.out).as_posix()
-        return {**row, "photo": str(job.photo), "status": status, "files": files}
-
-
-def _failed(photo: str, error: str) -> Row:
-    return {**dict.fromkeys(COLUMNS), "photo": photo, "status": "failed", "error": error}
+        return Outcome(str(job.photo), status, files, found)
 
 
 def _bytes(photo: Path) -> bytes:
@@ -167,14 +153,6 @@ def _bytes(photo: Path) -> bytes:
             return file.read(Limits().max_bytes + 1)
     except OSError as error:
         raise ImageError(f"{photo} cannot be opened: {error.strerror or error}") from error
-
-
-def _csv(rows: list[Row]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()
 
 
 def _show(rows: list[Row], out: Path, *, as_json: bool) -> None:
