@@ -6,7 +6,10 @@ from pages import shared
 
 st.set_page_config(page_title="RustSEG", page_icon=shared.icon(), layout="wide")
 page = st.navigation(
-    [st.Page("pages/segment.py", title="Find rust", default=True)],
+    [
+        st.Page("pages/segment.py", title="Find rust", default=True),
+        st.Page("pages/many.py", title="Many photos", url_path="many"),
+    ],
     position="top",
 )
 with shared.app():

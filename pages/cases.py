@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import shutil
 import tempfile
 import threading
 import time
@@ -78,12 +79,13 @@ def _sample_case(name: str) -> Case:
 
 def _upload_case(digest: str) -> Case:
     path = photos_folder() / digest
-    if not _DIGEST.fullmatch(digest) or not _fresh(path):
+    if not _DIGEST.fullmatch(digest) or not fresh(path):
         raise CaseError(
             f"the photo of this address is not here any more: photos are deleted after "
             f"{KEEP_HOURS} hours; upload it again"
         )
-    name = st.session_state.get(f"name-{digest}", "Your photo")
+    state = st.session_state
+    name = state.get(f"name-{digest}") or state.get(f"called-{digest}") or "Your photo"
     stem = Path(name).stem if name != "Your photo" else f"photo-{digest[:8]}"
     return Case(name, stem, path, digest)
 
@@ -99,6 +101,11 @@ def keep_upload(name: str, data: bytes) -> str:
     return digest
 
 
+def call(digest: str, name: str) -> None:
+    """Tell what a photo is called that the visitor did not upload; else it is "Your photo"."""
+    st.session_state[f"called-{digest}"] = name
+
+
 @st.cache_resource(show_spinner=False)
 def photos_folder() -> Path:
     """Where uploads lie; the first call starts the thread that deletes old ones."""
@@ -107,7 +114,8 @@ def photos_folder() -> Path:
     return folder
 
 
-def _fresh(path: Path) -> bool:
+def fresh(path: Path) -> bool:
+    """Whether a file is there and its time is not over."""
     try:
         return time.time() - path.stat().st_mtime < KEEP_HOURS * 3600
     except OSError:
@@ -115,9 +123,14 @@ def _fresh(path: Path) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Delete the photos whose time is over."""
+    """Delete the photos and the folders of sets whose time is over."""
     for path in folder.iterdir():
-        if path.is_file() and not _fresh(path):
+        if path.is_dir():
+            # A set came when its list did; its results are younger. One without is being made.
+            made = path / "set.json"
+            if not fresh(made if made.exists() else path):
+                shutil.rmtree(path, ignore_errors=True)
+        elif not fresh(path):
             path.unlink(missing_ok=True)
 
 

@@ -7,18 +7,21 @@ pixels: Streamlit hashes large arrays from a sample only.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import rustseg_jax as rs
 from pages.cases import KEEP_HOURS, Case
 from pages.turns import Answers, Place, Turns
 from rustseg_jax import images, weights
+from rustseg_jax.kept import Kept, Photo, write_zip
 from rustseg_jax.report import Report, full_overlay, make_report
 from rustseg_jax.runtime import enable_compilation_cache
 from rustseg_jax.tiles import Plan, TileConfig
@@ -39,17 +42,21 @@ def _answers(kind: str, size: int) -> Answers:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Wait in line for the model and have it alone; the page shows the place in line here.
+def turn(line: DeltaGenerator | None = None) -> Iterator[None]:
+    """Wait in line for the model and have it alone; the page shows the place in line.
 
     Never inside an `st.cache_*` function, which would keep what is shown and hold its lock.
+
+    Parameters
+    ----------
+    line : an `st.empty()` to show it in; None shows it here
 
     Raises
     ------
     BusyError
         Too many wait already.
     """
-    with _line() as show, _turns().turn(show, visitor=_visitor()):
+    with _line(line) as show, _turns().turn(show, visitor=_visitor()):
         yield
 
 
@@ -73,25 +80,25 @@ def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 
 
 
 @contextmanager
-def _line() -> Iterator[Callable[[Place], None]]:
+def _line(line: DeltaGenerator | None = None) -> Iterator[Callable[[Place], None]]:
     """Where the place in line is shown while there is something to wait for."""
-    if get_script_run_ctx() is None:  # a download made outside of a page's run
+    if get_script_run_ctx(suppress_warning=True) is None:  # a download made outside of a page's run
         yield lambda _: None
         return
-    line = st.empty()
+    where = st.empty() if line is None else line
 
     def show(place: Place) -> None:
         # Drawing is also what lets Streamlit end the run of a visitor who left.
         if place.before:
-            line.caption(f":material/hourglass_top: In line: {place.words()}")
+            where.caption(f":material/hourglass_top: In line: {place.words()}")
         else:
-            line.empty()
+            where.empty()
 
     yield show
 
 
 def _visitor() -> str | None:
-    context = get_script_run_ctx()
+    context = get_script_run_ctx(suppress_warning=True)
     return context.session_id if context else None
 
 
@@ -162,3 +169,16 @@ def overlay_file(case: Case, found: Report, opacity: float) -> bytes:
     """The overlay at the photo's full size, as a PNG file."""
     with turn():
         return full_overlay(case.path.read_bytes(), found.mask_png, opacity=opacity)
+
+
+def kept(folder: Path) -> Kept:
+    """The results of many photos that lie in a folder, as far as these weights found them."""
+    return Kept(folder, model().describe(), rs.Config())
+
+
+def zip_file(photos: Sequence[Photo], results: Kept) -> bytes:
+    """Masks, overlays, JSON files and table of many photos; in memory only once it is whole."""
+    with tempfile.TemporaryFile() as file:
+        write_zip(file, photos, results, turn=turn)
+        file.seek(0)
+        return file.read()

@@ -56,7 +56,7 @@ ORDERS = {
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcome:
     """What became of one photo.
 

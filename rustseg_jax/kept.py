@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,7 +115,7 @@ class Kept:
             found = json.loads(self.file(photo, FOUND).read_bytes())
         except (OSError, ValueError):
             return None
-        if {name: found.get(name) for name in ("model", "config")} != self._mark():
+        if {name: found.get(name) for name in ("model", "config")} != self._mark:
             return None
         if found["error"]:
             return Outcome.failure(photo.name, found["error"])
@@ -123,14 +124,28 @@ class Kept:
     def do(self, photo: Photo, model: Classifier) -> Outcome:
         """Find the rust in a photo, with its uncertainty, and keep what was found."""
         outcome = attempt(photo.name, lambda: self._do(photo, model), bug=_number)
-        found = {**self._mark(), "facts": outcome.facts, "error": outcome.error}
+        found = {**self._mark, "facts": outcome.facts, "error": outcome.error}
         write_whole(self.file(photo, FOUND), json.dumps(found, allow_nan=False).encode())
         return outcome
+
+    def thumbnail(self, photo: Photo) -> bytes:
+        """The overlay of a photo that is done, small, as a WebP file.
+
+        Raises
+        ------
+        ImageError
+            It is gone.
+        """
+        try:
+            return self.file(photo, THUMBNAIL).read_bytes()
+        except OSError:
+            raise ImageError(f"the picture of {photo.name} is not here any more") from None
 
     def forget(self, photo: Photo) -> None:
         """Let a photo be done again."""
         self.file(photo, FOUND).unlink(missing_ok=True)
 
+    @cached_property
     def _mark(self) -> dict[str, Any]:
         """What a result must have been found with, as JSON gives it back."""
         mark = {"model": dict(self.model), "config": asdict(self.config)}

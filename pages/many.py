@@ -1,0 +1,242 @@
+"""Many photos: choose them, follow the work, look through what was found, take it away.
+
+The photos of a visit are a set in the address, see `sets`. The work goes on photo by photo
+in the page's own run: a click, or leaving, ends that run between two photos, and the next
+run goes on where it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages import cases, compute, gallery, sets, shared
+from rustseg_jax.batch import ORDERS, Outcome, sort_outcomes, summary_csv
+from rustseg_jax.images import PHOTO_SUFFIXES
+from rustseg_jax.kept import Kept, Photo, in_full, segment_photos
+from rustseg_jax.samples import list_samples
+
+SOURCES = {"photos": "Photos", "directory": "A folder", "samples": "Samples"}
+VIEWS = {"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}
+Found = Mapping[Photo, Outcome]
+
+
+def main() -> None:
+    if (case := st.query_params.get("case")) and "set" not in st.query_params:
+        # A card's link to the first page, opened in a new tab: its address begins with "?".
+        st.switch_page("pages/segment.py", query_params={"case": case})
+    st.title("Find rust in many photos", anchor=False)
+    try:
+        photos = sets.current_set()
+    except sets.SetError as error:
+        st.warning(shared.sentence(error), icon=":material/link_off:")
+        photos = None
+    if photos is None:
+        _choose()
+    else:
+        _show(photos)
+
+
+def _choose() -> None:
+    st.markdown(
+        "Which of them are rusted, and how much? Choose photos; they are looked at one after the "
+        "other, and you can sort them by rusted area or by doubt and download everything."
+    )
+    names = SOURCES.__getitem__
+    source = st.segmented_control(
+        "Where from", list(SOURCES), format_func=names, default="photos", required=True
+    )
+    if source == "samples":
+        _choose_samples()
+        return
+    key = f"many-{source}-{st.session_state.get('many', 0)}"
+    st.file_uploader(
+        f"Up to {sets.MAX_PHOTOS} photos, {sets.MAX_BYTES / 1e6:.0f} MB together",
+        type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
+        accept_multiple_files="directory" if source == "directory" else True,
+        key=key,
+        on_change=_take_files,
+        args=(key,),
+    )
+    st.caption(
+        f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, then "
+        "deleted. Sent nowhere else."
+        + (" Of a folder only pictures are sent." if source == "directory" else "")
+    )
+
+
+def _choose_samples() -> None:
+    chosen = []
+    with st.grid("auto", min_column_width=140):
+        for sample in list_samples():
+            with st.container(gap="xsmall"):
+                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
+                if st.checkbox(sample.title, key=f"pick-{sample.name}", help=sample.source):
+                    chosen.append(sample.name)
+    some = f"{len(chosen)} samples" if len(chosen) != 1 else "1 sample"
+    st.button(
+        f"Find rust in {some}" if chosen else "Pick some samples first",
+        key="take-samples",
+        disabled=not chosen,
+        on_click=_take_samples,
+        args=(chosen,),
+        icon=":material/search:",
+    )
+
+
+def _take_files(key: str) -> None:
+    with shared.guard():
+        files = [sets.File(f.name, f.size, f.getvalue) for f in st.session_state[key]]
+        # Another key empties the uploader, which would keep all of them in memory.
+        st.session_state["many"] = st.session_state.get("many", 0) + 1
+        _open(files)
+
+
+def _take_samples(names: list[str]) -> None:
+    with shared.guard():
+        paths = [sample.path for sample in list_samples() if sample.name in names]
+        _open([sets.File(p.name, p.stat().st_size, p.read_bytes) for p in paths])
+
+
+def _open(files: list[sets.File]) -> None:
+    st.query_params.from_dict({"set": sets.make_set(files).id})
+
+
+def _show(photos: sets.PhotoSet) -> None:
+    results = compute.kept(photos.folder)
+    found = {p: outcome for p in photos.photos if (outcome := results.outcome(p))}
+    todo = [photo for photo in photos.photos if photo not in found]
+    working = bool(todo) and not photos.stopped
+    for photo in photos.photos:
+        cases.call(photo.digest, photo.name)
+    with st.container(border=True, key="progress"):
+        said = st.empty()
+        line = st.empty()
+        _say(said, photos, found)
+        _buttons(photos, results, found, todo, working=working)
+    cells = _results(results, found, todo, working=working)
+    if working:
+        _work(photos, results, found, todo, said, line, cells)
+
+
+def _say(said: DeltaGenerator, photos: sets.PhotoSet, found: Found) -> None:
+    """How far the work is, and what it found so far."""
+    total, done = len(photos.photos), len(found)
+    failed = sum(outcome.failed for outcome in found.values())
+    rusty = sum(bool(o.facts and o.facts["corroded"]) for o in found.values())
+    with said.container(gap="small"):
+        st.markdown(
+            f"**{done} of {total}** {'photo' if total == 1 else 'photos'} looked at · "
+            f":material/flag: **{rusty}** with corrosion · "
+            f":material/check_circle: **{done - failed - rusty}** without"
+            + (f" · :material/error: **{failed}** failed" if failed else "")
+        )
+        if done < total:
+            st.progress(done / total)
+        if photos.twice:
+            names = ", ".join(map(shared.escape, photos.twice[:3]))
+            more = f" and {len(photos.twice) - 3} more" if len(photos.twice) > 3 else ""
+            st.caption(f"Chosen twice, and listed once: {names}{more}")
+
+
+def _buttons(
+    photos: sets.PhotoSet, results: Kept, found: Found, todo: list[Photo], *, working: bool
+) -> None:
+    with st.container(horizontal=True):
+        if working:
+            st.button("Stop", key="stop", on_click=photos.stop, icon=":material/stop:")
+            return
+        if todo:
+            st.button(
+                f"Go on with the other {len(todo)}",
+                key="go-on",
+                on_click=photos.go_on,
+                icon=":material/play_arrow:",
+            )
+        failed = [photo for photo, outcome in found.items() if outcome.failed]
+        if len(failed) < len(found):
+            st.download_button(
+                "All results (ZIP)", lambda: compute.zip_file(photos.photos, results),
+                f"rustseg-{photos.id[:6]}.zip", "application/zip", on_click="ignore",
+                icon=":material/download:", help=_in_the_zip(found),
+            )  # fmt: skip
+        if found:
+            st.download_button(
+                "Table (CSV)", summary_csv(found.values()), "summary.csv", "text/csv",
+                on_click="ignore", icon=":material/download:",
+                help="A row for each photo, as the command line writes it",
+            )  # fmt: skip
+        if failed:
+            st.button(
+                "Try the failed again",
+                key="again",
+                on_click=_again,
+                args=(results, failed),
+                icon=":material/replay:",
+            )
+        st.button(
+            "Other photos", key="other", on_click=_close, icon=":material/add_photo_alternate:"
+        )
+
+
+def _again(results: Kept, failed: list[Photo]) -> None:
+    for photo in failed:
+        results.forget(photo)
+
+
+def _close() -> None:
+    st.query_params.clear()
+
+
+def _in_the_zip(found: Found) -> str:
+    size = "" if in_full(found.values()) else ", the overlays at the size of a screen"
+    return f"Mask, overlay and data of each photo, and the table{size}"
+
+
+def _results(
+    results: Kept, found: Found, todo: list[Photo], *, working: bool
+) -> dict[Photo, DeltaGenerator]:
+    """Draw what is there; returns the empty cells of photos that are to come."""
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        order = st.segmented_control(
+            "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, default="area",
+            required=True, key="order", persist_state="session",
+        )  # fmt: skip
+        view = st.segmented_control(
+            "View", list(VIEWS), format_func=VIEWS.__getitem__, default="gallery",
+            required=True, key="view", persist_state="session",
+        )  # fmt: skip
+    photo_of = {outcome: photo for photo, outcome in found.items()}
+    listed = [(photo_of[o], o) for o in sort_outcomes(found.values(), order)]
+    if view == "table":
+        gallery.table(listed)
+        return {}
+    return gallery.show(results, listed, todo if working else [], order)
+
+
+def _work(
+    photos: sets.PhotoSet,
+    results: Kept,
+    found: dict[Photo, Outcome],
+    todo: list[Photo],
+    said: DeltaGenerator,
+    line: DeltaGenerator,
+    cells: Mapping[Photo, DeltaGenerator],
+) -> None:
+    """Look at the photos that are left; any click, or leaving, ends this between two of them."""
+    model = compute.model()
+    for photo, outcome in segment_photos(todo, model, results, turn=lambda: compute.turn(line)):
+        found[photo] = outcome
+        _say(said, photos, found)
+        if photo in cells:
+            with cells[photo].container():
+                gallery.card(results, photo, outcome, "area")
+        if photos.stopped:  # in another window
+            break
+    st.rerun()
+
+
+shared.enter()
+main()
