@@ -23,6 +23,12 @@ def test_steps_by_hand() -> None:
         recipe.phase_of(5)
 
 
+def test_val_is_judged_every_few_epochs_and_when_a_phase_ends() -> None:
+    recipe = Recipe(phases=(replace(PHASE, epochs=3), replace(PHASE, epochs=6)), judge_every=4)
+    assert [e for e in range(9) if recipe.judged(e)] == [2, 3, 7, 8]
+    assert all(replace(recipe, judge_every=1).judged(e) for e in range(9))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -49,6 +55,7 @@ def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str)
         ({"batch": 7}, "batch is 7"),
         ({"batch": 0}, "batch is 0"),
         ({"per_epoch": 10}, "per_epoch is 10"),
+        ({"judge_every": 0}, "judge_every is 0"),
         ({"phases": ()}, "phases is empty"),
         ({"optimiser": "adam"}, "optimiser is 'adam'; allowed are muon, sgd"),
     ],

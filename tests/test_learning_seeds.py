@@ -58,7 +58,7 @@ def test_own_seeds_by_hand() -> None:
     picture = half(BROWN, GREY, 64)
     heat = np.zeros((4, 4), np.float32)
     heat[:, :2] = 0.9
-    found = seeds._from_heat(picture, heat)
+    found = seeds._from_heat(picture, heat, seeds.CUT)
     assert found.shape == (16, 16)
     assert (found[:, :6] == RUST).all()
     assert (found[:, 11:] == CLEAN).all()
@@ -68,13 +68,13 @@ def test_warm_but_under_the_threshold_is_half_sure_where_the_crf_grows() -> None
     picture = half(BROWN, GREY, 64)
     heat = np.zeros((4, 4), np.float32)
     heat[:, :2] = 0.9
-    heat[0, 1] = 0.45  # of the same colour as its neighbours: the CRF takes it in
-    found = seeds._from_heat(picture, heat)
+    heat[0, 1] = 0.6  # of the same colour as its neighbours: the CRF takes it in
+    found = seeds._from_heat(picture, heat, seeds.CUT)
     assert HALF_SURE in found[:4, 4:8]
 
 
 def test_a_cold_map_has_no_seed_of_rust() -> None:
-    found = seeds._from_heat(half(BROWN, GREY, 64), np.full((4, 4), 0.05, np.float32))
+    found = seeds._from_heat(half(BROWN, GREY, 64), np.full((4, 4), 0.05, np.float32), seeds.CUT)
     assert (found == CLEAN).all()
 
 

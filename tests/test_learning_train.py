@@ -31,6 +31,7 @@ RECIPE = Recipe(
     ),
     batch=4,
     per_epoch=8,
+    judge_every=1,
 )
 
 
@@ -83,6 +84,14 @@ def test_a_run_leaves_what_it_says(straight: tuple[Path, Trained]) -> None:
     model = load_model(trained.weights)
     assert model.config == RECIPE.network
     assert model.metadata["val"]["balanced_accuracy"] == pytest.approx(best, abs=1e-4)
+
+
+def test_an_epoch_that_is_not_judged_has_a_line_too(data: Path, tmp_path: Path) -> None:
+    trained = train(data, tmp_path / "run", replace(RECIPE, judge_every=9), workers=1)
+    lines = log(tmp_path / "run")
+    assert [line["epoch"] for line in lines if "val" in line] == [1, 3]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert trained.report["n"] == 6
 
 
 def test_seeds_are_kept_and_know_clean_pictures(straight: tuple[Path, Trained]) -> None:

@@ -27,7 +27,7 @@ class Phase:
     share : smallest and largest side of a crop as a share of the square, before it is
         scaled to `crop`; the last phase keeps crop / (share * packed) about 1, the scale
         at which photos are judged
-    evaluate : side at which `val` is scored after each epoch
+    evaluate : side at which `val` is scored, see `Recipe.judged`
     seeds : what is known inside pictures of corrosion: "none", "colour" or "own", the
         network's own score maps as they are when the phase begins (see `seeds`)
     """
@@ -73,9 +73,9 @@ class Recipe:
         )
     )
     phases: tuple[Phase, ...] = (
-        Phase(15, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
-        Phase(20, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
-        Phase(16, packed=448, crop=160, share=(0.3, 1.0), evaluate=448, seeds="own"),
+        Phase(12, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
+        Phase(14, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
+        Phase(14, packed=448, crop=160, share=(0.3, 1.0), evaluate=448, seeds="own"),
     )
     optimiser: str = "muon"  # or "sgd"
     batch: int = 64
@@ -88,8 +88,9 @@ class Recipe:
     seed_share: float = 1.0  # weight of the seeds' loss beside the labels'
     seed_smoothing: float = 0.04  # seeds are wrong more often than labels are
     rust_weight: float = 2.0  # of a seed of rust: there are five clean ones for each
-    blind: float = 0.2  # weight of a rusty picture's crop in which no rust is seeded
+    blind: float = 0.35  # weight of a rusty picture's crop in which no rust is seeded
     ema: float = 0.995  # about the last 200 steps
+    judge_every: int = 4  # epochs: scoring `val` at three sizes costs half an epoch's time
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
 
@@ -98,6 +99,8 @@ class Recipe:
             raise ConfigError(f"batch is {self.batch}; allowed are even numbers from 2")
         if self.per_epoch < self.batch:
             raise ConfigError(f"per_epoch is {self.per_epoch}; it must reach batch ({self.batch})")
+        if self.judge_every < 1:
+            raise ConfigError(f"judge_every is {self.judge_every}; allowed is 1 or more")
         if not self.phases:
             raise ConfigError("phases is empty; at least one is needed")
         if self.optimiser not in OPTIMISERS:
@@ -127,6 +130,11 @@ class Recipe:
                 return phase
             epoch -= phase.epochs
         raise ConfigError(f"the recipe has {self.epochs} epochs")
+
+    def judged(self, epoch: int) -> bool:
+        """Whether `val` is scored after an epoch (from 0): every few, and when a phase ends."""
+        ends = epoch + 1 == self.epochs or self.phase_of(epoch) is not self.phase_of(epoch + 1)
+        return ends or (epoch + 1) % self.judge_every == 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

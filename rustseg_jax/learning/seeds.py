@@ -42,7 +42,11 @@ DARK = 64  # brightness, of 255, under which the colour of rust cannot be told
 VIEWS = LocaliseConfig(method="score_map", scales=(0.5, 1.0), mirror=True)
 # IRN's row: of the published ones it kept most of small areas.
 CRF = CRFParams(bilateral_sxy=50.0, bilateral_srgb=5.0, iterations=5, working_size=224)
-CUT = (0.35, 0.6)  # least and greatest threshold of the score map; between, 0.6 of its maximum
+# A network that is still learning is too sure of what it found: the cut that served older, less
+# sure weights (0.35, 0.6) makes seeds too generous, and each phase learns from the one before
+# (docs/decisions/0014).
+CUT = (0.5, 0.75)  # least and greatest threshold of the score map; between, 0.75 of its maximum
+EMPTY = 0.35  # of the score map, under which a place may be a seed of clean
 SURE = 0.8  # the CRF's posterior of a sure seed of rust; of a clean one 1 - SURE
 
 
@@ -63,7 +67,12 @@ def colour_seeds(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def own_seeds(
-    model: Classifier, pictures: NDArray[np.uint8], which: NDArray[np.int64], *, batch: int = 8
+    model: Classifier,
+    pictures: NDArray[np.uint8],
+    which: NDArray[np.int64],
+    *,
+    batch: int = 8,
+    cut: tuple[float, float] = CUT,
 ) -> Iterator[NDArray[np.uint8]]:
     """Seeds of pictures of corrosion from the network's own score maps.
 
@@ -76,6 +85,7 @@ def own_seeds(
     pictures : (N, S, S, 3) uint8, S a multiple of 16; may be memory-mapped
     which : numbers of those of corrosion
     batch : pictures at once through the network
+    cut : least and greatest threshold of the score map
 
     Yields
     ------
@@ -87,7 +97,7 @@ def own_seeds(
         full[: len(part)] = part / np.float32(255)
         heat, _ = localise(model, jnp.asarray(full), class_index=CORROSION, config=VIEWS)
         for picture, heatmap in zip(part, np.asarray(heat), strict=False):
-            yield _from_heat(picture, heatmap)
+            yield _from_heat(picture, heatmap, cut)
 
 
 def make_seeds(
@@ -130,17 +140,19 @@ def make_seeds(
     return found
 
 
-def _from_heat(picture: NDArray[np.uint8], heatmap: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _from_heat(
+    picture: NDArray[np.uint8], heatmap: NDArray[np.float32], bounds: tuple[float, float]
+) -> NDArray[np.uint8]:
     _check_square(picture)
-    cut = float(np.clip(CUT[1] * heatmap.max(), *CUT))
+    cut = float(np.clip(bounds[1] * heatmap.max(), *bounds))
     shape = refine.working_shape((picture.shape[0], picture.shape[1]), CRF.working_size)
     evidence = refine.foreground_probability(heatmap, cut, shape=shape)
     posterior = Lattice(images.resize(picture, shape), CRF).infer(evidence)
     cells = (picture.shape[0] // CELL, picture.shape[1] // CELL)
     sure, heat = bilinear(posterior, cells), bilinear(heatmap, cells)
     seeds = np.full(cells, UNKNOWN, np.uint8)
-    seeds[(sure < 1 - SURE) & (heat < CUT[0])] = CLEAN
-    seeds[(sure > SURE) & (heat >= CUT[0])] = HALF_SURE
+    seeds[(sure < 1 - SURE) & (heat < EMPTY)] = CLEAN
+    seeds[(sure > SURE) & (heat >= bounds[0])] = HALF_SURE
     seeds[(sure > SURE) & (heat >= cut)] = RUST
     return seeds
 

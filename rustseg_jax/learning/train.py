@@ -259,7 +259,7 @@ class _Run:
                 break
         batches.close()
         if not self.stopping or done == steps.stop:
-            self._judge(epoch, phase, np.mean(seen[1:], axis=0), time.monotonic() - began)
+            self._end_epoch(epoch, np.mean(seen[1:], axis=0), time.monotonic() - began)
         self._save(done)
         return done
 
@@ -286,8 +286,27 @@ class _Run:
         network.eval()
         return network
 
-    def _judge(self, epoch: int, phase: Phase, means: np.ndarray, seconds: float) -> None:
-        """Score the averaged weights on `val`, log a line, keep the best of the last phase."""
+    def _end_epoch(self, epoch: int, means: np.ndarray, seconds: float) -> None:
+        """Log a line, with what the averaged weights reach on `val` where that is judged."""
+        recipe, phase = self.recipe, self.recipe.phase_of(epoch)
+        line = {
+            "epoch": epoch + 1,
+            "epochs": recipe.epochs,
+            "crop": phase.crop,
+            "loss": round(float(means[0]), 4),
+            "train_accuracy": round(float(means[1]), 4),
+            "rate": round(float(self.rate((epoch + 1) * recipe.steps_per_epoch)), 5),
+            "seconds": round(seconds, 1),
+            "seconds_left": round(self._left(epoch, phase, seconds)),
+        }
+        if recipe.judged(epoch):
+            line |= self._judge(epoch, phase)
+        with (self.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        _say(json.dumps(line) + "\n")
+
+    def _judge(self, epoch: int, phase: Phase) -> dict[str, Any]:
+        """Score the averaged weights on `val`; keep them, and the best of the last phase."""
         began = time.monotonic()
         network = self._network()
         pictures = np.load(self._pack(self.judge, phase.evaluate), mmap_mode="r")
@@ -297,33 +316,22 @@ class _Run:
         moved = logits + np.array([-shift, shift], np.float32) / 2
         p = Classifier.of(network, temperature=temperature).probability(moved)
         report = _numbers(metrics.classification_report(p, self.truth, DECISION_THRESHOLD))
-        last_phase = phase is self.recipe.phases[-1]
-        line = {
-            "epoch": epoch + 1,
-            "epochs": self.recipe.epochs,
-            "crop": phase.crop,
-            "loss": round(float(means[0]), 4),
-            "train_accuracy": round(float(means[1]), 4),
-            "val": {k: round(v, 4) for k, v in report.items()},
-            "temperature": round(temperature, 3),
-            "shift": round(shift, 3),
-            "rate": round(float(self.rate((epoch + 1) * self.recipe.steps_per_epoch)), 5),
-            "seconds": round(seconds, 1),
-            "evaluation_seconds": round(time.monotonic() - began, 1),
-            "seconds_left": round(self._left(epoch, phase, seconds)),
-        }
-        with (self.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        _say(json.dumps(line) + "\n")
-        about = {"recipe": self.recipe.as_dict(), "epoch": epoch + 1, "val": line["val"]}
+        val = {k: round(v, 4) for k, v in report.items()}
+        about = {"recipe": self.recipe.as_dict(), "epoch": epoch + 1, "val": val}
         save_network(
             self.out / "last.safetensors", network, temperature=temperature, metadata=about
         )
-        if last_phase and report["balanced_accuracy"] > self._best():
+        if phase is self.recipe.phases[-1] and report["balanced_accuracy"] > self._best():
             save_network(
                 self.out / "best.safetensors", network, temperature=temperature, metadata=about
             )
             (self.out / "best.json").write_text(json.dumps(report))
+        return {
+            "val": val,
+            "temperature": round(temperature, 3),
+            "shift": round(shift, 3),
+            "evaluation_seconds": round(time.monotonic() - began, 1),
+        }
 
     def _best(self) -> float:
         path = self.out / "best.json"

@@ -1,0 +1,79 @@
+"""How good a network's seeds are on half A, by cut: precision, recall and IoU of the sure rust.
+
+The masks of half A may choose parameters and are learnt from by nobody; half B is never opened.
+
+python -m benchmarks.seeds --data FOLDER --model FILE [--side 256] [--every N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rustseg_jax import images, load_model, metrics
+from rustseg_jax.learning import seeds
+from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
+
+SPLITS = ("seg-web", "seg-site")
+CUTS = ((0.35, 0.6), (0.45, 0.7), (0.5, 0.75), (0.6, 0.85), (0.7, 0.9))
+FIRM = 190  # seeds from here on are rust, as in learning.paste
+
+
+def true_cells(record: Record, side: int) -> NDArray[np.bool_]:
+    """The mask of a picture at the size of its seeds."""
+    shape = images.read(record.image).shape[:2]
+    mask, _ = read_mask(record, (shape[0], shape[1]))
+    small = side // seeds.CELL, side // seeds.CELL
+    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
+    return np.asarray(grey.resize(small, Image.Resampling.BOX)) >= 128
+
+
+def say(
+    name: str,
+    records: list[Record],
+    truths: list[NDArray[np.bool_]],
+    found: Iterable[NDArray[np.uint8]],
+) -> None:
+    """Print one row."""
+    counts: dict[str, list[metrics.Confusion]] = {}
+    for record, true, one in zip(records, truths, found, strict=True):
+        counts.setdefault(record.split, []).append(metrics.confusion(one >= FIRM, true))
+    row = f"{name:16}"
+    for split in SPLITS:
+        c = metrics.pooled(counts[split])
+        precision, recall = c.tp / max(c.tp + c.fp, 1), c.tp / max(c.tp + c.fn, 1)
+        row += f"  {split}: precision {precision:.3f} recall {recall:.3f} IoU {metrics.iou(c):.3f}"
+    print(row, flush=True)
+
+
+def main() -> None:
+    """Print a row for the colour rule and one for each cut."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--model", help="weights; of a run in progress: last.safetensors")
+    parser.add_argument("--side", type=int, default=256, help="pixels of a picture")
+    parser.add_argument("--every", type=int, default=5, help="take every Nth picture")
+    args = parser.parse_args()
+    chosen = [
+        r
+        for r in load_manifest(args.data, splits=SPLITS)
+        if half_of(r.scene) == "A" and r.mask is not None
+    ][:: args.every]
+    model = load_model(args.model)
+    side = (args.side, args.side)
+    pictures = np.stack([images.resize(images.read(r.image), side) for r in chosen])
+    truths = [true_cells(r, args.side) for r in chosen]
+    print(f"{len(chosen)} pictures of half A at {args.side} pixels")
+    say("colour", chosen, truths, (seeds.colour_seeds(p) for p in pictures))
+    everything = np.arange(len(chosen))
+    for cut in CUTS:
+        found = seeds.own_seeds(model, pictures, everything, cut=cut)
+        say(f"cut {cut[0]}, {cut[1]}", chosen, truths, found)
+
+
+if __name__ == "__main__":
+    main()
