@@ -73,7 +73,8 @@ def test_what_was_kept_says_what_the_whole_result_says(
     assert (again.threshold, again.config) == (wanted.threshold, wanted.config)
     update = rs.update_uncertainty(sure, wanted)
     assert said is not None
-    assert said.interval == update.interval
+    assert said.interval == (sure.interval if turned == Adjustment() else update.interval)
+    assert said.note == (sure.note if turned == Adjustment() else update.note)
     np.testing.assert_array_equal(said.map, update.map)
 
 
