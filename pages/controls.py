@@ -97,15 +97,15 @@ def reset() -> None:
         write(name, getattr(_DEFAULT, name))
 
 
-def turn(choice: Choice, case: Case, *, corroded: bool | None) -> None:
+def turn(choice: Choice, case: Case, *, corroded: bool) -> None:
     """Draw the controls that change the result."""
     st.markdown("**Adjust**")
-    if corroded is False:
+    if not corroded:
         st.caption("Nothing to adjust: the verdict is on the picture as a whole.")
     else:
         _slider(choice, "rust", "Less or more rust", RUST_MOST,
-                "How much evidence a place needs to be marked: fewer steps mark only what is "
-                "surest, more also what is faint.")  # fmt: skip
+                "How much evidence a place needs to be marked: to the left only what is surest, "
+                "to the right also what is faint.")  # fmt: skip
         _slider(choice, "edges", "Looser or tighter edges", EDGES_MOST,
                 "How closely the border follows colours in the photo.")  # fmt: skip
     _mode(choice, case)
@@ -130,18 +130,19 @@ def _mode(choice: Choice, case: Case) -> None:
     st.caption(f"In windows means {plan.describe()}.")
 
 
-def view(choice: Choice) -> None:
-    """Draw the choice of the picture."""
+def view(choice: Choice, *, steel: bool) -> None:
+    """Draw the choice of the picture; where nothing is graded no steel is marked."""
     _follow(choice, "view")
-    st.segmented_control("Picture", list(VIEWS), key="view", format_func=VIEWS.__getitem__,
-                         required=True, label_visibility="collapsed", on_change=_moved,
-                         args=("view",))  # fmt: skip
+    names = [name for name in VIEWS if steel or name != "steel"]
+    st.segmented_control("Picture", names, key="view", format_func=VIEWS.__getitem__,
+                         required=True, wrap=True, label_visibility="collapsed",
+                         on_change=_moved, args=("view",))  # fmt: skip
 
 
 def drawing(choice: Choice) -> None:
     """Draw how the mask is drawn."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
-        if choice.view in ("overlay", "compare", "doubt"):
+        if choice.view != "heat":
             _follow(choice, "style")
             st.segmented_control("Mask", list(STYLES), key="style", required=True,
                                  format_func=STYLES.__getitem__, on_change=_moved,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +16,9 @@ from rustseg_jax.report import Report
 
 # The answer begins at the top of its card; an upright photo fits on the screen.
 _STYLE = """<style>
-.st-key-verdict h2 { padding-top: 0; }
-.st-key-stage [data-testid="stImageContainer"] img {
-  width: auto !important; max-width: 100%; max-height: 82vh; margin-inline: auto;
-}
-.st-key-stage [data-testid="stImageContainer"] { text-align: center; }
+.st-key-verdict h2 {{ padding-top: 0; }}
+.st-key-stage [data-testid="stImageContainer"] {{ text-align: center; }}
+.st-key-stage [data-testid="stImageContainer"] img {{ width: min(100%, {:.3f} * 80vh) !important; }}
 </style>"""
 
 
@@ -27,24 +26,29 @@ _STYLE = """<style>
 def result(case: Case) -> None:
     """Everything about one photo; a control that is moved runs only this again."""
     with shared.guard():
-        st.html(_STYLE)
-        answer = st.container(border=True, key="verdict")
+        answer = st.container()
         main, side = st.columns([7, 3], gap="medium")
         choice = controls.read()
         with main:
-            controls.view(choice)
-            stage = st.container(key="stage")
-            with stage:
-                choice, found = _find(case, choice)
-        with answer:
-            _answer(case, found)
+            bar, stage = st.container(), st.container(key="stage")
         with stage:
+            choice, found = _find(case, choice)
+        corroded = found.facts["corroded"]
+        if choice.view == "steel" and not corroded:
+            choice = replace(choice, view="overlay")
+        with answer, st.container(border=True, key="verdict"):
+            _answer(case, found)
+        with bar:
+            controls.view(choice, steel=corroded)
+        with stage:
+            st.html(_STYLE.format(found.facts["width"] / found.facts["height"]))
             pictures.show(case, choice, found)
-            if choice.view != "steel":
+            if found.mask.any() or choice.view == "heat":
                 controls.drawing(choice)
         with side, st.container(border=True, key="controls"):
-            controls.turn(choice, case, corroded=found.facts["corroded"])
-            _surface(choice, found)
+            controls.turn(choice, case, corroded=corroded)
+            if corroded:
+                _surface(choice, found)
             st.markdown("**Take away**")
             pictures.downloads(case, choice, found)
         _small_print(found)
@@ -72,25 +76,30 @@ def _find(case: Case, choice: Choice) -> tuple[Choice, Report]:
 def _answer(case: Case, found: Report) -> None:
     icon = ":material/flag:" if found.facts["corroded"] else ":material/check_circle:"
     st.caption(shared.escape(case.title))
-    st.header(f"{icon} {shared.keep_together(found.verdict)}", anchor=False)
-    with st.container(horizontal=True, gap="medium"):
+    st.header(f"{icon} {_unbroken(found.verdict)}", anchor=False)
+    with st.grid("auto", min_column_width=150, gap="small"):
         _figures(found)
     st.markdown(shared.keep_together(found.meaning))
     if note := _note(found):
         st.caption(shared.keep_together(note))
 
 
+def _unbroken(verdict: str) -> str:
+    """The verdict with its interval on one line."""
+    within = re.sub(r"\(.*\)", lambda m: m.group().replace(" ", "\N{NO-BREAK SPACE}"), verdict)
+    return shared.keep_together(within)
+
+
 def _figures(found: Report) -> None:
     facts, part = found.facts, found.part
     st.metric(
         "Probability of corrosion", shared.percent(facts["probability"], sure=False),
-        width="content",
     )  # fmt: skip
     sure = facts["uncertainty"]
     interval = part.interval if part else (sure["low"], sure["high"]) if sure else None
     span = _span(interval) if interval and facts["area"] else None
     _figure(
-        "Rusted area of the marked steel" if part else "Rusted area",
+        "Rust on the steel" if part else "Rusted area",
         shared.percent(part.area if part else facts["area"]), span,
     )  # fmt: skip
     if facts["area"]:
@@ -102,7 +111,7 @@ def _figures(found: Report) -> None:
 
 
 def _figure(label: str, value: str, span: str | None) -> None:
-    st.metric(label, value, span, delta_color="off", delta_arrow="off", width="content")
+    st.metric(label, value, span, delta_color="off", delta_arrow="off")
 
 
 def _span(interval: tuple[float, float]) -> str:

@@ -236,11 +236,12 @@ class Marker {
     } else if (event.key === "Enter" && this.open && this.corners.length > 2) this.close()
     else if (corner?.dataset.after !== undefined) {
       if (event.key !== "Enter" && event.key !== " ") return
-      this.insert(Number(corner.dataset.after))
+      const made = Number(corner.dataset.after) + 1
+      this.insert(made - 1)
       this.finish(QUIET)
-      this.draw()
-      this.stage.querySelector(`.corner[data-at="${Number(corner.dataset.after) + 1}"]`)?.focus()
       event.preventDefault()
+      this.draw()
+      this.stage.querySelector(`.corner[data-at="${made}"]`).focus()
       return
     } else if (!corner) return
     else if (x || y) {
