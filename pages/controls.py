@@ -83,18 +83,19 @@ def read() -> Choice:
     return Choice(**found)
 
 
-def write(name: str, value: object) -> None:
-    """Put a choice into the address, or take it out where it is the default."""
-    if value == getattr(_DEFAULT, name) or value is None:
-        st.query_params.pop(name, None)
-    else:
-        st.query_params[name] = value.text() if isinstance(value, rs.Surface) else str(value)
+def write(**chosen: object) -> None:
+    """Put choices into the address, at once; what equals the default is taken out of it."""
+    query = st.query_params.to_dict()
+    for name, value in chosen.items():
+        query.pop(name, None)
+        if value != getattr(_DEFAULT, name):
+            query[name] = value.text() if isinstance(value, rs.Surface) else str(value)
+    st.query_params.from_dict(query)
 
 
 def reset() -> None:
     """Back to the method's own choices; how the result is shown stays."""
-    for name in ("rust", "edges", "mode"):
-        write(name, getattr(_DEFAULT, name))
+    write(rust=_DEFAULT.rust, edges=_DEFAULT.edges, mode=_DEFAULT.mode)
 
 
 def turn(choice: Choice, case: Case, *, corroded: bool) -> None:
@@ -161,4 +162,4 @@ def _follow(choice: Choice, name: str) -> None:
 
 
 def _moved(name: str) -> None:
-    write(name, st.session_state[name])
+    write(**{name: st.session_state[name]})

@@ -116,7 +116,7 @@ def _steel(case: Case, choice: Choice, found: Report) -> None:
         choice.surface,
         key=f"steel-{case.digest[:12]}",
         alt=_alt(found),
-        on_change=lambda surface: controls.write("surface", surface),
+        on_change=lambda surface: controls.write(surface=surface),
     )
 
 

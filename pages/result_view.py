@@ -168,10 +168,10 @@ def _surface(choice: Choice, found: Report) -> None:
         if choice.view != "steel":
             label = "Change it" if found.part else "Mark the steel"
             st.button(label, icon=":material/select:", on_click=controls.write,
-                      args=("view", "steel"), key="mark")  # fmt: skip
+                      kwargs={"view": "steel"}, key="mark")  # fmt: skip
         if found.part:
             st.button("All of the picture", icon=":material/deselect:", on_click=controls.write,
-                      args=("surface", None), key="unmark")  # fmt: skip
+                      kwargs={"surface": None}, key="unmark")  # fmt: skip
 
 
 def _small_print(found: Report) -> None:
