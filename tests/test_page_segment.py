@@ -358,9 +358,11 @@ def test_another_photo_begins_with_the_defaults(app: AppTest) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"rust": "6"}, {"rust": "x"}, {"edges": "²"}, {"edges": "-"}, {"mode": "tiles; drop"},
-     {"view": "no"}, {"style": ""}, {"strength": "101"}],
-)  # fmt: skip
+    [
+        {"rust": "6", "edges": "²", "mode": "tiles; drop", "view": "no", "style": ""},
+        {"rust": "x", "edges": "-", "strength": "101"},
+    ],
+)
 def test_what_is_not_allowed_in_the_address_counts_for_nothing(
     app: AppTest, query: dict[str, str]
 ) -> None:
