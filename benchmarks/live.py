@@ -4,8 +4,8 @@
     python -m benchmarks.live --edges
 
 Printed for each rusty sample, at 448 pixels and the CRF's working size: the median seconds of
-`segment`, of the controls (`Kept.again`: threshold, CRF on the kept lattice, interval), of the
-controls with the map of doubt, and their ratios to `segment`. Both in one process, in turn.
+`segment`, of the controls (`Adjustable.again`: threshold, CRF on the kept lattice, interval), of
+the controls with the map of doubt, and their ratios to `segment`; all in one process, in turn.
 
 `--edges` prints what the steps of the edges do to the masks of the samples instead: the mean
 step in brightness under the mask's border, in mean steps of the picture; the border's length
@@ -56,7 +56,7 @@ def speed(model: rs.Classifier, repeat: int) -> None:
     )
     for name, photo in _photos().items():
         seg = rs.segment(photo, model)
-        kept = rs.keep(seg, sure=rs.measure_uncertainty(seg, model))
+        kept = rs.adjustable(seg, sure=rs.measure_uncertainty(seg, model))
         rows = []
         for _ in range(repeat):
             one = next(turned)
@@ -81,7 +81,7 @@ def edges(model: rs.Classifier) -> None:
     for step in range(-EDGES_MOST, EDGES_MOST + 1):
         rows = []
         for (photo, seg), length in zip(found, base, strict=True):
-            again, _ = rs.keep(seg).again(photo, rs.Adjustment(edges=step))
+            again, _ = rs.adjustable(seg).again(photo, rs.Adjustment(edges=step))
             border, steps = _border(again.mask), _steps(photo)
             both = (again.mask & seg.mask).sum() / (again.mask | seg.mask).sum()
             rows.append(

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rustseg_jax.adjust import Adjustment, Kept, keep
+    from rustseg_jax.adjust import Adjustable, Adjustment, adjustable
     from rustseg_jax.classify import CLASSES, Classifier, Network, NetworkConfig, Output
     from rustseg_jax.crf import CRFParams
     from rustseg_jax.errors import (
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "adjust": ("Adjustment", "Kept", "keep"),
+    "adjust": ("Adjustment", "Adjustable", "adjustable"),
     "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
     "crf": ("CRFParams",),
     "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
@@ -84,6 +84,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CLASSES",
+    "Adjustable",
     "Adjustment",
     "CRFParams",
     "Classifier",
@@ -91,7 +92,6 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ImageError",
-    "Kept",
     "LocaliseConfig",
     "Network",
     "NetworkConfig",
@@ -105,13 +105,13 @@ __all__ = [
     "UncertaintyConfig",
     "WeightsError",
     "__version__",
+    "adjustable",
     "carry_uncertainty",
     "crf_refine",
     "grad_cam",
     "grad_cam_pp",
     "heat_colours",
     "heat_overlay",
-    "keep",
     "load_model",
     "load_network",
     "mask_outline",

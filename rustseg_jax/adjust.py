@@ -1,6 +1,6 @@
 """Controls that a person turns: more or less rust, tighter or looser edges, on a kept result.
 
-A result's large arrays need not be kept for that. `Kept` holds what was expensive (what the
+A result's large arrays need not be kept for that. `Adjustable` holds what was expensive (what the
 network said, the CRF's lattice) and nothing of the photo's size; with the photo it goes
 through threshold and CRF again, to the pixel as `resegment` on the whole result would.
 """
@@ -18,7 +18,7 @@ from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
 from rustseg_jax.uncertainty import Uncertainty, carry_uncertainty, update_uncertainty
 
-__all__ = ["EDGES_MOST", "RUST_MOST", "Adjustment", "Kept", "keep"]
+__all__ = ["EDGES_MOST", "RUST_MOST", "Adjustable", "Adjustment", "adjustable"]
 
 RUST_MOST = 5
 """Steps to either side; five take a threshold of 0.5 to 0.12 and to 0.88."""
@@ -72,7 +72,7 @@ class Adjustment:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class Adjustable:
     """A result without anything of the photo's size: at 448 pixels about 15 MB.
 
     Attributes
@@ -130,7 +130,7 @@ class Kept:
         return self.seg.image.shape[0], self.seg.image.shape[1]
 
 
-def keep(seg: Segmentation, *, sure: Uncertainty | None = None) -> Kept:
+def adjustable(seg: Segmentation, *, sure: Uncertainty | None = None) -> Adjustable:
     """Keep of a result what its controls need.
 
     Parameters
@@ -140,7 +140,7 @@ def keep(seg: Segmentation, *, sure: Uncertainty | None = None) -> Kept:
 
     Returns
     -------
-    `Kept`
+    `Adjustable`
     """
     height, width = seg.image.shape[:2]
     # Of the photo's shape, but one pixel that is seen everywhere: takes no memory.
@@ -152,4 +152,4 @@ def keep(seg: Segmentation, *, sure: Uncertainty | None = None) -> Kept:
         mask=nothing,
         posterior=None,
     )
-    return Kept(light, None if sure is None else replace(sure, map=None))
+    return Adjustable(light, None if sure is None else replace(sure, map=None))

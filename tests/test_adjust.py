@@ -7,7 +7,7 @@ import pytest
 from hand_made import picture, save_redness
 
 import rustseg_jax as rs
-from rustseg_jax.adjust import EDGES_MOST, RUST_MOST, Adjustment, keep
+from rustseg_jax.adjust import EDGES_MOST, RUST_MOST, Adjustment, adjustable
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_other_steps_are_refused(name: str, value: object) -> None:
 
 
 def test_more_rust_is_never_less(photo: np.ndarray, found: rs.Segmentation) -> None:
-    kept = keep(found)
+    kept = adjustable(found)
     steps = range(-RUST_MOST, RUST_MOST + 1)
     rough = [kept.again(photo, Adjustment(rust=r))[0].rough.sum() for r in steps]
     assert rough == sorted(rough)
@@ -62,7 +62,7 @@ def test_more_rust_is_never_less(photo: np.ndarray, found: rs.Segmentation) -> N
 def test_what_was_kept_says_what_the_whole_result_says(
     photo: np.ndarray, found: rs.Segmentation, sure: rs.Uncertainty, turned: Adjustment
 ) -> None:
-    again, said = keep(found, sure=sure).again(photo, turned, doubt=True)
+    again, said = adjustable(found, sure=sure).again(photo, turned, doubt=True)
     wanted = rs.resegment(
         found,
         threshold=turned.threshold(found.threshold),
@@ -79,7 +79,7 @@ def test_what_was_kept_says_what_the_whole_result_says(
 
 
 def test_the_lattice_is_used_again(photo: np.ndarray, found: rs.Segmentation) -> None:
-    again, said = keep(found).again(photo, Adjustment(1, 2))
+    again, said = adjustable(found).again(photo, Adjustment(1, 2))
     assert said is None
     assert again.lattice is not None
     assert found.lattice is not None
@@ -87,7 +87,7 @@ def test_the_lattice_is_used_again(photo: np.ndarray, found: rs.Segmentation) ->
 
 
 def test_nothing_of_the_photos_size_is_kept(found: rs.Segmentation, sure: rs.Uncertainty) -> None:
-    kept = keep(found, sure=sure)
+    kept = adjustable(found, sure=sure)
     assert kept.shape == (96, 128)
     for array in (kept.seg.image, kept.seg.rough, kept.seg.mask):
         assert array.strides[:2] == (0, 0)  # one pixel in memory
@@ -101,6 +101,6 @@ def test_nothing_of_the_photos_size_is_kept(found: rs.Segmentation, sure: rs.Unc
 
 def test_a_verdict_is_not_overruled(model: rs.Classifier) -> None:
     photo = picture(rusty=False)
-    again, _ = keep(rs.segment(photo, model)).again(photo, Adjustment(RUST_MOST, EDGES_MOST))
+    again, _ = adjustable(rs.segment(photo, model)).again(photo, Adjustment(RUST_MOST, EDGES_MOST))
     assert not again.corroded
     assert not again.mask.any()
