@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rustseg_jax.adjust import Adjustable, Adjustment, adjustable
     from rustseg_jax.classify import CLASSES, Classifier, Network, NetworkConfig, Output
     from rustseg_jax.crf import CRFParams
     from rustseg_jax.errors import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rustseg_jax.overlay import (
         heat_colours,
         heat_overlay,
+        mask_outline,
         mask_overlay,
         side_by_side,
         uncertainty_overlay,
@@ -37,14 +39,21 @@ if TYPE_CHECKING:
     from rustseg_jax.pipeline import resegment, segment, segment_batch
     from rustseg_jax.refine import ThresholdConfig, crf_refine
     from rustseg_jax.result import Config, Segmentation
+    from rustseg_jax.surface import Surface, measure_part, surface_overlay
     from rustseg_jax.tiles import TileConfig, plan_tiles
-    from rustseg_jax.uncertainty import Uncertainty, measure_uncertainty, update_uncertainty
+    from rustseg_jax.uncertainty import (
+        Uncertainty,
+        carry_uncertainty,
+        measure_uncertainty,
+        update_uncertainty,
+    )
     from rustseg_jax.variants import UncertaintyConfig
     from rustseg_jax.weights import load_model, load_network, save_network
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "adjust": ("Adjustment", "Adjustable", "adjustable"),
     "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
     "crf": ("CRFParams",),
     "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
@@ -52,6 +61,7 @@ _HOMES = {
     "overlay": (
         "heat_colours",
         "heat_overlay",
+        "mask_outline",
         "mask_overlay",
         "side_by_side",
         "uncertainty_overlay",
@@ -59,8 +69,14 @@ _HOMES = {
     "pipeline": ("resegment", "segment", "segment_batch"),
     "refine": ("ThresholdConfig", "crf_refine"),
     "result": ("Config", "Segmentation"),
+    "surface": ("Surface", "measure_part", "surface_overlay"),
     "tiles": ("TileConfig", "plan_tiles"),
-    "uncertainty": ("Uncertainty", "measure_uncertainty", "update_uncertainty"),
+    "uncertainty": (
+        "Uncertainty",
+        "carry_uncertainty",
+        "measure_uncertainty",
+        "update_uncertainty",
+    ),
     "variants": ("UncertaintyConfig",),
     "weights": ("load_model", "load_network", "save_network"),
 }
@@ -68,6 +84,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "CLASSES",
+    "Adjustable",
+    "Adjustment",
     "CRFParams",
     "Classifier",
     "Config",
@@ -80,12 +98,15 @@ __all__ = [
     "Output",
     "RustsegError",
     "Segmentation",
+    "Surface",
     "ThresholdConfig",
     "TileConfig",
     "Uncertainty",
     "UncertaintyConfig",
     "WeightsError",
     "__version__",
+    "adjustable",
+    "carry_uncertainty",
     "crf_refine",
     "grad_cam",
     "grad_cam_pp",
@@ -93,7 +114,9 @@ __all__ = [
     "heat_overlay",
     "load_model",
     "load_network",
+    "mask_outline",
     "mask_overlay",
+    "measure_part",
     "measure_uncertainty",
     "plan_tiles",
     "resegment",
@@ -102,6 +125,7 @@ __all__ = [
     "segment",
     "segment_batch",
     "side_by_side",
+    "surface_overlay",
     "uncertainty_overlay",
     "update_uncertainty",
 ]

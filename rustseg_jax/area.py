@@ -39,7 +39,16 @@ from scipy.special import expit, logit
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.weights import DEFAULT
 
-__all__ = ["FEATURES", "FORMAT", "AreaModel", "Evidence", "load_area", "place_of", "save_area"]
+__all__ = [
+    "FEATURES",
+    "FORMAT",
+    "AreaModel",
+    "Evidence",
+    "carry_interval",
+    "load_area",
+    "place_of",
+    "save_area",
+]
 
 FORMAT, VERSION = "rustseg-jax-area", 1
 FEATURES = ("one", "area", "heat", "odds", "area_spread", "heat_spread")
@@ -201,6 +210,41 @@ def area_of(odds: float) -> float:
     """Area of log odds, the inverse of `odds_of`; cut to [0, 1]."""
     share = float(expit(odds)) * (1 + 2 * SMALLEST) - SMALLEST
     return min(max(share, 0.0), 1.0)
+
+
+def carry_interval(
+    interval: tuple[float, float], before: float, now: float, *, part: float = 1.0
+) -> tuple[float, float]:
+    """Carry an interval over to another area: another mask of the photo, or a part of it.
+
+    A rule, not a calibration. As the calibration works in log odds, whose errors it takes for
+    equally likely at every area, the ends are moved by as many log odds as the area was; so
+    an area that lay within them still does. Where one of the two areas is 0, its log odds say
+    nothing, and what is left is what must hold: from 0 up to all of the rust within the part.
+
+    Parameters
+    ----------
+    interval : low and high, of the area `before`
+    before : share that was masked, in [0, 1]
+    now : share that is masked now, in [0, 1]
+    part : share of the photo that `now` is a share of, above 0 up to 1; 1 for all of it
+
+    Returns
+    -------
+    (low, high), 0 <= low <= high <= 1; the interval itself where nothing changed
+
+    Examples
+    --------
+    >>> carry_interval((0.1, 0.3), 0.2, 0.0, part=0.5)
+    (0.0, 0.6)
+    """
+    if before == now and part == 1:
+        return interval
+    if before == 0 or now == 0:
+        return 0.0, max(now, min(1.0, interval[1] / part))
+    moved = odds_of(now) - odds_of(before)
+    low, high = (area_of(odds_of(end) + moved) for end in interval)
+    return low, high
 
 
 def place_of(weights: Path | str | None = None) -> Path:

@@ -7,6 +7,7 @@ Photos are (h, w, 3) uint8 sRGB; probabilities and posteriors (h, w) float32 in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,9 @@ Photo = NDArray[np.uint8]
 
 CLIP = 1e-5
 """Probabilities are kept this far from 0 and 1, as in pydensecrf's `unary_from_softmax`."""
+
+_BUILT = ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb", "working_size", "reference_size")
+# What a lattice is built from; all else is only used when it infers.
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ PUBLISHED: dict[str, CRFParams] = {
 
 
 class Lattice:
-    """The dense CRF of one photo, built once and reused for every threshold and stroke.
+    """The dense CRF of one photo, built once and reused for every threshold, stroke and weight.
 
     The appearance kernel is pydensecrf's permutohedral lattice, whose building takes
     about a third of a refinement. Two things make it cheaper than pydensecrf's own
@@ -146,10 +150,48 @@ class Lattice:
                 sxy=params.bilateral_sxy * scale,
                 srgb=params.bilateral_srgb,
                 rgbim=self.image,
-                compat=params.bilateral_compat,
+                compat=1.0,  # `_messages` weighs it: so the weight may change, see `weighted`
             )
         self._sigma = params.gaussian_sxy * scale
         self._norm = 1 / np.sqrt(self._blur(np.ones((height, width), np.float32)))
+
+    def fits(self, params: CRFParams) -> bool:
+        """Whether what was built also serves these parameters: reaches and size are the same.
+
+        Weights, iterations and what concerns the way back may differ, but for an appearance
+        kernel that was left out, which is not there.
+        """
+        built = all(getattr(self.params, name) == getattr(params, name) for name in _BUILT)
+        return built and (self._crf is not None or params.bilateral_compat == 0)
+
+    def weighted(self, params: CRFParams) -> Lattice:
+        """Return the same lattice with other weights; all that was built is shared.
+
+        Parameters
+        ----------
+        params
+            Parameters that `fits`.
+
+        Returns
+        -------
+        A lattice that infers as one built anew with `params` does, bit for bit; itself where
+        they are its own.
+
+        Raises
+        ------
+        ConfigError
+            The parameters need another lattice.
+        """
+        if params == self.params:
+            return self
+        if not self.fits(params):
+            raise ConfigError(
+                f"params is {params}: give the {', '.join(_BUILT)} that the lattice was built "
+                f"with, {self.params}, or build another"
+            )
+        other = copy(self)
+        other.params = params
+        return other
 
     def infer(
         self, probability: Map, *, rust: Mask | None = None, clean: Mask | None = None
@@ -221,11 +263,12 @@ class Lattice:
     def _messages(self, signed: Map, scratch: list[Any]) -> Map:
         """Return both kernels, with their weights, applied to ``2 Q - 1``."""
         messages = self.params.gaussian_compat * self._norm * self._blur(self._norm * signed)
-        if self._crf is not None:
+        if self._crf is not None and self.params.bilateral_compat > 0:
             given, filtered, _ = scratch
             np.asarray(given)[0] = signed.ravel()
             self._crf.stepInference(*scratch)
-            messages += np.asarray(filtered)[0].reshape(signed.shape)
+            appearance = np.asarray(filtered)[0].reshape(signed.shape)
+            messages += np.float32(self.params.bilateral_compat) * appearance
         return messages
 
     def _blur(self, values: Map) -> Map:

@@ -25,6 +25,7 @@ __all__ = [
     "MASK_COLOUR",
     "heat_colours",
     "heat_overlay",
+    "mask_outline",
     "mask_overlay",
     "side_by_side",
     "uncertainty_overlay",
@@ -123,6 +124,38 @@ def mask_overlay(
             np.copyto(part, tint[part], where=inside)
         if width:
             strip[_line(mask, rows, width)] = _OUTLINE_COLOUR
+    return drawn
+
+
+def mask_outline(image: _Array, mask: _Array, *, colour: _Colour = MASK_COLOUR) -> _Array:
+    """Draw only a mask's border: a line in the colour with a nearly white rim.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8.
+    mask
+        (H, W) bool.
+    colour
+        RGB of the line, each 0 to 255.
+
+    Returns
+    -------
+    (H, W, 3) uint8, a new array; pixels outside the mask are those of the photo.
+
+    Raises
+    ------
+    ImageError, ConfigError
+        As `mask_overlay`.
+    """
+    width = max(1, round(max(mask.shape) * _OUTLINE_SHARE))
+    drawn = mask_overlay(image, mask, opacity=0.0, colour=colour, outline=False)
+    for rows in _strips(image.shape):
+        if not mask[rows].any():
+            continue
+        strip = drawn[rows]
+        strip[_line(mask, rows, 2 * width)] = colour
+        strip[_line(mask, rows, max(1, width // 2))] = _OUTLINE_COLOUR
     return drawn
 
 

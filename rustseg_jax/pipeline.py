@@ -180,13 +180,14 @@ def resegment(
             threshold=cut,
             rough=rough,
             posterior=None,  # an earlier one may come from strokes that were taken back
-            mask=np.zeros(seg.mask.shape, bool),
+            mask=np.zeros(seg.image.shape[:2], bool),
             reason=NO_HEAT if seg.corroded else NO_CORROSION,
             timings=clock.seconds,
         )
     with clock.stage("lattice"):
-        reuse = seg.lattice is not None and seg.lattice.params == seg.crf
-        lattice = seg.lattice if reuse and seg.lattice else _lattice(seg.image, seg.crf)
+        kept = seg.lattice
+        fits = kept is not None and kept.fits(seg.crf)
+        lattice = kept.weighted(seg.crf) if kept and fits else _lattice(seg.image, seg.crf)
     posterior, mask = _refine(seg, cut, lattice, clock, rust=rust, clean=clean)
     return replace(
         seg,

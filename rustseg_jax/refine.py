@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.special import expit, logit
 
 from rustseg_jax.crf import (
+    CLIP,
     PUBLISHED,
     CRFParams,
     Lattice,
@@ -34,6 +36,8 @@ __all__ = [
     "crf_refine",
     "find_threshold",
     "foreground_probability",
+    "moved_by",
+    "moved_threshold",
     "rough_mask",
     "working_shape",
 ]
@@ -128,6 +132,33 @@ def find_threshold(heatmap: Map, config: ThresholdConfig | None = None) -> float
         return min(max(config.value, config.low), config.high)
     trust = min(max((separability - ONE_HUMP) / (1 - ONE_HUMP), 0.0), 1.0)
     return min(max(config.value + trust * (otsu - config.value), config.low), config.high)
+
+
+def moved_threshold(threshold: float, odds: float) -> float:
+    """Move a threshold in log odds, which never leave (0, 1).
+
+    Parameters
+    ----------
+    threshold
+        In (0, 1].
+    odds
+        What is added to its log odds; 0 gives back the threshold itself.
+
+    Returns
+    -------
+    The threshold in (0, 1), or what was given.
+    """
+    _check_threshold(threshold)
+    if odds == 0:
+        return threshold
+    return float(expit(logit(min(threshold, 1 - CLIP)) + odds))
+
+
+def moved_by(threshold: float, found: float) -> float:
+    """Say by how many log odds a threshold was moved from the one that was found."""
+    if threshold == found:
+        return 0.0
+    return float(logit(min(threshold, 1 - CLIP)) - logit(min(found, 1 - CLIP)))
 
 
 def _otsu(heatmap: Map) -> tuple[float | None, float]:
@@ -234,7 +265,8 @@ def crf_refine(
         (H, W) bool, strokes of an expert at the photo's own size. They are hard
         constraints, kept to the pixel: the posterior is 1 and 0 there.
     lattice
-        The `Lattice` of this photo at its working size, when it was kept.
+        The `Lattice` of this photo at its working size, when it was kept; its weights may
+        be others, see `Lattice.weighted`.
 
     Returns
     -------
@@ -257,14 +289,14 @@ def crf_refine(
     small = working_shape(image.shape[:2], params.working_size)
     if lattice is None:
         lattice = Lattice(image if image.shape[:2] == small else resize(image, small), params)
-    elif lattice.image.shape[:2] != small or lattice.params != params:
+    elif lattice.image.shape[:2] != small or not lattice.fits(params):
         raise ConfigError(
             f"lattice is of the size {lattice.image.shape[:2]} and {lattice.params}: "
             f"give one of the size {small} and {params}, or none"
         )
     evidence = bilinear(checked_unit(probability, "probability"), small)
     small_rust, small_clean = _shrink_strokes(rust, clean, small)
-    posterior = lattice.infer(evidence, rust=small_rust, clean=small_clean)
+    posterior = lattice.weighted(params).infer(evidence, rust=small_rust, clean=small_clean)
     full = guided_upsample(
         posterior, lattice.image, image, radius=params.guide_radius, epsilon=params.guide_epsilon
     )

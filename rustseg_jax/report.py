@@ -16,12 +16,14 @@ from PIL import Image
 from rustseg_jax import images
 from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.grading import Grading, grade
-from rustseg_jax.overlay import mask_overlay
+from rustseg_jax.overlay import mask_outline, mask_overlay
 from rustseg_jax.pipeline import Segmentation
+from rustseg_jax.surface import Part, Surface, measure_part, surface_overlay
 from rustseg_jax.uncertainty import Uncertainty
 
 __all__ = [
     "Report",
+    "draw",
     "full_overlay",
     "headline",
     "make_report",
@@ -53,7 +55,9 @@ class Report:
     mask_png : the mask at the photo's own size, as a PNG file
     doubt : (h, w) float32 in [0, 1], `Uncertainty.map` shrunk in the same way, or None where
         the uncertainty was not measured
-    grading : what the rusted area implies, if all of the picture is the surface
+    grading : what the rusted area implies: that of `part` where one was marked, else that of
+        the picture, if all of it is the surface
+    part : what was found on the marked part of the photo, or None where none was marked
     """
 
     headline: str
@@ -66,10 +70,15 @@ class Report:
     mask_png: bytes = field(repr=False)
     grading: Grading
     doubt: np.ndarray | None = field(repr=False, default=None)
+    part: Part | None = None
 
 
 def make_report(
-    seg: Segmentation, sure: Uncertainty | None = None, *, side: int = PREVIEW_SIDE
+    seg: Segmentation,
+    sure: Uncertainty | None = None,
+    *,
+    side: int = PREVIEW_SIDE,
+    surface: Surface | None = None,
 ) -> Report:
     """Boil a result down to what a page shows and offers.
 
@@ -78,6 +87,7 @@ def make_report(
     seg : a result
     sure : how sure it is, where that was measured
     side : longest side of the previews in pixels; nothing is enlarged
+    surface : the part of the photo that is steel, or None for all of it
 
     Returns
     -------
@@ -86,24 +96,27 @@ def make_report(
     Raises
     ------
     ConfigError
-        side is below 1.
+        side is below 1, or the surface marks no pixel.
     """
     if side < 1:
         raise ConfigError(f"side is {side}; it must be at least 1 pixel")
     height, width = seg.mask.shape
     scale = min(1.0, side / max(height, width))
     shape = max(1, round(height * scale)), max(1, round(width * scale))
+    interval = None if sure is None else sure.interval
+    part = None if surface is None else measure_part(seg.mask, surface, interval=interval)
     return Report(
         headline=headline(seg),
-        verdict=verdict(seg, sure),
+        verdict=verdict(seg, sure, part),
         meaning=meaning(seg),
-        facts=to_json(seg, sure),
+        facts=to_json(seg, sure, part),
         image=images.resize(seg.image, shape),
         mask=_shrink(seg.mask, shape),
         heatmap=np.asarray(seg.heat),
         mask_png=png(seg.mask),
-        grading=_grade(seg, sure),
-        doubt=None if sure is None else _shrink_map(sure.map, shape),
+        grading=part.grading if part else _grade(seg, sure),
+        doubt=None if sure is None or sure.map is None else _shrink_map(sure.map, shape),
+        part=part,
     )
 
 
@@ -114,8 +127,13 @@ def headline(seg: Segmentation) -> str:
     return "Corrosion found" if seg.probability >= 0.5 else "Possibly corrosion"
 
 
-def verdict(seg: Segmentation, sure: Uncertainty | None = None) -> str:
+def verdict(seg: Segmentation, sure: Uncertainty | None = None, part: Part | None = None) -> str:
     """Say in one line what was found.
+
+    Parameters
+    ----------
+    seg, sure : a result, and how sure it is, where that was measured
+    part : what was found on the marked part, which is then spoken of instead of the picture
 
     Returns
     -------
@@ -131,8 +149,8 @@ def verdict(seg: Segmentation, sure: Uncertainty | None = None) -> str:
         return f"{found}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
         so = ", if so" if seg.mask.any() else ","
-        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg, sure)}"
-    return f"{found}, {_sure(seg.probability)}, {_where(seg, sure)}"
+        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg, sure, part)}"
+    return f"{found}, {_sure(seg.probability)}, {_where(seg, sure, part)}"
 
 
 def meaning(seg: Segmentation) -> str:
@@ -159,7 +177,9 @@ def meaning(seg: Segmentation) -> str:
     )
 
 
-def to_json(seg: Segmentation, sure: Uncertainty | None = None) -> dict[str, Any]:
+def to_json(
+    seg: Segmentation, sure: Uncertainty | None = None, part: Part | None = None
+) -> dict[str, Any]:
     """Everything about a result but its arrays, as plain values for JSON.
 
     Returns
@@ -171,6 +191,7 @@ def to_json(seg: Segmentation, sure: Uncertainty | None = None) -> dict[str, Any
     grades : ISO 4628-3 and ASTM D610 that this area implies, were all of the picture steel; each
         with the grades of both ends of the interval
     uncertainty : see `Uncertainty.to_json`; None where it was not measured
+    surface : the marked part, see `Part.to_json`; None where none was marked
     tiling : the windows in which a large photo was looked at, see `tiles.Tiling`; None where it
         was looked at whole
     timings : seconds by stage
@@ -185,13 +206,14 @@ def to_json(seg: Segmentation, sure: Uncertainty | None = None) -> dict[str, Any
     return {
         "width": int(width),
         "height": int(height),
-        "verdict": verdict(seg, sure),
+        "verdict": verdict(seg, sure, part),
         "probability": float(seg.probability),
         "corroded": bool(seg.corroded),
         "reason": seg.reason,
         "area": float(seg.area),
         "grades": {"iso_4628_3": asdict(graded.iso), "astm_d610": asdict(graded.astm)},
         "uncertainty": None if sure is None else sure.to_json(),
+        "surface": part.to_json() if part else None,
         "threshold": float(seg.threshold),
         "heat_maximum": float(seg.heat_maximum),
         "tiling": seg.tiling.to_json() if seg.tiling else None,
@@ -233,7 +255,14 @@ def png(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def full_overlay(photo: bytes, mask_png: bytes, *, opacity: float = 0.5) -> bytes:
+def full_overlay(
+    photo: bytes,
+    mask_png: bytes,
+    *,
+    opacity: float = 0.5,
+    fill: bool = True,
+    surface: Surface | None = None,
+) -> bytes:
     """Draw a stored mask on its photo at full size.
 
     Parameters
@@ -241,6 +270,8 @@ def full_overlay(photo: bytes, mask_png: bytes, *, opacity: float = 0.5) -> byte
     photo : bytes of the photo's file
     mask_png : `Report.mask_png` of that photo
     opacity : of the tint, 0 to 1
+    fill : whether to tint at all; else there is only the outline, in the tint's colour
+    surface : the marked part of the photo, whose outline is then drawn, too
 
     Returns
     -------
@@ -252,7 +283,31 @@ def full_overlay(photo: bytes, mask_png: bytes, *, opacity: float = 0.5) -> byte
         The photo cannot be read, or the mask is of another size.
     """
     mask = np.asarray(Image.open(io.BytesIO(mask_png)).convert("L")) > 127
-    return png(mask_overlay(images.read(photo), mask, opacity=opacity))
+    return png(draw(images.read(photo), mask, opacity=opacity, fill=fill, surface=surface))
+
+
+def draw(
+    image: np.ndarray,
+    mask: np.ndarray,
+    *,
+    opacity: float = 0.5,
+    fill: bool = True,
+    surface: Surface | None = None,
+) -> np.ndarray:
+    """Draw a mask and the marked part on a photo: what pages show and files hold.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    mask : (H, W) bool
+    opacity, fill, surface : as for `full_overlay`
+
+    Returns
+    -------
+    (H, W, 3) uint8, a new array
+    """
+    drawn = mask_overlay(image, mask, opacity=opacity) if fill else mask_outline(image, mask)
+    return drawn if surface is None else surface_overlay(drawn, surface)
 
 
 def _shrink(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -273,15 +328,19 @@ def _shrink_map(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(picture.resize(shape[::-1], Image.Resampling.BOX))
 
 
-def _where(seg: Segmentation, sure: Uncertainty | None) -> str:
-    """How much of the picture is marked, in words."""
+def _where(seg: Segmentation, sure: Uncertainty | None, part: Part | None) -> str:
+    """How much of the picture, or of the marked part, is masked, in words."""
     if not seg.mask.any():
         return "but no part of the picture stands out"
-    span = "" if sure is None else f" ({_span(seg.area, *sure.interval)})"
-    if seg.mask.all():
-        return f"all of the picture{span}"
-    share = _percent(seg.area)
-    return f"{'about ' if share[0].isdigit() else ''}{share} of the picture{span}"
+    if part and not part.area:
+        return "but none on the marked steel"
+    area, what = (part.area, "marked steel") if part else (seg.area, "picture")
+    interval = part.interval if part else None if sure is None else sure.interval
+    span = "" if interval is None else f" ({_span(area, *interval)})"
+    if area == 1:
+        return f"all of the {what}{span}"
+    share = _percent(area)
+    return f"{'about ' if share[0].isdigit() else ''}{share} of the {what}{span}"
 
 
 def _span(area: float, low: float, high: float) -> str:

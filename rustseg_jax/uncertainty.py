@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
-from rustseg_jax.area import AreaModel, Evidence, load_area
+from rustseg_jax.area import AreaModel, Evidence, carry_interval, load_area
 from rustseg_jax.classify import Classifier
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.pipeline import resegment
@@ -27,6 +27,7 @@ from rustseg_jax.variants import Look, UncertaintyConfig, look_again
 
 __all__ = [
     "Uncertainty",
+    "carry_uncertainty",
     "gather",
     "measure_uncertainty",
     "settings_of",
@@ -41,6 +42,7 @@ NO_CALIBRATION = "not calibrated: no calibration was found; the interval is the 
 RANGE = "; the interval is the variants' range"
 WINDOWS = "calibrated on photos that were looked at whole, not in windows"
 CORRECTED = "after an expert's strokes: narrowed by a rule, not calibrated"
+MOVED = "with other settings: moved along with the mask by a rule, not calibrated"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +54,8 @@ class Uncertainty:
     map : (H, W) float32 in [0, 1], at each pixel the mean over the variants of the
         probability that they give to the opposite of what the mask says. 0: all agree
         with the mask; 1: all are sure of the opposite. A variant whose verdict is "no
-        corrosion" gives 0 to corrosion everywhere
+        corrosion" gives 0 to corrosion everywhere. None where it was not asked for, see
+        `carry_uncertainty`
     area : of the mask, `Segmentation.area`
     low, high : the interval in which the true area lies. It need not hold `area`: where
         masks are known to be too large, it says so
@@ -67,7 +70,7 @@ class Uncertainty:
     looks : what the network said of each, for `update_uncertainty`
     """
 
-    map: Map = field(repr=False)
+    map: Map | None = field(repr=False)
     area: float
     low: float
     high: float
@@ -93,7 +96,8 @@ class Uncertainty:
             {**v._asdict(), "area": area, "probability": p}
             for v, area, p in zip(self.config.variants, self.areas, self.probabilities, strict=True)
         ]
-        return {**plain, "doubt": float(self.map.mean()), "variants": variants}
+        doubt = None if self.map is None else float(self.map.mean())
+        return {**plain, "doubt": doubt, "variants": variants}
 
 
 def measure_uncertainty(
@@ -149,18 +153,20 @@ def update_uncertainty(
     rust: Mask | None = None,
     clean: Mask | None = None,
 ) -> Uncertainty:
-    """Say how sure a result is once an expert has drawn on it; the network is not asked.
+    """Say how sure a result is with strokes or other settings; the network is not asked.
 
-    The variants are refined again with the strokes, which they keep, too. The new
-    interval holds the new mask's area, is narrower than the old one in proportion to the
-    doubt that is left (at most the share of pixels that is not marked), lies about the
-    mask's area as the old one did, and never denies a marked pixel.
+    The variants are refined again as the result was: with the strokes, which they keep, too,
+    with its CRF, and with their thresholds moved as far as its was. Without strokes the
+    interval is that of `carry_uncertainty`. After strokes it holds the new mask's area, is
+    narrower than the old one in proportion to the doubt that is left (at most the share of
+    pixels that is not marked), lies about the mask's area as the old one did, and never
+    denies a marked pixel.
 
     Parameters
     ----------
-    before : `measure_uncertainty` of the result that was corrected
-    seg : what `resegment` made of that result and these strokes
-    rust, clean : (H, W) bool, all strokes that it has
+    before : `measure_uncertainty` of the result that was changed
+    seg : what `resegment` made of that result, these strokes and settings
+    rust, clean : (H, W) bool, all strokes that it has, or None for none
 
     Returns
     -------
@@ -172,9 +178,11 @@ def update_uncertainty(
         The strokes are refused by `resegment`.
     """
     doubt, areas = _disagree(seg, before.looks, rust, clean)
+    if rust is None and clean is None:
+        return replace(carry_uncertainty(before, seg), map=doubt, areas=areas)
     known = {name: _share(stroke) for name, stroke in (("rust", rust), ("clean", clean))}
     left = 1 - known["rust"] - known["clean"]
-    was = float(before.map.mean())
+    was = 0.0 if before.map is None else float(before.map.mean())
     if was > 0:
         left = min(left, float(doubt.mean()) / was)
     low, high = _narrowed(before, seg.area, left)
@@ -189,6 +197,32 @@ def update_uncertainty(
         calibrated=False,
         note=CORRECTED if before.calibrated else f"{CORRECTED}; before: {before.note}",
         areas=areas,
+    )
+
+
+def carry_uncertainty(before: Uncertainty, seg: Segmentation) -> Uncertainty:
+    """Move the interval along with a mask that was made with other settings; costs nothing.
+
+    Parameters
+    ----------
+    before : `measure_uncertainty` of the result whose settings were changed
+    seg : what `resegment` made of that result with other settings, without strokes
+
+    Returns
+    -------
+    `Uncertainty` with the interval of `rustseg_jax.area.carry_interval`, never called
+    calibrated, and without a map: `update_uncertainty` makes that, too
+    """
+    low, high = carry_interval(before.interval, before.area, seg.area)
+    return replace(
+        before,
+        map=None,
+        area=seg.area,
+        low=low,
+        high=high,
+        middle=min(max(seg.area, low), high),
+        calibrated=False,
+        note=f"{MOVED}; before: {before.note}" if before.note else MOVED,
     )
 
 
@@ -229,17 +263,22 @@ def _disagree(
     small = replace(seg, image=images.resize(seg.image, shape))
     marks = _marks(rust, clean, shape)
     mask = _soft(seg.mask, shape)
+    moved = refine.moved_by(seg.threshold, refine.find_threshold(seg.heat, seg.config.threshold))
     total, areas = np.zeros(shape, np.float32), []
     for look in looks:
-        found = resegment(_as_seen(small, look), rust=marks[0], clean=marks[1])
+        found = resegment(_as_seen(small, look, moved), rust=marks[0], clean=marks[1])
         small = replace(small, lattice=found.lattice or small.lattice)  # built at most once
         areas.append(found.area)
         total += mask if found.posterior is None else np.abs(found.posterior - mask)
     return _enlarged(total / np.float32(len(looks)), seg, rust, clean), tuple(areas)
 
 
-def _as_seen(seg: Segmentation, look: Look) -> Segmentation:
-    """The result that the variant's verdict and heat map lead to, up to the threshold."""
+def _as_seen(seg: Segmentation, look: Look, moved: float) -> Segmentation:
+    """The result that the variant's verdict and heat map lead to, up to the threshold.
+
+    The threshold is moved by as many log odds as that of the photo was, 0 as a rule.
+    """
+    found = refine.find_threshold(look.heat, seg.config.threshold)
     fine = seg.fine_heatmap is not None
     return replace(
         seg,
@@ -248,7 +287,7 @@ def _as_seen(seg: Segmentation, look: Look) -> Segmentation:
         heatmap=seg.heatmap if fine else look.heat,
         fine_heatmap=look.heat if fine else None,
         heat_maximum=look.heat_maximum,
-        threshold=refine.find_threshold(look.heat, seg.config.threshold),
+        threshold=refine.moved_threshold(found, moved),
     )
 
 

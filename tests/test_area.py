@@ -20,6 +20,7 @@ from rustseg_jax.area import (
     AreaModel,
     Evidence,
     area_of,
+    carry_interval,
     load_area,
     odds_of,
     place_of,
@@ -192,3 +193,33 @@ def test_a_file_with_more_or_less_is_refused(tmp_path: Path) -> None:
         path.write_text(json.dumps(wrong))
         with pytest.raises(DataError, match="no calibration"):
             load_area(path)
+
+
+# Carried over to another area
+
+
+def test_an_interval_is_carried_over_in_log_odds_by_hand() -> None:
+    # Odds go from 1/4 to 1, so those of both ends are times four: 1/9 to 4/9, 3/7 to 12/7. The
+    # thousandth that keeps log odds finite moves the result by about as much.
+    low, high = carry_interval((0.1, 0.3), 0.2, 0.5)
+    assert (low, high) == pytest.approx((4 / 13, 12 / 19), abs=2e-3)
+    assert carry_interval((0.1, 0.3), 0.2, 0.2) == (0.1, 0.3)
+    low, high = carry_interval((0.3, 0.4), 0.2, 0.9)  # the area lay below, and still does
+    assert 0.9 < low < high < 1
+
+
+def test_of_an_empty_mask_only_what_must_hold_is_carried_over() -> None:
+    assert carry_interval((0.1, 0.3), 0.2, 0.0) == (0.0, 0.3)
+    assert carry_interval((0.1, 0.3), 0.2, 0.0, part=0.5) == (0.0, 0.6)  # all of it may be there
+    assert carry_interval((0.1, 0.3), 0.2, 0.0, part=0.1) == (0.0, 1.0)
+    assert carry_interval((0.0, 0.3), 0.0, 0.4) == (0.0, 0.4)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1))
+def test_a_carried_interval_is_one(
+    a: float, b: float, before: float, now: float, part: float
+) -> None:
+    low, high = carry_interval((min(a, b), max(a, b)), before, now, part=part)
+    assert 0 <= low <= high <= 1
+    if min(a, b) <= before <= max(a, b) and before > 0 and now > 0:
+        assert low - 1e-9 <= now <= high + 1e-9

@@ -16,6 +16,7 @@ from rustseg_jax.overlay import (
     MASK_COLOUR,
     heat_colours,
     heat_overlay,
+    mask_outline,
     mask_overlay,
     side_by_side,
     uncertainty_overlay,
@@ -266,3 +267,18 @@ def test_side_by_side_refuses():
         side_by_side([photo()], height=0)
     with pytest.raises(ImageError, match=r"images\[1\] is"):
         side_by_side([photo(), photo() / 255])
+
+
+def test_an_outline_alone_is_the_masks_inner_border() -> None:
+    photo = np.full((300, 300, 3), 90, np.uint8)
+    mask = np.zeros((300, 300), bool)
+    mask[100:200, 100:200] = True
+    drawn = mask_outline(photo, mask)
+    changed = (drawn != photo).any(axis=2)
+    wanted = mask.copy()
+    wanted[102:198, 102:198] = False  # 300 / 300 = 1 pixel wide, twice
+    np.testing.assert_array_equal(changed, wanted)
+    assert tuple(drawn[101, 150]) == (0, 140, 255)
+    assert drawn[100, 150].min() > 200  # its rim is nearly white
+    assert (photo == 90).all()
+    np.testing.assert_array_equal(mask_outline(photo, ~mask & False), photo)

@@ -35,6 +35,10 @@ def _texts(app: AppTest) -> str:
     return "\n".join(e.value for kind in (app.header, app.markdown, app.caption) for e in kind)
 
 
+def _figures(app: AppTest) -> dict[str, str]:
+    return {m.label: m.value for m in app.metric}
+
+
 def _images(app: AppTest) -> list[Any]:
     return [image for element in app.get("image") for image in element.proto.imgs]
 
@@ -56,7 +60,7 @@ def test_a_sample_goes_into_the_address_and_is_judged(app: AppTest) -> None:
     assert app.query_params["sample"] == SAMPLE
     assert app.header[0].value.startswith(":material/")
     assert "orrosion found" in app.header[0].value
-    assert [m.label for m in app.metric] == ["Probability of corrosion", "Rusted area"]
+    assert [m.label for m in app.metric][:2] == ["Probability of corrosion", "Rusted area"]
 
 
 def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest) -> None:
@@ -64,13 +68,15 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
     _upload(app, "gate*1*.png", data)
     assert not app.exception
     assert app.query_params["case"] == sha256(data)
-    assert app.header[0].value == ":material/flag: Corrosion found"
-    assert app.metric[0].value == "> 99.9\N{NO-BREAK SPACE}%"
-    assert app.metric[1].value == "25.0\N{NO-BREAK SPACE}%"
-    assert "True area" in _texts(app)
-    assert "(by its variants)" in _texts(app)  # these weights have no calibration
-    assert "ISO 4628-3 Ri 5" in _texts(app)  # a quarter of the picture
-    assert "ASTM D610 grade 2" in _texts(app)
+    words = ":material/flag: Corrosion found, over 99 % sure, about 25 % of the picture ("
+    assert app.header[0].value.replace("\N{NO-BREAK SPACE}", " ").startswith(words)
+    figures = _figures(app)
+    assert figures["Probability of corrosion"] == "> 99.9\N{NO-BREAK SPACE}%"
+    assert figures["Rusted area"] == "25.0\N{NO-BREAK SPACE}%"
+    assert figures["ISO 4628-3"] == "Ri 5"  # a quarter of the picture
+    assert figures["ASTM D610"] == "Grade 2"
+    assert "range of what variants" in _texts(app)  # these weights have no calibration
+    assert "mark the steel" in _texts(app)
     assert r"gate\*1\*\.png" in _texts(app) or r"gate\*1\*.png" in _texts(app)
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     again.query_params["case"] = sha256(data)
@@ -81,12 +87,15 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
 
 def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
     _upload(app, "plate.png", png(picture(rusty=False)))
-    assert app.header[0].value == ":material/check_circle: No corrosion found"
+    assert app.header[0].value.startswith(":material/check_circle: No corrosion found, 88")
     assert app.metric[0].value == "11.9\N{NO-BREAK SPACE}%"  # 1 / (1 + e^2)
     assert "look for yourself" in _texts(app)
     assert app.metric[1].value == "0.0\N{NO-BREAK SPACE}%"
-    assert "nothing marked" in _images(app)[-2].caption
-    assert "Grade" not in _texts(app)
+    assert "nothing marked" in _images(app)[-1].caption
+    assert "ISO 4628-3" not in _figures(app)
+    assert not app.slider  # nothing to adjust, nothing to draw
+    assert "Nothing to adjust" in _texts(app)
+    assert "Steel" not in _texts(app)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +200,7 @@ def test_replaced_weights_give_a_new_answer(
 def test_a_bug_shows_a_number_and_never_its_text(
     app: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
     monkeypatch.setattr(compute, "make_report", broken)
@@ -207,21 +216,24 @@ def test_a_bug_shows_a_number_and_never_its_text(
 def test_the_same_photo_is_computed_once(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     real = compute.make_report
-    monkeypatch.setattr(compute, "make_report", lambda *a: calls.append(1) or real(*a))
-    app.query_params["sample"] = SAMPLE
-    app.run()
+    monkeypatch.setattr(compute, "make_report", lambda *a, **k: calls.append(1) or real(*a, **k))
+    _upload(app, "gate.png", png(picture(rusty=True)))
     app.slider(key="strength").set_value(80).run()
+    app.segmented_control(key="view").set_value("heat").run()
+    app.segmented_control(key="view").set_value("doubt").run()
     app.run()
     assert len(calls) == 1
 
 
-def test_every_picture_has_a_text_or_is_marked_as_decoration(app: AppTest) -> None:
-    app.query_params["sample"] = SAMPLE
+@pytest.mark.parametrize("view", ["overlay", "heat", "doubt"])
+def test_every_picture_has_a_text_or_is_marked_as_decoration(app: AppTest, view: str) -> None:
+    app.query_params.update({"sample": SAMPLE, "view": view})
     app.run()
     shown = _images(app)
-    assert len(shown) == len(list_samples()) + 2
+    assert len(shown) == len(list_samples()) + 1
     assert all(image.HasField("alt") for image in shown)
-    assert all(image.alt and image.caption for image in shown[-2:])  # overlay and heat map
+    assert shown[-1].alt
+    assert shown[-1].caption
 
 
 def test_a_large_photo_says_what_it_costs_and_can_be_looked_at_whole(app: AppTest) -> None:
@@ -232,18 +244,24 @@ def test_a_large_photo_says_what_it_costs_and_can_be_looked_at_whole(app: AppTes
     cost = "5 windows at native scale: 6 passes through the network instead of 1"
     assert cost in _texts(app)
     assert re.search(r"looked at as a whole \(.*%\) and in 5 windows \(.*%\)", _texts(app))
-    control = app.get("button_group")[0]
-    assert control.value == "auto"
-    control.set_value("whole").run()
+    assert "the interval" not in _texts(app).lower()  # it would cost five times as much
+    app.segmented_control(key="view").set_value("doubt").run()
+    assert "30 passes through the network" in _texts(app)  # of five variants
+    app.button(key="measure").click().run()
     assert not app.exception
+    assert "Yellow" in _images(app)[-1].caption
+    assert "range of what variants" in _texts(app)
+    assert app.radio(key="mode").value == "auto"
+    app.radio(key="mode").set_value("whole").run()
+    assert not app.exception
+    assert app.query_params["mode"] == "whole"
     assert "looked at as a whole ·" in _texts(app)
     assert cost in _texts(app)  # still there to choose
 
 
 def test_a_small_photo_leaves_no_choice(app: AppTest) -> None:
     _upload(app, "gate.png", png(picture(rusty=True)))
-    assert "large photo" not in _texts(app)
-    assert not app.get("button_group")
+    assert not app.radio
     assert "looked at as a whole ·" in _texts(app)
 
 
@@ -264,3 +282,176 @@ def test_what_is_downloaded(app: AppTest) -> None:
     overlay = np.asarray(Image.open(io.BytesIO(compute.overlay_file(case, found, 0.5))))
     assert overlay.shape == (96, 128, 3)
     assert json.loads(json.dumps(found.facts))["area"] == 0.25
+
+
+# Controls
+
+
+def _noisy() -> bytes:
+    """Rust that fades out, so that every step of the controls moves the mask."""
+    photo = picture(rusty=True).astype(np.float64)
+    fade = np.linspace(1, 0, 128)[:, None] * (photo[48, 64] - photo[0, 0]) + photo[0, 0]
+    photo[24:72] = fade
+    noise = np.random.default_rng(0).normal(0, 6, photo.shape)
+    return png(np.clip(photo + noise, 0, 255).astype(np.uint8))
+
+
+def _shares(app: AppTest) -> tuple[str, str]:
+    """What the words and the figures say of the area."""
+    words = app.header[0].value.replace("\N{NO-BREAK SPACE}", " ")
+    found = re.search(r"about (\d+ %)", words)
+    return found.group(1) if found else "", _figures(app)["Rusted area"]
+
+
+def test_the_answer_follows_the_controls_and_the_address_holds_them(app: AppTest) -> None:
+    _upload(app, "gate.png", _noisy())
+    before = _shares(app)
+    app.slider(key="rust").set_value(2).run()
+    assert not app.exception
+    more = _shares(app)
+    assert float(more[1].split("\N{NO-BREAK SPACE}")[0]) > float(
+        before[1].split("\N{NO-BREAK SPACE}")[0]
+    )
+    assert more[0] != before[0]
+    assert app.query_params["rust"] == "2"
+    assert "moved along with the mask" in _texts(app)
+    app.slider(key="edges").set_value(-3).run()
+    assert _shares(app) != more
+    both = _shares(app)
+    assert app.query_params["edges"] == "-3"
+    again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    again.query_params.update(dict(app.query_params))
+    again.run()
+    assert (again.slider(key="rust").value, again.slider(key="edges").value) == (2, -3)
+    assert _shares(again) == both  # a link shows the same
+    app.button(key="reset").click().run()
+    assert _shares(app) == before
+    assert set(app.query_params) == {"case"}
+    assert app.slider(key="rust").value == 0
+    assert "reset" not in [b.key for b in app.button]
+
+
+def test_the_controls_go_on_from_what_was_kept(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    real = compute.rs.segment
+    monkeypatch.setattr(compute.rs, "segment", lambda *a: calls.append(1) or real(*a))
+    _upload(app, "gate.png", _noisy())
+    for rust in (1, 2, 3):
+        app.slider(key="rust").set_value(rust).run()
+    app.segmented_control(key="view").set_value("doubt").run()
+    assert not app.exception
+    assert len(calls) == 1
+    app.query_params.update({"surface": "0.0.5000.5000"})
+    app.run()
+    assert len(calls) == 1
+
+
+def test_another_photo_begins_with_the_defaults(app: AppTest) -> None:
+    _upload(app, "gate.png", _noisy())
+    app.slider(key="rust").set_value(3).run()
+    app.button(key=f"sample-{SAMPLE}").click().run()
+    assert set(app.query_params) == {"sample"}
+    assert not app.slider or app.slider(key="rust").value == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"rust": "6", "edges": "²", "mode": "tiles; drop", "view": "no", "style": ""},
+        {"rust": "x", "edges": "-", "strength": "101"},
+    ],
+)
+def test_what_is_not_allowed_in_the_address_counts_for_nothing(
+    app: AppTest, query: dict[str, str]
+) -> None:
+    app.query_params.update({"sample": SAMPLE, **query})
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert app.header
+    assert app.segmented_control(key="view").value == "overlay"
+
+
+def test_an_outline_needs_no_strength(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.segmented_control(key="style").set_value("line").run()
+    assert "outline" in _images(app)[-1].caption
+    assert "strength" not in [s.key for s in app.slider]
+    assert app.query_params["style"] == "line"
+
+
+def test_before_and_after_is_drawn(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.segmented_control(key="view").set_value("compare").run()
+    assert not app.exception
+    assert not app.error
+    assert "Drag the divider" in _texts(app)
+
+
+# The marked steel
+
+
+def test_the_marked_steel_is_what_counts(app: AppTest) -> None:
+    # Rust covers the middle, half of each side: of the left half a quarter, of its upper left
+    # quarter a quarter, and of the middle itself everything.
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.query_params["surface"] = "2500.2500.7500.7500"
+    app.run()
+    assert not app.exception
+    assert "all of the marked steel" in app.header[0].value
+    assert _figures(app)["Rust on the steel"] == "100.0\N{NO-BREAK SPACE}%"
+    assert _figures(app)["ASTM D610"] == "Grade 0"
+    assert "25.0\N{NO-BREAK SPACE}% of the picture" in _texts(app)
+    assert "Dimmed" in _images(app)[-1].caption
+    app.query_params["surface"] = "0.0.2000.2000"
+    app.run()
+    assert "none on the marked steel" in app.header[0].value
+    assert _figures(app)["ISO 4628-3"] == "Ri 0"
+    app.button(key="unmark").click().run()
+    assert "surface" not in app.query_params
+    assert "of the picture" in app.header[0].value
+
+
+def test_marking_is_a_view_of_its_own(app: AppTest) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.button(key="mark").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.query_params["view"] == "steel"
+    assert "mark" not in [b.key for b in app.button]
+
+
+@pytest.mark.parametrize(
+    ("surface", "words"),
+    [("1.2.3", "allowed are the corners"), ("5000.1000.5000.9000", "marks no pixel")],
+)
+def test_a_part_that_is_none_is_said_and_left_out(app: AppTest, surface: str, words: str) -> None:
+    _upload(app, "gate.png", png(picture(rusty=True)))
+    app.query_params["surface"] = surface
+    app.run()
+    assert not app.exception
+    assert words in app.warning[0].value
+    assert "of the picture" in app.header[0].value
+
+
+def test_a_clean_photo_has_no_steel_to_mark(app: AppTest) -> None:
+    _upload(app, "plate.png", png(picture(rusty=False)))
+    app.query_params["view"] = "steel"
+    app.run()
+    assert not app.exception
+    control = app.segmented_control(key="view")
+    assert control.value == "overlay"
+    assert "Mark the steel" not in control.options
+
+
+# The camera
+
+
+def test_the_camera_is_off_until_it_is_asked_for(app: AppTest) -> None:
+    app.run()
+    assert not app.get("camera_input")
+    app.toggle(key="camera").set_value(True).run()
+    assert not app.exception
+    assert len(app.get("camera_input")) == 1

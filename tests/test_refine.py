@@ -21,6 +21,8 @@ from rustseg_jax.refine import (
     crf_refine,
     find_threshold,
     foreground_probability,
+    moved_by,
+    moved_threshold,
     rough_mask,
     working_shape,
 )
@@ -44,6 +46,18 @@ def at_own_size(size: int, **changes: float) -> CRFParams:
 
 
 # Threshold
+
+
+def test_a_threshold_is_moved_in_log_odds_by_hand() -> None:
+    # Odds 1 times e^ln 3 are 3 to 1; of 0.2, odds 1/4, times 4 are even.
+    assert moved_threshold(0.5, np.log(3)) == pytest.approx(0.75)
+    assert moved_threshold(0.2, np.log(4)) == pytest.approx(0.5)
+    assert moved_threshold(0.37, 0) == 0.37
+    assert 0.99 < moved_threshold(1.0, 0.5) < 1
+    assert moved_by(0.75, 0.5) == pytest.approx(np.log(3))
+    assert moved_by(0.37, 0.37) == 0
+    with pytest.raises(ConfigError, match="threshold is 0"):
+        moved_threshold(0.0, 1)
 
 
 def test_thresholds_by_hand() -> None:
@@ -287,6 +301,43 @@ def test_a_kept_lattice_equals_a_fresh_one() -> None:
     np.testing.assert_array_equal(stroked, crf_refine(photo, probability, rust=rust))
     np.testing.assert_array_equal(crf_refine(photo, probability, lattice=lattice), first)
     assert (stroked != first).any()
+
+
+def test_a_kept_lattice_takes_other_weights_and_equals_a_fresh_one() -> None:
+    photo, probability = noisy_case((40, 57))
+    lattice = Lattice(photo)
+    first = crf_refine(photo, probability, lattice=lattice)
+    for changes in ({"bilateral_compat": 2.5}, {"gaussian_compat": 1.0, "iterations": 2}):
+        params = replace(lattice.params, **changes)  # type: ignore[arg-type]
+        assert lattice.fits(params)
+        other = lattice.weighted(params)
+        assert other.params == params
+        assert other._crf is lattice._crf  # what is expensive is shared
+        found = crf_refine(photo, probability, params, lattice=lattice)
+        np.testing.assert_array_equal(found, crf_refine(photo, probability, params))
+        assert (found != first).any()
+    assert lattice.weighted(CRFParams()) is lattice
+    np.testing.assert_array_equal(crf_refine(photo, probability, lattice=lattice), first)
+
+
+def test_other_reaches_need_another_lattice() -> None:
+    photo, probability = noisy_case((40, 57))
+    lattice = Lattice(photo)
+    for changes in ({"bilateral_sxy": 26.0}, {"bilateral_srgb": 9.0}, {"gaussian_sxy": 2.0},
+                    {"reference_size": 447}):  # fmt: skip
+        params = replace(lattice.params, **changes)  # type: ignore[arg-type]
+        assert not lattice.fits(params)
+        with pytest.raises(ConfigError, match="or build another"):
+            lattice.weighted(params)
+        with pytest.raises(ConfigError, match="lattice is of the size"):
+            crf_refine(photo, probability, params, lattice=lattice)
+    without = Lattice(photo, CRFParams(bilateral_compat=0.0))
+    assert not without.fits(CRFParams())  # the kernel was left out: it is not there
+    none = replace(lattice.params, bilateral_compat=0.0)
+    np.testing.assert_array_equal(
+        crf_refine(photo, probability, none, lattice=lattice),
+        crf_refine(photo, probability, none),
+    )
 
 
 def test_a_settled_posterior_ends_the_iterations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,7 +138,8 @@ def test_the_json_is_plain_and_complete(rusty: rs.Segmentation, model: rs.Classi
     facts = json.loads(json.dumps(to_json(rusty), allow_nan=False))
     assert set(facts) == {
         "width", "height", "verdict", "probability", "corroded", "reason", "area", "threshold",
-        "heat_maximum", "grades", "uncertainty", "tiling", "model", "config", "timings", "version",
+        "heat_maximum", "grades", "uncertainty", "surface", "tiling", "model", "config", "timings",
+        "version",
     }  # fmt: skip
     assert (facts["width"], facts["height"]) == (128, 96)
     assert facts["area"] == 0.25  # the block is half of each side
@@ -196,3 +197,42 @@ def test_the_full_overlay_is_that_of_the_library(rusty: rs.Segmentation, tmp_pat
     np.testing.assert_array_equal(drawn, rs.mask_overlay(rusty.image, rusty.mask, opacity=0.3))
     with pytest.raises(rs.ImageError, match="mask is"):
         full_overlay(photo, png(rusty.mask[1:]))
+
+
+# The marked part
+
+
+def test_the_marked_part_is_spoken_of_and_graded(
+    rusty: rs.Segmentation, sure: rs.Uncertainty
+) -> None:
+    # Rust is in the middle, half of each side: all of the left half's inner box is rusted.
+    left = rs.Surface.box(0, 0, 0.5, 1)
+    found = make_report(rusty, replace(sure, low=0.2, high=0.4), surface=left)
+    assert found.part is not None
+    assert (found.part.share, found.part.area) == (0.5, 0.25)
+    assert found.verdict.endswith("about 25 % of the marked steel (20 to 40 %)")
+    assert found.grading is found.part.grading
+    assert found.facts["surface"] == json.loads(json.dumps(found.part.to_json()))
+    assert found.facts["area"] == 0.25  # the picture's stays beside it
+    corner = make_report(rusty, surface=rs.Surface.box(0, 0, 0.2, 0.2))
+    assert corner.verdict.endswith("but none on the marked steel")
+    inner = make_report(rusty, surface=rs.Surface.box(0.3, 0.3, 0.7, 0.7))
+    assert inner.verdict.endswith("all of the marked steel")
+    assert make_report(rusty).facts["surface"] is None
+
+
+def test_the_overlay_shows_the_part_and_may_be_a_line(rusty: rs.Segmentation) -> None:
+    photo, mask = png(rusty.image), png(rusty.mask)
+    box = rs.Surface.box(0.1, 0.1, 0.9, 0.9)
+    files = [
+        full_overlay(photo, mask),
+        full_overlay(photo, mask, fill=False),
+        full_overlay(photo, mask, surface=box),
+    ]
+    tinted, line, dimmed = (np.asarray(Image.open(io.BytesIO(file))) for file in files)
+    middle = rusty.image[48, 64]
+    assert (tinted[48, 64] != middle).any()
+    np.testing.assert_array_equal(line[48, 64], middle)
+    assert (line != rusty.image).any()
+    np.testing.assert_array_equal(dimmed[48, 64], tinted[48, 64])
+    assert (dimmed[2, 2] != tinted[2, 2]).any()

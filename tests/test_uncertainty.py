@@ -13,7 +13,7 @@ from PIL import Image
 
 import rustseg_jax as rs
 from rustseg_jax import uncertainty as module
-from rustseg_jax.area import AreaModel, area_of, load_area
+from rustseg_jax.area import AreaModel, area_of, carry_interval, load_area
 from rustseg_jax.cli import main
 from rustseg_jax.commands import uncertainty as command
 from rustseg_jax.learning.area import METHODS
@@ -268,6 +268,38 @@ def test_marking_everything_leaves_no_doubt(found: rs.Segmentation, model: rs.Cl
     assert after.interval == (0.5, 0.5)
     assert after.map.max() == 0
     assert before.note in after.note  # that it was never calibrated is not forgotten
+
+
+# Other settings
+
+
+def test_other_settings_move_the_interval_and_the_variants(
+    found: rs.Segmentation, model: rs.Classifier, calibration: AreaModel
+) -> None:
+    before = rs.measure_uncertainty(found, model, calibration=calibration)
+    plain = replace(WHOLE.crf, bilateral_compat=0.0, gaussian_compat=0.0)  # the heat alone
+    seg = rs.resegment(found, threshold=0.05, crf=plain)
+    light, whole = rs.carry_uncertainty(before, seg), rs.update_uncertainty(before, seg)
+    assert light.interval == whole.interval
+    assert light.interval == carry_interval(before.interval, found.area, seg.area)
+    assert light.low <= light.middle <= light.high
+    assert light.area == seg.area > found.area
+    assert light.map is None
+    assert light.to_json()["doubt"] is None
+    assert before.calibrated
+    assert not light.calibrated
+    assert "settings" in light.note
+    assert whole.map is not None
+    assert np.mean(whole.areas) > np.mean(before.areas)  # their thresholds went along
+
+
+def test_the_same_settings_say_the_same(found: rs.Segmentation, model: rs.Classifier) -> None:
+    before = rs.measure_uncertainty(found, model)
+    after = rs.update_uncertainty(before, rs.resegment(found))
+    assert after.interval == before.interval
+    assert after.areas == before.areas
+    np.testing.assert_array_equal(after.map, before.map)
+    assert before.note in after.note
 
 
 # The command

@@ -24,7 +24,7 @@ from streamlit import runtime
 from rustseg_jax import images
 from rustseg_jax.errors import ConfigError
 
-__all__ = ["MAX_SIDE", "Encoded", "compare_slider", "encode"]
+__all__ = ["MAX_SIDE", "Encoded", "Picture", "compare_slider", "encode", "serve"]
 
 MAX_SIDE = 2048
 """Longer sides are shrunk to this many pixels: sharp on dense screens, about 0.7 MB."""
@@ -115,10 +115,22 @@ def compare_slider(
             "width": left.width,
             "height": left.height,
             "start": start,
-            "before": {"url": _serve(left, f"{key}.before"), "label": names[0], "alt": words[0]},
-            "after": {"url": _serve(right, f"{key}.after"), "label": names[1], "alt": words[1]},
+            "before": {
+                "url": serve(left, f"compare_slider.{key}.before"),
+                "label": names[0],
+                "alt": words[0],
+            },
+            "after": {
+                "url": serve(right, f"compare_slider.{key}.after"),
+                "label": names[1],
+                "alt": words[1],
+            },
         },
     )
+
+
+def _side(picture: Encoded, place: str, label: str, alt: str) -> dict[str, str]:
+    return {"url": serve(picture, f"compare_slider.{place}"), "label": label, "alt": alt}
 
 
 def encode(picture: Picture, *, name: str = "picture") -> Encoded:
@@ -174,11 +186,12 @@ def _two_texts(name: str, value: object) -> tuple[str, str]:
     return value[0], value[1]  # type: ignore[index]
 
 
-def _serve(picture: Encoded, place: str) -> str:
-    """Give the picture to the server and return its address, "/media/...".
+def serve(picture: Encoded, place: str) -> str:
+    """Give a picture to the server and return its address, "/media/...".
 
-    As `st.image` does it; the store is not public, but the Streamlit version is pinned. Equal
-    pictures are kept once for all visitors, and freed when no page shows them any more.
+    `place` names where it is shown; one place shows one picture. As `st.image` does it; the
+    store is not public, but the Streamlit version is pinned. Equal pictures are kept once for
+    all visitors, and freed when no page shows them any more.
     """
     store = runtime.get_instance().media_file_mgr
-    return store.add(picture.data, "image/jpeg", f"compare_slider.{place}")
+    return store.add(picture.data, "image/jpeg", place)

@@ -1,0 +1,155 @@
+"""Controls that a person turns: more or less rust, tighter or looser edges, on a kept result.
+
+A result's large arrays need not be kept for that. `Adjustable` holds what was expensive (what the
+network said, the CRF's lattice) and nothing of the photo's size; with the photo it goes
+through threshold and CRF again, to the pixel as `resegment` on the whole result would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rustseg_jax import refine
+from rustseg_jax.crf import CRFParams
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.pipeline import resegment
+from rustseg_jax.result import Segmentation
+from rustseg_jax.uncertainty import Uncertainty, carry_uncertainty, update_uncertainty
+
+__all__ = ["EDGES_MOST", "RUST_MOST", "Adjustable", "Adjustment", "adjustable"]
+
+RUST_MOST = 5
+"""Steps to either side; five take a threshold of 0.5 to 0.12 and to 0.88."""
+
+EDGES_MOST = 3
+"""Steps to either side; see `Adjustment.crf`."""
+
+_RUST_STEP = 0.4  # log odds of the threshold: about a tenth of the heat's range at 0.5
+_EDGE_STEP = 2.0  # factor of the appearance kernel's weight
+
+Photo = np.ndarray
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What was turned, in steps; 0 is what the method chose.
+
+    Attributes
+    ----------
+    rust : more (above 0) or less rust: moves the threshold of the heat map, -5 to 5
+    edges : tighter (above 0) or looser edges: weighs the CRF's appearance kernel, -3 to 3
+    """
+
+    rust: int = 0
+    edges: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in (("rust", RUST_MOST), ("edges", EDGES_MOST)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not -most <= value <= most:
+                raise ConfigError(
+                    f"{name} is {value!r}; allowed are whole steps from -{most} to {most}"
+                )
+
+    def threshold(self, found: float) -> float:
+        """Return the threshold for one that was found, in (0, 1]: lower for more rust."""
+        return refine.moved_threshold(found, -_RUST_STEP * self.rust)
+
+    def crf(self, params: CRFParams) -> CRFParams:
+        """Return the CRF with the appearance kernel twice as heavy for each step.
+
+        The heavier, the more borders follow colours. On the five rusty samples, from an eighth
+        of the default weight over the default to eight times it, the mean step in brightness
+        under the mask's border was 2.1, 3.2 and 3.3 mean steps of the picture, the border's
+        length 0.7, 1 and 1.2 of the default's, while the area changed by 2 % of itself at most
+        (`python -m benchmarks.live --edges`). The kernels' reach stays, so that a kept lattice
+        serves.
+        """
+        weight = params.bilateral_compat * _EDGE_STEP**self.edges
+        return replace(params, bilateral_compat=weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Adjustable:
+    """A result without anything of the photo's size: at 448 pixels about 15 MB.
+
+    Attributes
+    ----------
+    seg : the result; its photo, masks and posterior are empty
+    sure : how sure it was, without the map, or None
+    """
+
+    seg: Segmentation
+    sure: Uncertainty | None
+
+    def again(
+        self, photo: Photo, adjustment: Adjustment, *, doubt: bool = False
+    ) -> tuple[Segmentation, Uncertainty | None]:
+        """Refine the result again.
+
+        Parameters
+        ----------
+        photo : (H, W, 3) uint8, the very photo of the result, `images.read`
+        adjustment : what was turned
+        doubt : whether the map of doubt is wanted, too: five times the time
+
+        Returns
+        -------
+        As `resegment` and `carry_uncertainty` or, with the map, `update_uncertainty` on the
+        result itself; where nothing was turned the interval is as it was measured
+
+        Raises
+        ------
+        ConfigError
+            The photo is of another size.
+        """
+        if photo.shape[:2] != self.shape:
+            raise ConfigError(
+                f"photo is {photo.shape[:2]}; give the photo of this result, {self.shape}"
+            )
+        seg = resegment(
+            replace(self.seg, image=photo),
+            threshold=adjustment.threshold(self.seg.threshold) if adjustment.rust else None,
+            crf=adjustment.crf(self.seg.config.crf),
+        )
+        return seg, self._sure(seg, adjustment, doubt)
+
+    def _sure(self, seg: Segmentation, adjustment: Adjustment, doubt: bool) -> Uncertainty | None:
+        if self.sure is None:
+            return None
+        if adjustment == Adjustment():  # the very result: its interval stands
+            again = update_uncertainty(self.sure, seg).map if doubt else None
+            return replace(self.sure, map=again)
+        return (update_uncertainty if doubt else carry_uncertainty)(self.sure, seg)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the photo."""
+        return self.seg.image.shape[0], self.seg.image.shape[1]
+
+
+def adjustable(seg: Segmentation, *, sure: Uncertainty | None = None) -> Adjustable:
+    """Keep of a result what its controls need.
+
+    Parameters
+    ----------
+    seg : what `segment` found
+    sure : what `measure_uncertainty` said of it, or None
+
+    Returns
+    -------
+    `Adjustable`
+    """
+    height, width = seg.image.shape[:2]
+    # Of the photo's shape, but one pixel that is seen everywhere: takes no memory.
+    nothing = np.broadcast_to(np.zeros((), np.bool_), (height, width))
+    light = replace(
+        seg,
+        image=np.broadcast_to(np.zeros(3, np.uint8), (height, width, 3)),
+        rough=nothing,
+        mask=nothing,
+        posterior=None,
+    )
+    return Adjustable(light, None if sure is None else replace(sure, map=None))
