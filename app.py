@@ -9,6 +9,8 @@ page = st.navigation(
     [
         st.Page("pages/segment.py", title="Find rust", default=True),
         st.Page("pages/many.py", title="Many photos", url_path="many"),
+        st.Page("pages/compare.py", title="Stages", url_path="compare"),
+        st.Page("pages/tour.py", title="Tour", url_path="tour"),
     ],
     position="top",
 )

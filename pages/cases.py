@@ -72,9 +72,14 @@ def open_case(*, sample: str = "", upload: str = "") -> None:
 def _sample_case(name: str) -> Case:
     for sample in samples.list_samples():
         if sample.name == name:
-            digest = images.sha256(sample.path.read_bytes())
-            return Case(sample.title, name, sample.path, digest)
+            return case_of(sample)
     raise CaseError(f"there is no sample called {name[:60]!r}; pick one of those shown")
+
+
+def case_of(sample: samples.Sample) -> Case:
+    """A sample as a case."""
+    digest = images.sha256(sample.path.read_bytes())
+    return Case(sample.title, sample.name, sample.path, digest)
 
 
 def _upload_case(digest: str) -> Case:

@@ -226,3 +226,44 @@ def zip_file(photos: Sequence[Photo], results: Kept) -> bytes:
         write_zip(file, photos, results, turn=turn)
         file.seek(0)
         return file.read()
+
+
+def offered_weights() -> dict[str, str]:
+    """The weights that whoever runs the server offers: name in a link -> what a person reads.
+
+    "" are those of the whole app. Beside them the shipped ones, where RUSTSEG_MODEL names
+    others, and each `*.safetensors` in the folder that RUSTSEG_MODELS names.
+    """
+    return {"": "Weights of this app", **{name: name for name in _other_weights()}}
+
+
+def _other_weights() -> dict[str, Path]:
+    found = {}
+    if os.environ.get("RUSTSEG_MODEL") and weights.DEFAULT.is_file():
+        found["shipped"] = weights.DEFAULT
+    if folder := os.environ.get("RUSTSEG_MODELS"):
+        found |= {path.stem: path for path in sorted(Path(folder).glob("*.safetensors"))}
+    return found
+
+
+def named_model(name: str) -> rs.Classifier:
+    """Weights by a name of `offered_weights`.
+
+    Raises
+    ------
+    WeightsError
+        They cannot be read, or are not offered.
+    """
+    if not name:
+        return model()
+    place = _other_weights().get(name)
+    if place is None:
+        raise rs.WeightsError(f"the weights {name[:60]!r} are not offered here")
+    return _another_model(str(place), place.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _another_model(place: str, changed: int) -> rs.Classifier:
+    del changed  # part of the key
+    enable_compilation_cache()
+    return rs.load_model(place)

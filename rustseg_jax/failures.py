@@ -35,6 +35,7 @@ __all__ = [
     "read",
     "scenes",
     "survey",
+    "with_small_rust",
 ]
 
 FIRST_SEED = 900_000
@@ -173,7 +174,7 @@ def scenes(failure: Failure, limit: int | None = None) -> Iterator[Case]:
     if failure.least:
         todo = [(k, s) for k, s in todo if render(k, s).mask.mean() >= failure.least]
     for kind, seed in evenly(todo, limit):
-        scene = _with_small_rust(kind, seed) if failure.small else render(kind, seed)
+        scene = with_small_rust(kind, seed) if failure.small else render(kind, seed)
         image, shadow, lit = scene.image, _in_shadow(scene.image), None
         if failure.shadow:
             which = SHADOWS[(failure.kinds.index(kind) + seed) % len(SHADOWS)]
@@ -182,10 +183,19 @@ def scenes(failure: Failure, limit: int | None = None) -> Iterator[Case]:
         yield Case(f"{kind}-{seed}", image, scene.mask, known, KINDS[kind], shadow, lit)
 
 
-def _with_small_rust(kind: str, seed: int) -> Scene:
-    """The clean scene of a kind with the rust of the rusty one, a quarter as large, somewhere.
+def with_small_rust(kind: str, seed: int) -> Scene:
+    """Render the clean scene of a kind with the rust of the rusty one, a quarter as large, in it.
 
     Rust covers a hundredth of it, more or less, in spots of a few pixels.
+
+    Parameters
+    ----------
+    kind : of `RUSTED`
+    seed : 0 or more
+
+    Returns
+    -------
+    `Scene`, 448 by 448 pixels
     """
     rusty, clean = render(kind, seed), render(CLEAN[RUSTED.index(kind)], seed)
     height, width = (side // SMALLER for side in rusty.mask.shape)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rustseg_jax import localise, refine
 from rustseg_jax.classify import CORROSION, Classifier
 from rustseg_jax.crf import PUBLISHED, CRFParams
+from rustseg_jax.errors import ConfigError
 from rustseg_jax.faithfulness import Road, road
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
@@ -25,8 +26,11 @@ from rustseg_jax.teaching_network import Inside
 __all__ = [
     "CRF_PRESETS",
     "HEAT_MAPS",
+    "OURS",
+    "RULES",
     "Alternative",
     "crf_alternatives",
+    "crf_preset",
     "faithfulness",
     "heat_alternatives",
     "threshold_alternatives",
@@ -162,9 +166,39 @@ def crf_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
     -------
     `Alternative`, by the names of `CRF_PRESETS`; the first is `seg` itself
     """
-    presets = [(name, CRF_PRESETS[name], params) for name, params in PUBLISHED.items()]
-    changed = [Alternative(n, t, resegment(seg, crf=_at_size_of(p, seg))) for n, t, p in presets]
+    changed = [
+        Alternative(name, CRF_PRESETS[name], resegment(seg, crf=crf_preset(name, seg)))
+        for name in PUBLISHED
+    ]
     return (Alternative(OURS, CRF_PRESETS[OURS], seg), *changed)
+
+
+def crf_preset(name: str, seg: Segmentation) -> CRFParams:
+    """Published CRF parameters with the working size and the way back of a result.
+
+    Parameters
+    ----------
+    name : of `CRF_PRESETS`; "ours" gives those of the result
+    seg : a result
+
+    Raises
+    ------
+    ConfigError
+        There is no such preset.
+    """
+    if name not in CRF_PRESETS:
+        raise ConfigError(f"name is {name!r}; allowed are {', '.join(CRF_PRESETS)}")
+    own = seg.config.crf
+    if name == OURS:
+        return own
+    return replace(
+        PUBLISHED[name],
+        working_size=own.working_size,
+        reference_size=own.reference_size,
+        guide_radius=own.guide_radius,
+        guide_epsilon=own.guide_epsilon,
+        tolerance=own.tolerance,
+    )
 
 
 def faithfulness(inside: Inside, model: Classifier, heatmap: NDArray[np.floating[Any]]) -> Road:
@@ -187,16 +221,3 @@ def faithfulness(inside: Inside, model: Classifier, heatmap: NDArray[np.floating
 def _cut(seg: Segmentation, threshold: float) -> Segmentation:
     """Refine again; `resegment` wants a threshold below 1, and a fixed one may be 1."""
     return resegment(seg, threshold=min(threshold, float(np.nextafter(1.0, 0.0))))
-
-
-def _at_size_of(params: CRFParams, seg: Segmentation) -> CRFParams:
-    """A published kernel with the working size and the way back of this result."""
-    own = seg.config.crf
-    return replace(
-        params,
-        working_size=own.working_size,
-        reference_size=own.reference_size,
-        guide_radius=own.guide_radius,
-        guide_epsilon=own.guide_epsilon,
-        tolerance=own.tolerance,
-    )

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["FORMULAS", "METHODS", "STAGES", "STEPS", "TEXTS", "Text"]
+__all__ = ["FORMULAS", "METHODS", "SHORT_TITLES", "STAGES", "STEPS", "TEXTS", "Text"]
 
 STEPS = ("seen", "blocks", "scores", "heatmap", "threshold", "unary", "crf", "mask", "truth")
 """Names of the steps in the order of the method; a link may carry them."""
@@ -25,6 +25,21 @@ STAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Stages of `Truth` in words."""
+
+SHORT_TITLES: Mapping[str, str] = MappingProxyType(
+    {
+        "seen": "Photo",
+        "blocks": "Five blocks",
+        "scores": "Verdict",
+        "heatmap": "Heat map",
+        "threshold": "Threshold",
+        "unary": "Evidence",
+        "crf": "CRF",
+        "mask": "Mask",
+        "truth": "Truth",
+    }
+)
+"""Names of the steps in a word or two, for a row of them."""
 
 
 @dataclass(frozen=True)

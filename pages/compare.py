@@ -1,0 +1,139 @@
+"""Stages: a photo taken apart step by step, or anything of it beside anything else."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from pages import cases, compare_address, compare_side, compare_steps, compute, lessons, shared
+from rustseg_jax.images import PHOTO_SUFFIXES
+from rustseg_jax.samples import list_samples
+from rustseg_jax.teaching_choice import DEFAULTS, OPTIONS, Choice
+
+VIEWS = {"steps": "Step by step", "side": "Side by side"}
+
+
+def main() -> None:
+    st.html(compare_steps.STYLE)
+    st.title("How the rust is found, stage by stage", anchor=False)
+    complaints = st.container()
+    reader = compare_address.Reader()
+    subject = reader.subject()
+    view = reader.one_of("view", VIEWS, "steps")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        compare_address.switch(
+            "View", "view", VIEWS, view, default="steps", label_visibility="collapsed"
+        )
+        _photo(subject.case)
+        _method(subject)
+        _downloads(subject)
+        st.page_link("pages/tour.py", label="New to this? Take the tour", width="content")
+    _said(subject)
+    _take_apart(subject)
+    if view == "side":
+        compare_side.draw(reader, subject)
+    else:
+        compare_steps.draw(reader, subject)
+    with complaints:
+        reader.complain()
+
+
+def _take_apart(subject: lessons.Subject) -> None:
+    """Compute what is shown; until it is there, the photo itself is."""
+    place, key = st.empty(), subject.key()
+    if st.session_state.get("taken-apart") != key:
+        place.image(cases.thumbnail(str(subject.case.path)), alt=subject.case.title, width=480)
+    with st.spinner("Taking the photo apart …", show_time=True):
+        lessons.lesson(subject)
+    st.session_state["taken-apart"] = key
+    place.empty()
+
+
+def _photo(case: cases.Case) -> None:
+    with st.popover("Photo", icon=":material/photo_library:", width="content"):
+        st.file_uploader(
+            "Your own photo",
+            type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
+            key="stages-upload",
+            on_change=_take_upload,
+        )
+        st.caption(f"Kept on this server for {cases.KEEP_HOURS} hours, then deleted.")
+        with st.grid("auto", min_column_width=130):
+            for sample in list_samples():
+                with st.container(gap="xsmall"):
+                    st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
+                    st.button(
+                        sample.title,
+                        key=f"stages-{sample.name}",
+                        on_click=_take_sample,
+                        args=(sample.name,),
+                        disabled=sample.path == case.path,
+                        width="stretch",
+                    )
+
+
+def _take_sample(name: str) -> None:
+    compare_address.put(sample=name, case=None, cut=None, update=None)
+
+
+def _take_upload() -> None:
+    file = st.session_state["stages-upload"]
+    if file:
+        with shared.guard():
+            digest = cases.keep_upload(file.name, file.getvalue())
+            compare_address.put(case=digest, sample=None, cut=None, update=None)
+
+
+def _method(subject: lessons.Subject) -> None:
+    labels = {"cam": "Heat map", "rule": "Threshold", "crf": "CRF"}
+    with st.popover("Method", icon=":material/tune:", width="content"):
+        for name, label in labels.items():
+            compare_address.pick(
+                label, name, OPTIONS[name], getattr(subject.choice, name), default=DEFAULTS[name]
+            )
+        offered = compute.offered_weights()
+        if len(offered) > 1:
+            compare_address.pick("Weights", "weights", offered, subject.weights, default="")
+        st.button("Back to the defaults", on_click=_reset, disabled=not _other(subject))
+
+
+def _reset() -> None:
+    compare_address.put(**dict.fromkeys((*DEFAULTS, "cut", "weights")))
+
+
+def _other(subject: lessons.Subject) -> bool:
+    return subject.choice != Choice() or bool(subject.weights)
+
+
+def _downloads(subject: lessons.Subject) -> None:
+    title = subject.case.title
+    with st.popover("One figure", icon=":material/download:", width="content"):
+        st.caption("All steps with their words and numbers, for slides.")
+        for form, kind in (("png", "image/png"), ("pdf", "application/pdf")):
+            st.download_button(
+                form.upper(),
+                partial(lessons.figure_file, subject, title, form),
+                f"{subject.case.stem}.stages.{form}",
+                kind,
+                key=f"figure-{form}",
+                on_click="ignore",
+                width="stretch",
+            )
+
+
+def _said(subject: lessons.Subject) -> None:
+    """Which photo, and what differs from the default."""
+    choice = subject.choice
+    parts = [shared.escape(subject.case.title)]
+    others = {n: getattr(choice, n) for n, d in DEFAULTS.items() if getattr(choice, n) != d}
+    parts += [OPTIONS[name][value] for name, value in others.items()]
+    if choice.cut is not None:
+        parts.append(f"cut by hand at {choice.cut:.2f}")
+    if subject.weights:
+        parts.append(f"weights {shared.escape(subject.weights)}")
+    st.caption(" · ".join(parts))
+
+
+shared.enter()
+main()

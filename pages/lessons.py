@@ -1,0 +1,142 @@
+"""Photos taken apart for the teaching pages: lessons, and what is drawn of them.
+
+Lessons are large, some 100 MB at most, and few are kept; what is drawn of one is a few hundred
+kilobytes and kept apart, so that going through the steps needs no lesson any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+import rustseg_jax as rs
+from pages import compute
+from pages.cases import Case, keep_upload, photos_folder
+from rustseg_jax import images
+from rustseg_jax.faithfulness import Road
+from rustseg_jax.refine import working_shape
+from rustseg_jax.report import png
+from rustseg_jax.samples import list_samples
+from rustseg_jax.teaching import Lesson, faithfulness, look_inside, teach
+from rustseg_jax.teaching_choice import Choice, refine_as
+from rustseg_jax.teaching_figure import figure_bytes
+from rustseg_jax.teaching_tour import SCENES, tour_scene
+
+LESSON_SIDE = 2048
+"""Photos with a longer side are shrunk to this many pixels before they are taken apart."""
+
+LESSONS, DRAWN, ROADS = 4, 64, 256  # how many of each are kept
+
+_SCENE_MASKS: dict[str, np.ndarray] = {}  # of the tour's few scenes, by the photo's digest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is taken apart: a photo, the way through the method, the weights by name ("" ours)."""
+
+    case: Case
+    choice: Choice = field(default_factory=Choice)
+    weights: str = ""
+
+    def key(self) -> tuple[str, str, Choice]:
+        """What the answer hangs on."""
+        return self.case.digest, self.model.digest, self.choice
+
+    @property
+    def model(self) -> rs.Classifier:
+        """Its weights; raises `WeightsError`."""
+        return compute.named_model(self.weights)
+
+
+def true_mask(case: Case) -> np.ndarray | None:
+    """The true mask of a photo, (H, W) bool, where it is known: that of a rendered scene.
+
+    Experts' corrections are asked for here, too, once there are some.
+    """
+    if case.digest in _SCENE_MASKS:
+        return _SCENE_MASKS[case.digest]
+    for sample in list_samples():
+        if sample.path == case.path and sample.mask:
+            return images.read(sample.mask)[..., 0] > 127
+    return None
+
+
+def tour_case(name: str) -> Case:
+    """A rendered scene of the tour as a case: kept like an upload, so that links to it work."""
+    data = compute.once("scene", (name,), lambda: _scene(name), size=len(SCENES))
+    digest = keep_upload(SCENES[name], data)
+    return Case(SCENES[name], name, photos_folder() / digest, digest)
+
+
+def _scene(name: str) -> bytes:
+    scene = tour_scene(name)
+    data = png(scene.image)
+    if scene.corroded:
+        _SCENE_MASKS[images.sha256(data)] = scene.mask
+    return data
+
+
+def lesson(subject: Subject) -> Lesson:
+    """Take a photo apart; kept for the same bytes, weights and choice.
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used, or too many wait.
+    """
+    chosen, model = subject.choice, subject.model
+    # Where only threshold or CRF differ, the network has already looked.
+    base = None if chosen == chosen.seen else lesson(replace(subject, choice=chosen.seen))
+
+    def work() -> Lesson:
+        true = true_mask(subject.case)
+        if base:
+            return teach(refine_as(chosen, base.seg), model, true=true, inside=base.inside)
+        photo = _at_most(images.read(subject.case.path.read_bytes()), LESSON_SIDE)
+        seg = rs.segment(photo, model, chosen.config())
+        inside = look_inside(seg, model)
+        # The channels that are shown are copies; all of them together are 25 MB.
+        inside = replace(inside, output=inside.output._replace(blocks=()))
+        return teach(seg, model, true=true, inside=inside)
+
+    return compute.once("lesson", subject.key(), work, size=LESSONS)
+
+
+def _at_most(photo: np.ndarray, side: int) -> np.ndarray:
+    shape = working_shape((photo.shape[0], photo.shape[1]), side)
+    return photo if photo.shape[:2] == shape else images.resize(photo, shape)
+
+
+def of_lesson(subject: Subject, draw: Callable[..., T], *arguments: Any) -> T:
+    """What a function makes of a lesson; kept, and without the lesson.
+
+    Parameters
+    ----------
+    subject : what is taken apart
+    draw : is called as ``draw(lesson, *arguments)``; what it returns is small and never changed
+    arguments : plain values
+    """
+    key = *subject.key(), f"{draw.__module__}.{draw.__qualname__}", *arguments
+    return compute.once("drawn", key, lambda: draw(lesson(subject), *arguments), size=DRAWN)
+
+
+def faithful(subject: Subject) -> Road:
+    """How faithful the heat map of a photo is: eight more passes through the network."""
+
+    def work() -> Road:
+        found = lesson(subject)
+        return faithfulness(found.inside, subject.model, found.seg.heatmap)
+
+    return compute.once("faithful", subject.key(), work, size=ROADS)
+
+
+def figure_file(subject: Subject, title: str, form: str) -> bytes:
+    """All steps of a photo as one figure, a PNG or PDF file."""
+    found = lesson(subject)
+    with compute.turn():
+        return figure_bytes(found, title=title, form=form)
