@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages import cases, compute, gallery, sets, shared
 from rustseg_jax.batch import ORDERS, Outcome, sort_outcomes, summary_csv
+from rustseg_jax.errors import RustsegError
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.kept import Kept, Photo, in_full, segment_photos
 from rustseg_jax.samples import list_samples
@@ -44,6 +45,8 @@ def _choose() -> None:
         "Which of them are rusted, and how much? Choose photos; they are looked at one after the "
         "other, and you can sort them by rusted area or by doubt and download everything."
     )
+    if refused := st.session_state.pop("refused", ""):
+        st.error(refused, icon=":material/error:")
     names = SOURCES.__getitem__
     source = st.segmented_control(
         "Where from", list(SOURCES), format_func=names, default="photos", required=True
@@ -87,21 +90,23 @@ def _choose_samples() -> None:
 
 
 def _take_files(key: str) -> None:
-    with shared.guard():
-        files = [sets.File(f.name, f.size, f.getvalue) for f in st.session_state[key]]
-        # Another key empties the uploader, which would keep all of them in memory.
-        st.session_state["many"] = st.session_state.get("many", 0) + 1
-        _open(files)
+    files = [sets.File(f.name, f.size, f.getvalue) for f in st.session_state[key]]
+    # Another key empties the uploader, which would keep all of them in memory.
+    st.session_state["many"] = st.session_state.get("many", 0) + 1
+    _open(files)
 
 
 def _take_samples(names: list[str]) -> None:
-    with shared.guard():
-        paths = [sample.path for sample in list_samples() if sample.name in names]
-        _open([sets.File(p.name, p.stat().st_size, p.read_bytes) for p in paths])
+    paths = [sample.path for sample in list_samples() if sample.name in names]
+    _open([sets.File(p.name, p.stat().st_size, p.read_bytes) for p in paths])
 
 
 def _open(files: list[sets.File]) -> None:
-    st.query_params.from_dict({"set": sets.make_set(files).id})
+    try:
+        st.query_params.from_dict({"set": sets.make_set(files).id})
+    except RustsegError as error:
+        # What a callback draws is gone when the page is drawn.
+        st.session_state["refused"] = shared.sentence(error)
 
 
 def _show(photos: sets.PhotoSet) -> None:

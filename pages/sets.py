@@ -18,7 +18,7 @@ import streamlit as st
 
 import rustseg_jax as rs
 from pages import cases
-from rustseg_jax.batch import result_names
+from rustseg_jax.batch import natural, result_names, within
 from rustseg_jax.kept import Photo
 from rustseg_jax.runtime import write_whole
 
@@ -74,7 +74,7 @@ class PhotoSet:
 
 
 def make_set(files: Sequence[File]) -> PhotoSet:
-    """Put photos on disk and make a set of them; one that is there twice is taken once.
+    """Put photos on disk and make a set of them, by name; one that is there twice is taken once.
 
     Raises
     ------
@@ -82,14 +82,15 @@ def make_set(files: Sequence[File]) -> PhotoSet:
         There are none, too many, or they are too large together.
     """
     _check(files)
+    called = zip(within(file.name for file in files), files, strict=True)
     names: dict[str, str] = {}  # digest -> name
     twice = []
-    for file in files:
-        digest = cases.keep_upload(file.name, file.read())
+    for name, file in sorted(called, key=lambda pair: natural(pair[0])):
+        digest = cases.keep_upload(name, file.read())
         if digest in names:
-            twice.append(file.name)
+            twice.append(name)
         else:
-            names[digest] = file.name
+            names[digest] = name
     made = secrets.token_urlsafe(9)
     listed = {"photos": [[name, digest] for digest, name in names.items()], "twice": twice}
     write_whole(_folder(made) / _LIST, json.dumps(listed).encode())

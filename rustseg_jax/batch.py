@@ -30,9 +30,11 @@ __all__ = [
     "Outcome",
     "attempt",
     "facts_file",
+    "natural",
     "result_names",
     "sort_outcomes",
     "summary_csv",
+    "within",
 ]
 
 COLUMNS = (
@@ -172,7 +174,7 @@ def sort_outcomes(outcomes: Iterable[Outcome], order: str) -> list[Outcome]:
     """
     if order not in ORDERS:
         raise ConfigError(f"order is {order!r}; allowed is {', '.join(ORDERS)}")
-    return sorted(outcomes, key=lambda o: (o.failed, -_size(o, order), _natural(o.photo)))
+    return sorted(outcomes, key=lambda o: (o.failed, -_size(o, order), natural(o.photo)))
 
 
 def _size(outcome: Outcome, order: str) -> float:
@@ -181,12 +183,6 @@ def _size(outcome: Outcome, order: str) -> float:
     if order == "doubt":
         return -1.0 if outcome.doubt is None else outcome.doubt
     return float((outcome.facts or {})[order])
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Photo 2 before photo 10."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def result_names(photos: Sequence[str]) -> list[str]:
@@ -198,14 +194,11 @@ def result_names(photos: Sequence[str]) -> list[str]:
 
     Returns
     -------
-    Names without ending. The folder that all are in is left out, as `segment FOLDER` does;
-    where NAME is taken already, also on systems that do not tell A from a, NAME-2, NAME-3,
-    ... follow.
+    Names without ending. The folder that all are in is left out (`within`), as `segment
+    FOLDER` does; where NAME is taken already, also on systems that do not tell A from a,
+    NAME-2, NAME-3, ... follow.
     """
-    paths = [_harmless(photo) for photo in photos]
-    tops = {path.parts[0] if len(path.parts) > 1 else "" for path in paths}
-    if len(tops) == 1 and "" not in tops:
-        paths = [PurePosixPath(*path.parts[1:]) for path in paths]
+    paths = [PurePosixPath(name) for name in within(str(_harmless(photo)) for photo in photos)]
     names: list[str] = []
     taken: set[str] = set()
     for path in paths:
@@ -216,6 +209,20 @@ def result_names(photos: Sequence[str]) -> list[str]:
         taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def within(names: Iterable[str]) -> list[str]:
+    """Leave out the folder that all of these are in, if there is one."""
+    paths = [name.split("/") for name in names]
+    tops = {path[0] if len(path) > 1 else "" for path in paths}
+    skip = int(len(tops) == 1 and "" not in tops)
+    return ["/".join(path[skip:]) for path in paths]
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key to sort names by: photo 2 before photo 10, capitals like small letters."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def _harmless(name: str) -> PurePosixPath:

@@ -16,6 +16,7 @@ from rustseg_jax.batch import (
     result_names,
     sort_outcomes,
     summary_csv,
+    within,
 )
 from rustseg_jax.errors import ConfigError, ImageError
 
@@ -104,6 +105,13 @@ def test_another_order_is_refused() -> None:
 )
 def test_names_are_safe_and_each_another(photos: list[str], names: list[str]) -> None:
     assert result_names(photos) == names
+
+
+def test_the_folder_that_all_are_in_is_left_out() -> None:
+    assert within(["site/a.jpg", "site/east/b.jpg"]) == ["a.jpg", "east/b.jpg"]
+    assert within(["site/a.jpg", "b.jpg"]) == ["site/a.jpg", "b.jpg"]
+    assert within(["a.jpg"]) == ["a.jpg"]
+    assert within([]) == []
 
 
 def test_what_goes_wrong_with_a_photo_is_its_outcome() -> None:
