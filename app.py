@@ -9,6 +9,8 @@ page = st.navigation(
     [
         st.Page("pages/segment.py", title="Find rust", default=True),
         st.Page("pages/many.py", title="Many photos", url_path="many"),
+        st.Page("pages/model.py", title="Model"),
+        st.Page("pages/about.py", title="About"),
     ],
     position="top",
 )

@@ -106,6 +106,23 @@ def call(digest: str, name: str) -> None:
     st.session_state[f"called-{digest}"] = name
 
 
+def uploads() -> dict[str, str]:
+    """Photos of this visit that are still on disk: their names by their SHA-256."""
+    known = {k.removeprefix("name-"): v for k, v in st.session_state.items() if _named(k)}
+    return {digest: name for digest, name in known.items() if fresh(photos_folder() / digest)}
+
+
+def _named(key: str | int) -> bool:
+    return str(key).startswith("name-") and bool(_DIGEST.fullmatch(str(key)[5:]))
+
+
+def delete_upload(digest: str) -> None:
+    """Delete a photo of this visit from disk, before its time is over."""
+    if digest in uploads():
+        (photos_folder() / digest).unlink(missing_ok=True)
+        del st.session_state[f"name-{digest}"]
+
+
 @st.cache_resource(show_spinner=False)
 def photos_folder() -> Path:
     """Where uploads lie; the first call starts the thread that deletes old ones."""
