@@ -7,10 +7,10 @@ from pages import shared
 st.set_page_config(page_title="RustSEG", page_icon=shared.icon(), layout="wide")
 page = st.navigation(
     [
-        st.Page("pages/segment.py", title="Find rust", default=True),
-        st.Page("pages/many.py", title="Many photos", url_path="many"),
-        st.Page("pages/model.py", title="Model"),
-        st.Page("pages/about.py", title="About"),
+        st.Page("pages/segment.py", title="Find rust", icon=":material/search:", default=True),
+        st.Page("pages/many.py", title="Many photos", icon=":material/photo_library:"),
+        st.Page("pages/model.py", title="Model", icon=":material/monitoring:"),
+        st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",
 )

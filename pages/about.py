@@ -101,7 +101,9 @@ def main() -> None:
     _method()
     st.header("What it learnt from", anchor=False)
     st.markdown(DATA)
-    st.page_link("pages/model.py", label="Numbers, model card, versions")
+    st.page_link(
+        "pages/model.py", label="Numbers, model card, versions", icon=":material/monitoring:"
+    )
     st.header("Where it fails", anchor=False)
     st.markdown(LIMITS)
     _privacy()
@@ -110,7 +112,7 @@ def main() -> None:
         "On Debian or Ubuntu with Python 3.11, a C++ compiler and make; no GPU is needed, and your "
         "photos do not leave your machine."
     )
-    st.code(RUN, language="bash", wrap_lines=True)
+    st.code(RUN, language=None, wrap_lines=True)
     st.header("Licences", anchor=False)
     st.markdown(LICENCES)
 
@@ -125,13 +127,13 @@ def _method() -> None:
     st.image(
         str(document.ROOT / "docs" / "stages.jpg"),
         caption="Photo, heat map, rough mask and mask of three scenes, rendered by this project.",
-        alt="Three rows of four pictures, a rusting wall, plate and pipe: the scene, where the "
-        "network sees rust, the rough mask, and the mask with its edge on the rust",
+        alt="A rusting wall and a rusting plate, each with where the network sees rust, the rough "
+        "mask and the mask; a red door, in which it finds no corrosion and marks nothing",
         width="stretch",
     )
     st.subheader("Whose method it is", anchor=False)
     st.markdown(AUTHORS)
-    st.code(CITATION, language="latex", wrap_lines=True)
+    st.code(CITATION, language=None, wrap_lines=True)  # coloured code is hard to read
 
 
 def _privacy() -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 __all__ = ["by_source", "calibration", "precision_recall", "rates", "roc", "stages"]
 
 REFERENCE = "#7f8a96"  # contrast over 3 with the background of either theme
+AXIS = 50  # pixels below a chart for its axis
 STAGES = {
     "heatmap": "Heat map over 0.5",
     "rough": "Rough mask",
@@ -50,7 +51,7 @@ def by_source(rows: list[dict[str, Any]], measure: str, target: float) -> alt.La
         ),
         tooltip=tooltip,
     )
-    return (_rule("x", target) + spans + dots).properties(height=alt.Step(24))
+    return (_rule("x", target) + spans + dots).properties(height=24 * len(data) + AXIS)
 
 
 def rates(points: dict[str, Any]) -> pd.DataFrame:
@@ -134,7 +135,7 @@ def calibration(bins: list[dict[str, Any]]) -> alt.LayerChart:
     return (_diagonal("probability", "share") + line + dots).properties(height=320)
 
 
-def stages(scores: dict[str, Any], wanted: float | None) -> alt.LayerChart:
+def stages(scores: dict[str, Any], wanted: float) -> alt.LayerChart:
     """Pooled IoU of each stage beside the colour rule; the dashed line is what is wanted."""
     data = pd.DataFrame(
         [
@@ -145,14 +146,18 @@ def stages(scores: dict[str, Any], wanted: float | None) -> alt.LayerChart:
     data["text"] = [f"{v:.3f}" for v in data["iou"]]
     y = alt.Y("stage:N", title=None, sort=list(STAGES.values()))
     x = alt.X("iou:Q", title="Pooled IoU", axis=alt.Axis(tickCount=5), scale=_WHOLE)
-    base = alt.Chart(data).encode(y=y, x=x)
+    # Numbers have their bar's colour: of text, the theme tells charts none of its own.
+    colour = alt.Color("kind:N", scale=alt.Scale(domain=[False, True]), legend=None)
+    base = alt.Chart(data).encode(y=y, x=x, color=colour)
     bars = base.mark_bar(height=18).encode(
-        color=alt.Color("kind:N", scale=alt.Scale(domain=[False, True]), legend=None),
         tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("iou:Q", title="pooled IoU", format=".3f")],
     )
-    names = base.mark_text(align="left", dx=6).encode(text="text:N")
-    layers = [bars, names] + ([_rule("x", wanted)] if wanted is not None else [])
-    return alt.layer(*layers).properties(height=alt.Step(34))
+    # In a column at the right edge: beside its bar a number would hide the dashed line.
+    numbers = base.mark_text(align="right", fontWeight="bold").encode(
+        text="text:N", x=alt.value("width")
+    )
+    layers = [bars, numbers] + ([_rule("x", wanted)] if wanted < 1 else [])
+    return alt.layer(*layers).properties(height=34 * len(data) + AXIS)
 
 
 def _rule(axis: str, place: float) -> alt.Chart:

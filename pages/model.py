@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,6 +16,8 @@ from pages import compute, document, model_numbers, shared
 from rustseg_jax import images, measurements, native, weights
 
 PLACE = "data/model"
+# On a phone a wide table scrolls by itself, not the page with it.
+_TABLES = "<style>.st-key-card table { display: block; overflow-x: auto; }</style>"
 PACKAGES = ("jax", "jaxlib", "flax", "streamlit", "numpy", "scikit-image", "pillow", "pydensecrf2")
 
 
@@ -37,7 +41,8 @@ def main() -> None:
 def _numbers(classifier: rs.Classifier) -> None:
     """The measurements, or plainly why there are none."""
     try:
-        found = measurements.read(measurements.DEFAULT)
+        place = Path(os.environ.get("RUSTSEG_MODEL") or weights.DEFAULT)
+        found = measurements.read(place.with_name(measurements.NAME))
     except rs.DataError as error:
         st.warning(
             f"How good these weights are is not known here. {shared.sentence(error)}",
@@ -58,7 +63,9 @@ def _card(classifier: rs.Classifier) -> None:
     if classifier.digest != images.sha256(weights.DEFAULT.read_bytes()):
         st.warning("The card is of the shipped weights; those in use are others.")
     text = (document.ROOT / PLACE / "README.md").read_text(encoding="utf-8")
-    st.markdown(document.for_page(text, PLACE), anchors=False)
+    with st.container(key="card"):
+        st.html(_TABLES)
+        st.markdown(document.for_page(text, PLACE), anchors=False)
 
 
 def _versions(classifier: rs.Classifier) -> None:

@@ -13,6 +13,7 @@ from rustseg_jax.evaluate import HALVED
 from rustseg_jax.measurements import Measurements, Run
 from rustseg_jax.scores import RULE_TARGET, SOURCE_TARGET
 
+NOTHING = "\N{EN DASH}"  # a hyphen would begin a list
 WHAT = {
     "val": "pictures of the training's sources, other scenes; chose calibration and threshold",
     "seg-web": "pictures of the web, with polygons of rust",
@@ -32,9 +33,24 @@ HEADS = {
 
 def draw(found: Measurements) -> None:
     """Everything that was measured of one set of weights."""
+    _in_short(found)
     _verdicts(found)
     _masks(found)
     _origin(found)
+
+
+def _in_short(found: Measurements) -> None:
+    """What most visitors want to know, in a few large numbers."""
+    with st.container(horizontal=True, gap="medium", key="in-short"):
+        if (chosen := _both_kinds(found)) is not None:
+            run, split = chosen
+            report = run.report["classification"][split]
+            for key in ("accuracy", "recall", "precision"):
+                label = f"{HEADS[key].capitalize()}, {_name(run, split)}"
+                st.metric(label, shared.percent(report[key]), width="content")
+        for run, split in [pair for pair in _held_out(found) if pair[0].half]:
+            iou = run.report["segmentation"][split]["mask"]["pooled_iou"]
+            st.metric(f"Mask IoU, {_name(run, split)}", _number(iou), width="content")
 
 
 def _verdicts(found: Measurements) -> None:
@@ -62,9 +78,9 @@ def _verdicts(found: Measurements) -> None:
 
 def _explain(found: Measurements) -> None:
     names = {split: WHAT[split] for _, split in _all(found) if split in WHAT}
-    lines = "; ".join(f"`{name}`: {text}" for name, text in names.items())
+    lines = "; ".join(f"**{name}**: {text}" for name, text in names.items())
     st.caption(
-        f"{lines}. Half A of the scenes of `{HALVED}…` lent its image labels to the training, its "
+        f"{lines}. Half A of the scenes of {HALVED}… lent its labels to the training, and its "
         "masks chose threshold and CRF; half B chose nothing. A dash: says nothing where all "
         "pictures are corroded."
     )
@@ -72,7 +88,7 @@ def _explain(found: Measurements) -> None:
 
 def _verdict_number(report: dict[str, Any], key: str) -> str:
     if report["auc"] is None and key in ("balanced_accuracy", "precision", "ece"):
-        return "-"  # one kind of picture only
+        return NOTHING  # one kind of picture only
     return _number(report[key])
 
 
@@ -80,7 +96,7 @@ def _by_source(rows: list[dict[str, Any]], name: str) -> None:
     st.subheader(f"By source, {name}", anchor=False)
     st.markdown(
         f"Each source of pictures by itself; in brackets how many. The line is a 95 % interval: "
-        f"few pictures say little. The dashed line is what we want, {SOURCE_TARGET:.0%}; "
+        f"few pictures say little. The dashed line is what we want, {_whole(SOURCE_TARGET)}; "
         "a diamond is below it."
     )
     titles = {"recall": "Corroded pictures that were found", "specificity": "Clean ones let be"}
@@ -92,7 +108,7 @@ def _by_source(rows: list[dict[str, Any]], name: str) -> None:
                 least = min(part, key=lambda r: r["value"])
                 st.altair_chart(
                     charts.by_source(rows, measure, SOURCE_TARGET),
-                    alt=f"{title}, by source; least in {least['source']}: {least['value']:.0%}",
+                    alt=f"{title}, by source; least in {least['source']}: {_whole(least['value'])}",
                 )
     _as_table(
         [
@@ -139,11 +155,11 @@ def _threshold(data: pd.DataFrame, chosen: float) -> None:
     st.subheader("From which probability on?", anchor=False)
     here = charts.at_threshold(data, chosen).iloc[0]
     text = (
-        f"From P = {chosen:g} on a photo is called corroded: {here['recall']:.0%} of the corroded "
-        f"pictures are found, {here['precision']:.0%} of those called are right, "
-        f"{here['false_alarms']:.1%} of the clean ones are called."
+        f"From P = {chosen:g} on a photo is called corroded: {_whole(here['recall'])} of the "
+        f"corroded pictures are found, {_whole(here['precision'])} of those called are right, "
+        f"{_whole(here['false_alarms'])} of the clean ones are called."
     )
-    st.markdown(shared.keep_together(text) + " Every other choice lies on the curve.")
+    st.markdown(f"{text} Every other choice lies on the curve.")
     kinds = {"precision and recall": charts.precision_recall, "ROC": charts.roc}
     names = list(kinds)
     kind = st.segmented_control(
@@ -177,8 +193,7 @@ def _masks(found: Measurements) -> None:
         f"value, without learning; the dashed line is {RULE_TARGET:g} times its IoU, which is what "
         "we want of the mask. The mask is empty where the verdict is “no corrosion”."
     )
-    # Half A chose threshold and CRF: it is in the table alone.
-    drawn = [(run, split) for run, split in pairs if run.half != "A"]
+    drawn = list(_held_out(found))
     for column, (run, split) in zip(st.columns(len(drawn) or 1), drawn, strict=False):
         scores = run.report["segmentation"][split]
         with column:
@@ -212,7 +227,7 @@ def _origin(found: Measurements) -> None:
         failed = run.report["failed"]
         left_out = f", {failed} pictures could not be scored" if failed else ""
         made = ", ".join(f"{name} {number}" for name, number in run.versions.items())
-        st.code(run.command, language="bash", wrap_lines=True)
+        st.code(run.command, language=None, wrap_lines=True)
         st.caption(f"{run.made}{part}{left_out} · {made}")
 
 
@@ -220,6 +235,13 @@ def _all(found: Measurements) -> Iterator[tuple[Run, str]]:
     """Every split of every run; what chose nothing comes first."""
     for run in sorted(found.runs, key=lambda r: (r.half == "A", r.half is None)):
         yield from ((run, split) for split in run.splits)
+
+
+def _held_out(found: Measurements) -> Iterator[tuple[Run, str]]:
+    """What has masks, without half A: that chose threshold and CRF."""
+    for run, split in _all(found):
+        if split in run.report["segmentation"] and run.half != "A":
+            yield run, split
 
 
 def _both_kinds(found: Measurements) -> tuple[Run, str] | None:
@@ -238,13 +260,16 @@ def _name(run: Run, split: str) -> str:
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _whole(share: float) -> str:
+    return shared.keep_together(f"{100 * share:.0f} %")
 
 
 def _table(rows: list[dict[str, str]], alt: str) -> None:
     """A table of text, which a screen reader reads cell by cell."""
-    with st.container(horizontal=False):
-        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt=alt)
+    st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt=alt)
 
 
 def _as_table(rows: list[dict[str, str]], alt: str) -> None:

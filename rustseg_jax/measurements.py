@@ -18,11 +18,12 @@ from typing import Any
 
 from rustseg_jax.errors import DataError
 
-__all__ = ["DEFAULT", "FORMAT", "VERSION", "Measurements", "Run", "check_place", "keep", "read"]
+__all__ = ["FORMAT", "NAME", "VERSION", "Measurements", "Run", "check_place", "keep", "read"]
 
 FORMAT = "rustseg-measurements"
 VERSION = 1
-DEFAULT = Path(__file__).resolve().parents[1] / "data" / "model" / "metrics.json"
+NAME = "metrics.json"
+"""Of the file that lies beside the weights."""
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def _command(args: argparse.Namespace) -> str:
 
 def _inside(path: Path) -> str:
     """Place of a file within this project; "" outside of it."""
-    place, root = path.resolve(), measurements.DEFAULT.parents[2]
+    place, root = path.resolve(), Path(__file__).resolve().parents[2]
     return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hand_made import save_redness
+from hand_made import save_measurements, save_redness
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # a busy machine imports slowly
@@ -55,8 +55,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the running app."""
     folder = tmp_path_factory.mktemp("app")
     port = _free_port()
+    weights = save_redness(folder / "tiny.safetensors")
+    save_measurements(weights)
     settings = {
-        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
+        "RUSTSEG_MODEL": str(weights),
         "RUSTSEG_CACHE": str(folder / "cache"),
     }
     log = folder / "log.txt"
