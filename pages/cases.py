@@ -108,12 +108,13 @@ def call(digest: str, name: str) -> None:
 
 def uploads() -> dict[str, str]:
     """Photos of this visit that are still on disk: their names by their SHA-256."""
-    known = {k.removeprefix("name-"): v for k, v in st.session_state.items() if _named(k)}
+    keys = [str(key) for key in st.session_state if _named(str(key))]
+    known = {key.removeprefix("name-"): str(st.session_state[key]) for key in keys}
     return {digest: name for digest, name in known.items() if fresh(photos_folder() / digest)}
 
 
-def _named(key: str | int) -> bool:
-    return str(key).startswith("name-") and bool(_DIGEST.fullmatch(str(key)[5:]))
+def _named(key: str) -> bool:
+    return key.startswith("name-") and bool(_DIGEST.fullmatch(key.removeprefix("name-")))
 
 
 def delete_upload(digest: str) -> None:

@@ -6,7 +6,7 @@ shape or place too, never in colour alone; colours are those of the theme.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import altair as alt
 import pandas as pd
@@ -14,6 +14,7 @@ import pandas as pd
 __all__ = ["by_source", "calibration", "precision_recall", "rates", "roc", "stages"]
 
 REFERENCE = "#7f8a96"  # contrast over 3 with the background of either theme
+Drawn: TypeAlias = alt.LayerChart | alt.FacetChart
 AXIS = 50  # pixels below a chart for its axis
 STAGES = {
     "heatmap": "Heat map over 0.5",
@@ -25,7 +26,7 @@ _SHARE = alt.Axis(format=".0%", tickCount=5)
 _WHOLE = alt.Scale(domain=[0, 1], nice=False)
 
 
-def by_source(rows: list[dict[str, Any]], measure: str, target: float) -> alt.LayerChart:
+def by_source(rows: list[dict[str, Any]], measure: str, target: float) -> Drawn:
     """Dots with their 95 % intervals, one line a source, beside the wanted share."""
     data = pd.DataFrame([r for r in rows if r["measure"] == measure])
     data["name"] = [f"{s} ({n})" for s, n in zip(data["source"], data["n"], strict=True)]
@@ -63,13 +64,13 @@ def rates(points: dict[str, Any]) -> pd.DataFrame:
     return data
 
 
-def precision_recall(data: pd.DataFrame, chosen: float) -> alt.LayerChart:
+def precision_recall(data: pd.DataFrame, chosen: float) -> Drawn:
     """Precision over recall, with the decision threshold marked."""
     x = ("recall", "Corroded pictures found (recall)")
     return _curve(data, chosen, x, ("precision", "Right among those called (precision)"))
 
 
-def roc(data: pd.DataFrame, chosen: float) -> alt.LayerChart:
+def roc(data: pd.DataFrame, chosen: float) -> Drawn:
     """Recall over false alarms, with the decision threshold marked and chance as a diagonal."""
     start = pd.DataFrame({"false_alarms": [0.0], "recall": [0.0]})
     x = ("false_alarms", "Clean pictures called corroded")
@@ -77,9 +78,7 @@ def roc(data: pd.DataFrame, chosen: float) -> alt.LayerChart:
     return _diagonal("false_alarms", "recall") + line
 
 
-def _curve(
-    data: pd.DataFrame, chosen: float, x: tuple[str, str], y: tuple[str, str]
-) -> alt.LayerChart:
+def _curve(data: pd.DataFrame, chosen: float, x: tuple[str, str], y: tuple[str, str]) -> Drawn:
     def axes(chart: alt.Chart) -> alt.Chart:
         return chart.encode(
             x=alt.X(f"{x[0]}:Q", title=x[1], axis=_SHARE, scale=_WHOLE),
@@ -116,7 +115,7 @@ def at_threshold(data: pd.DataFrame, chosen: float) -> pd.DataFrame:
     return data[data["threshold"] >= chosen].tail(1).copy()
 
 
-def calibration(bins: list[dict[str, Any]]) -> alt.LayerChart:
+def calibration(bins: list[dict[str, Any]]) -> Drawn:
     """Share of corrosion over stated probability; a larger dot is more pictures."""
     data = pd.DataFrame([b for b in bins if b["n"]])
     x = alt.X("probability:Q", title="Stated probability", axis=_SHARE, scale=_WHOLE)
@@ -135,7 +134,7 @@ def calibration(bins: list[dict[str, Any]]) -> alt.LayerChart:
     return (_diagonal("probability", "share") + line + dots).properties(height=320)
 
 
-def stages(scores: dict[str, Any], wanted: float) -> alt.LayerChart:
+def stages(scores: dict[str, Any], wanted: float) -> Drawn:
     """Pooled IoU of each stage beside the colour rule; the dashed line is what is wanted."""
     data = pd.DataFrame(
         [

@@ -8,8 +8,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-_LINK = re.compile(r"(!?)\[([^][]*)\]\(([^()\s]+)\)")
-_CODE = re.compile(r"(```.*?```|`[^`]*`)", re.DOTALL)
+# Whichever begins first: code as it is, a link (its label may hold code), a dollar sign.
+_PARTS = re.compile(
+    r"(?P<code>```.*?```|`[^`]*`)"
+    r"|(?P<picture>!?)\[(?P<label>(?:`[^`]*`|[^][`])*)\]\((?P<target>[^()\s]+)\)"
+    r"|\$",
+    re.DOTALL,
+)
 
 
 def for_page(text: str, folder: str = "") -> str:
@@ -26,18 +31,18 @@ def for_page(text: str, folder: str = "") -> str:
     instead, pictures become their description, and dollar signs are no formulas.
     """
     text = re.sub(r"\A\s*# .*\n", "", text)
-    parts = _CODE.split(text)  # every second one is code and stays
-    return "".join(p if k % 2 else _plain(p, folder) for k, p in enumerate(parts))
+    return _PARTS.sub(lambda found: _plain(found, folder), text)
 
 
-def _plain(text: str, folder: str) -> str:
-    def named(found: re.Match[str]) -> str:
-        picture, label, target = found.groups()
-        if picture:
-            return label
-        if re.match(r"[a-z]+:", target) or target.startswith("#"):
-            return found[0]
-        place = posixpath.normpath(posixpath.join(folder, target.partition("#")[0]))
-        return f"`{place}`" if label == place else f"{label}: `{place}`"
-
-    return _LINK.sub(named, text).replace("$", "\\$")
+def _plain(found: re.Match[str], folder: str) -> str:
+    label, target = found["label"], found["target"]
+    if found["code"]:
+        return found[0]
+    if target is None:
+        return "\\$"
+    if found["picture"]:
+        return label
+    if re.match(r"[a-z]+:|#", target):
+        return found[0]
+    place = posixpath.normpath(posixpath.join(folder, target.partition("#")[0]))
+    return f"{label}: `{place}`"

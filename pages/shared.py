@@ -55,19 +55,19 @@ def guard() -> Iterator[None]:
         tell(error)
 
 
-def tell(error: BaseException) -> None:
+def tell(ex: BaseException) -> None:
     """Say to the visitor what went wrong, never with a traceback."""
-    if isinstance(error, rs.WeightsError):
+    if isinstance(ex, rs.WeightsError):
         st.error(
-            f"The model cannot be loaded. {sentence(error)} Set RUSTSEG_MODEL to a weights file "
+            f"The model cannot be loaded. {sentence(ex)} Set RUSTSEG_MODEL to a weights file "
             "or put one at data/model/rustseg.safetensors, then reload this page.",
             icon=":material/error:",
         )
-    elif isinstance(error, rs.RustsegError):
-        st.error(sentence(error), icon=":material/error:")
+    elif isinstance(ex, rs.RustsegError):
+        st.error(sentence(ex), icon=":material/error:")
     else:  # a bug of ours: the visitor gets a number, the log gets the rest
         number = uuid.uuid4().hex[:8]
-        _log.error("error %s", number, exc_info=error)
+        _log.error("error %s", number, exc_info=ex)
         st.error(
             f"Something went wrong here, and it is not your photo's fault. Please try again; if "
             f"it stays, tell whoever runs this page the error number {number}.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from rustseg_jax import __version__, measurements
+from rustseg_jax import measurements
 from rustseg_jax.commands.common import (
     DONE,
     SOME_FAILED,
@@ -164,6 +164,8 @@ def _parts(word: str) -> list[str]:
 
 
 def _versions() -> dict[str, str]:
+    from rustseg_jax import __version__
+
     names = ("jax", "flax", "numpy", "scikit-image", "pillow", "pydensecrf2")
     return {"rustseg_jax": __version__, **{name: version(name) for name in names}}
 

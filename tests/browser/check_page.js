@@ -28,14 +28,26 @@
     return text.startsWith("color(srgb") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
   };
   const over = ([r, g, b, a], under) => [r, g, b].map((v, k) => a * v + (1 - a) * under[k]);
+  const known = new Map(); // of each element what its text is drawn on: asked for again and again
+  const facts = e => {
+    if (!known.has(e)) {
+      const style = getComputedStyle(e);
+      known.set(e, {
+        box: e.getBoundingClientRect(),
+        background: colour(style.backgroundColor),
+        pictured: style.backgroundImage !== "none",
+        opacity: Number(style.opacity),
+      });
+    }
+    return known.get(e);
+  };
   const under_all = (e, spot) => { // null where a picture lies under the text
     if (!e) return [255, 255, 255];
-    const style = getComputedStyle(e), box = e.getBoundingClientRect();
+    const { box, background: own, pictured } = facts(e);
     const away = spot.x < box.left || spot.x > box.right || spot.y < box.top || spot.y > box.bottom;
     if (away && !e.contains(main)) // a label drawn outside of its parent
       return under_all(e.parentElement, spot);
-    if (style.backgroundImage !== "none") return null;
-    const own = colour(style.backgroundColor);
+    if (pictured) return null;
     if (own[3] === 1) return own.slice(0, 3);
     const under = under_all(e.parentElement, spot);
     return under && over(own, under);
@@ -44,7 +56,7 @@
     const [r, g, b] = rgb.map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
-  const opacity = e => e ? Number(getComputedStyle(e).opacity) * opacity(e.parentElement) : 1;
+  const opacity = e => e ? facts(e).opacity * opacity(e.parentElement) : 1;
   const off = e => e.closest("[disabled], [aria-disabled=true], [inert], [aria-hidden=true]");
 
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
