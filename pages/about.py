@@ -140,22 +140,18 @@ def _privacy() -> None:
     st.header("What is kept, and for how long", anchor=False)
     st.markdown(PRIVACY)
     st.subheader("Delete your photos now", anchor=False)
-    photos = cases.uploads()
+    photos = list(cases.uploads().values())
     if not photos:
         st.markdown("Of this visit, there is no photo on the server.")
-    for digest, name in photos.items():
-        st.button(
-            f"Delete {shared.escape(name)}",
-            key=f"delete-{digest}",
-            on_click=_delete,
-            args=(digest,),
-            icon=":material/delete:",
-        )
+        return
+    what = shared.escape(photos[0]) if len(photos) == 1 else f"all {len(photos)} photos"
+    st.button(f"Delete {what}", key="delete", on_click=_delete, icon=":material/delete:")
+    st.caption("With the results of the sets of many photos that they are in.")
 
 
-def _delete(digest: str) -> None:
+def _delete() -> None:
     with shared.guard():
-        cases.delete_upload(digest)
+        cases.delete_uploads()
 
 
 shared.enter()

@@ -117,9 +117,17 @@ def _named(key: str) -> bool:
     return key.startswith("name-") and bool(_DIGEST.fullmatch(key.removeprefix("name-")))
 
 
-def delete_upload(digest: str) -> None:
-    """Delete a photo of this visit from disk, before its time is over."""
-    if digest in uploads():
+def delete_uploads() -> None:
+    """Delete all photos of this visit, and the sets that they are in, before their time is over.
+
+    A set goes whole: without one of its photos it could not be shown.
+    """
+    digests = list(uploads())
+    for listed in photos_folder().glob("set-*/set.json"):
+        text = listed.read_text(encoding="utf-8")
+        if any(digest in text for digest in digests):
+            shutil.rmtree(listed.parent, ignore_errors=True)
+    for digest in digests:
         (photos_folder() / digest).unlink(missing_ok=True)
         del st.session_state[f"name-{digest}"]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from streamlit.testing.v1 import AppTest
 
 from pages import cases
@@ -37,12 +40,27 @@ def test_it_says_what_it_must(app: AppTest) -> None:
     assert "red door" in image.alt
 
 
+def _upload(app: AppTest, name: str) -> Path:
+    """A photo of this visit, as `cases.keep_upload` leaves it."""
+    place = cases.photos_folder() / sha256(name.encode())
+    place.write_bytes(name.encode())
+    app.session_state[f"name-{place.name}"] = name
+    return place
+
+
+def _set_of(name: str, *photos: Path) -> Path:
+    """A set of many photos, as `sets.make_set` leaves it."""
+    folder = cases.photos_folder() / f"set-{name}"
+    folder.mkdir()
+    listed = {"photos": [["x.png", photo.name] for photo in photos], "twice": []}
+    (folder / "set.json").write_text(json.dumps(listed))
+    return folder
+
+
 def test_a_photo_of_this_visit_is_deleted_at_once(app: AppTest) -> None:
     app.run()
-    place = cases.photos_folder() / sha256(b"gate")
-    place.write_bytes(b"gate")
-    app.session_state[f"name-{place.name}"] = "gate*1*.png"  # as `keep_upload` leaves it
-    button = _open(app).button(key=f"delete-{place.name}")
+    place = _upload(app, "gate*1*.png")
+    button = _open(app).button(key="delete")
     assert button.label == "Delete gate\\*1\\*.png"
     button.click().run()
     assert not app.exception
@@ -52,11 +70,24 @@ def test_a_photo_of_this_visit_is_deleted_at_once(app: AppTest) -> None:
     assert "no photo on the server" in _text(app)
 
 
-def test_nobody_deletes_the_photo_of_somebody_else(app: AppTest) -> None:
+def test_many_go_with_their_sets_and_nothing_of_others_does(app: AppTest) -> None:
     app.run()
-    other = cases.photos_folder() / sha256(b"other")
-    other.write_bytes(b"other")
-    assert not _open(app).button
+    others = cases.photos_folder() / sha256(b"other")
+    others.write_bytes(b"other")
+    mine = [_upload(app, "a.png"), _upload(app, "b.png")]
+    gone, stays = _set_of("mine", *mine), _set_of("other", others)
+    button = _open(app).button(key="delete")
+    assert button.label == "Delete all 2 photos"
+    button.click().run()
+    assert not app.error
+    assert not any(place.exists() for place in (*mine, gone))
+    assert others.exists()
+    assert (stays / "set.json").exists()
+
+
+def test_nobody_is_offered_the_photos_of_others(app: AppTest) -> None:
+    app.run()
+    (cases.photos_folder() / sha256(b"other")).write_bytes(b"other")
     app.session_state["name-not-a-digest"] = "x"
-    assert not app.run().button
-    assert other.is_file()
+    app.session_state[f"called-{sha256(b'other')}"] = "named by a set"
+    assert not _open(app).button
