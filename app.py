@@ -7,10 +7,12 @@ from pages import shared
 st.set_page_config(page_title="RustSEG", page_icon=shared.icon(), layout="wide")
 page = st.navigation(
     [
-        st.Page("pages/segment.py", title="Find rust", default=True),
-        st.Page("pages/many.py", title="Many photos", url_path="many"),
-        st.Page("pages/compare.py", title="Stages", url_path="compare"),
-        st.Page("pages/tour.py", title="Tour", url_path="tour"),
+        st.Page("pages/segment.py", title="Find rust", icon=":material/search:", default=True),
+        st.Page("pages/many.py", title="Many photos", icon=":material/photo_library:"),
+        st.Page("pages/compare.py", title="Stages", icon=":material/stairs:"),
+        st.Page("pages/tour.py", title="Tour", icon=":material/route:"),
+        st.Page("pages/model.py", title="Model", icon=":material/monitoring:"),
+        st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],
     position="top",
 )

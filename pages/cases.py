@@ -111,6 +111,32 @@ def call(digest: str, name: str) -> None:
     st.session_state[f"called-{digest}"] = name
 
 
+def uploads() -> dict[str, str]:
+    """Photos of this visit that are still on disk: their names by their SHA-256."""
+    keys = [str(key) for key in st.session_state if _named(str(key))]
+    known = {key.removeprefix("name-"): str(st.session_state[key]) for key in keys}
+    return {digest: name for digest, name in known.items() if fresh(photos_folder() / digest)}
+
+
+def _named(key: str) -> bool:
+    return key.startswith("name-") and bool(_DIGEST.fullmatch(key.removeprefix("name-")))
+
+
+def delete_uploads() -> None:
+    """Delete all photos of this visit, and the sets that they are in, before their time is over.
+
+    A set goes whole: without one of its photos it could not be shown.
+    """
+    digests = list(uploads())
+    for listed in photos_folder().glob("set-*/set.json"):
+        text = listed.read_text(encoding="utf-8")
+        if any(digest in text for digest in digests):
+            shutil.rmtree(listed.parent, ignore_errors=True)
+    for digest in digests:
+        (photos_folder() / digest).unlink(missing_ok=True)
+        del st.session_state[f"name-{digest}"]
+
+
 @st.cache_resource(show_spinner=False)
 def photos_folder() -> Path:
     """Where uploads lie; the first call starts the thread that deletes old ones."""

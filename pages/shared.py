@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 from PIL import Image, ImageDraw
+from streamlit import error_util
 from streamlit.runtime.pages_manager import PagesManager
 
 import rustseg_jax as rs
@@ -47,20 +48,26 @@ def enter() -> None:
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Show what went wrong in a sentence; never a traceback."""
+    """Show what went wrong in a sentence, in its place on the page; the rest of it goes on."""
     try:
         yield
-    except rs.WeightsError as error:
+    except Exception as error:
+        tell(error)
+
+
+def tell(ex: BaseException) -> None:
+    """Say to the visitor what went wrong, never with a traceback."""
+    if isinstance(ex, rs.WeightsError):
         st.error(
-            f"The model cannot be loaded. {sentence(error)} Set RUSTSEG_MODEL to a weights file "
+            f"The model cannot be loaded. {sentence(ex)} Set RUSTSEG_MODEL to a weights file "
             "or put one at data/model/rustseg.safetensors, then reload this page.",
             icon=":material/error:",
         )
-    except rs.RustsegError as error:
-        st.error(sentence(error), icon=":material/error:")
-    except Exception:  # a bug of ours: the visitor gets a number, the log gets the rest
+    elif isinstance(ex, rs.RustsegError):
+        st.error(sentence(ex), icon=":material/error:")
+    else:  # a bug of ours: the visitor gets a number, the log gets the rest
         number = uuid.uuid4().hex[:8]
-        _log.exception("error %s", number)
+        _log.error("error %s", number, exc_info=ex)
         st.error(
             f"Something went wrong here, and it is not your photo's fault. Please try again; if "
             f"it stays, tell whoever runs this page the error number {number}.",
@@ -68,7 +75,12 @@ def guard() -> Iterator[None]:
         )
 
 
-def sentence(error: Exception) -> str:
+# What no guard caught comes here: a fragment that runs by itself and a callback run outside of
+# `app`. The hook is not public; the Streamlit version is pinned, and tests raise in all three.
+error_util.show_uncaught_app_exception = tell
+
+
+def sentence(error: BaseException) -> str:
     """An error's message as a sentence, with nothing in it that Markdown would act on."""
     text = escape(str(error).strip().rstrip("."))
     return f"{text[:1].upper()}{text[1:]}."

@@ -8,6 +8,7 @@ a folder or a weights file that cannot be used), 130 interrupted by Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from rustseg_jax.commands import evaluate, failures, segment, train, uncertainty
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
     except SystemExit as end:  # argparse has said why
         return DONE if end.code in (None, 0) else MISUSE
+    args.words = sys.argv[1:] if argv is None else list(argv)  # for a command's records
     try:
         status: int = args.run(args)
     except RustsegError as error:

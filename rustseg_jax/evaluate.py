@@ -22,7 +22,7 @@ from rustseg_jax.classify import Classifier
 from rustseg_jax.errors import ConfigError, DataError, ImageError
 from rustseg_jax.learning.dataset import HALVES, Record, half_of, load_manifest, read_mask
 from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
-from rustseg_jax.scores import FREE, STAGES, Counts, Scored, summarise
+from rustseg_jax.scores import FREE, STAGES, Counts, Scored, summarise, trace
 
 __all__ = [
     "HALVED",
@@ -81,6 +81,7 @@ def evaluate(
     splits: Sequence[str] = (),
     half: str | None = None,
     limit: int | None = None,
+    curves: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Score a model on the splits of a data folder.
@@ -94,6 +95,7 @@ def evaluate(
     half : "A" or "B" keeps only this half of the splits that begin with `HALVED` (see
         `half_of`); None takes both
     limit : so many evenly spaced pictures of each split (see `evenly`); None takes all
+    curves : add the key ``curves``
     progress : called with (pictures done, pictures in all)
 
     Returns
@@ -122,6 +124,9 @@ def evaluate(
       each source that misses `SOURCE_TARGET`.
     - ``failed``: image and error of each picture that could not be scored; they
       count nowhere else.
+    - ``curves`` (when asked for) by split: reliability and points (see `curves.reliability`
+      and `curves.operating_points`), and sources, a list of source, measure (recall or
+      specificity), right, n, value, low and high (see `curves.wilson`).
 
     Raises
     ------
@@ -134,7 +139,8 @@ def evaluate(
     chosen = choose(data, splits=splits, half=half, limit=limit)
     state = Progress(sum(map(len, chosen.values())), progress)
     scored = {name: list(_score(part, model, config, state)) for name, part in chosen.items()}
-    return {**summarise(scored, config.decision_threshold), "failed": state.failed}
+    more = {"curves": trace(scored, config.decision_threshold)} if curves else {}
+    return {**summarise(scored, config.decision_threshold), "failed": state.failed, **more}
 
 
 def choose(

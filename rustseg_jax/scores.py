@@ -9,11 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from rustseg_jax import metrics
+from rustseg_jax import curves, metrics
 from rustseg_jax.classify import CORROSION
 from rustseg_jax.learning.dataset import Record
 
-__all__ = ["FREE", "RULE_TARGET", "SOURCE_TARGET", "STAGES", "Counts", "Scored", "summarise"]
+__all__ = [
+    "FREE",
+    "RULE_TARGET",
+    "SOURCE_TARGET",
+    "STAGES",
+    "Counts",
+    "Scored",
+    "summarise",
+    "trace",
+]
 
 STAGES = ("heatmap", "rough", "mask", "hsv_rule")
 """What is scored against the masks, in this order."""
@@ -55,6 +64,34 @@ def summarise(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[
         "verdict_gate": {n: _verdict_gate(scored[n]) for n in segmentation},
         "below_target": _below_target(by_source),
     }
+
+
+def trace(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[str, Any]:
+    """What plots of the verdicts need, by split; keys: see ``curves`` of `evaluate`."""
+    return {name: _trace(part, threshold) for name, part in scored.items()}
+
+
+def _trace(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
+    probabilities = [s.probability for s in scored]
+    labels = np.array([s.record.label for s in scored], int)
+    return {
+        "reliability": curves.reliability(probabilities, labels),
+        "points": curves.operating_points(probabilities, labels),
+        "sources": _sources(scored, threshold),
+    }
+
+
+def _sources(scored: Sequence[Scored], threshold: float) -> list[dict[str, Any]]:
+    """One row for each source and kind of picture that it has, with its interval."""
+    rows = []
+    for source, part in _grouped(scored).items():
+        for measure, hits in _hits(part, threshold).items():
+            if hits:
+                right, n = sum(hits), len(hits)
+                low, high = curves.wilson(right, n)
+                row = {"source": source, "measure": measure, "right": right, "n": n}
+                rows.append({**row, "value": right / n, "low": low, "high": high})
+    return rows
 
 
 def _classification(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
@@ -111,16 +148,28 @@ def _below_target(by_source: dict[str, dict[str, dict[str, Any]]]) -> list[dict[
 
 
 def _by_source(scored: Sequence[Scored], threshold: float) -> dict[str, dict[str, Any]]:
+    return {source: _rates(part, threshold) for source, part in _grouped(scored).items()}
+
+
+def _grouped(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
     groups: dict[str, list[Scored]] = defaultdict(list)
     for s in scored:
         groups[s.record.source].append(s)
-    return {source: _rates(groups[source], threshold) for source in sorted(groups)}
+    return {source: groups[source] for source in sorted(groups)}
 
 
 def _rates(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
-    right: dict[bool, list[bool]] = {True: [], False: []}
+    rates = {
+        measure: sum(hits) / len(hits) if hits else None
+        for measure, hits in _hits(scored, threshold).items()
+    }
+    return {"n": len(scored), **rates}
+
+
+def _hits(scored: Sequence[Scored], threshold: float) -> dict[str, list[bool]]:
+    """Whether each corroded picture was found (recall), each clean one left alone."""
+    right: dict[str, list[bool]] = {"recall": [], "specificity": []}
     for s in scored:
         rust = s.record.label == CORROSION
-        right[rust].append((s.probability >= threshold) == rust)
-    recall, specificity = (sum(hits) / len(hits) if hits else None for hits in right.values())
-    return {"n": len(scored), "recall": recall, "specificity": specificity}
+        right["recall" if rust else "specificity"].append((s.probability >= threshold) == rust)
+    return right

@@ -17,6 +17,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
+from rustseg_jax import measurements
 from rustseg_jax.classify import Network, NetworkConfig
 from rustseg_jax.cli import build_parser, main
 from rustseg_jax.commands import common
@@ -392,6 +393,60 @@ def test_evaluate_can_be_kept_to_one_half(tmp_path, capsys):
         n.append(json.loads(capsys.readouterr().out)["classification"]["seg-x"]["n"])
     assert n[0] == 9 == n[1] + n[2]
     assert 0 < n[1] < 9
+
+
+def test_evaluate_keeps_a_record_beside_its_answer(tmp_path, weights, capsys):
+    from rustseg_jax.images import sha256
+
+    place, samples = tmp_path / "metrics.json", ROOT / "data" / "samples"
+    words = ["evaluate", f"--data={samples}", "--limit", "4", "--json", "--record", str(place)]
+    assert main(words) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert "curves" not in answer
+    found = measurements.read(place)
+    [run] = found.runs
+    assert found.weights == sha256(weights.read_bytes())
+    assert run.report == answer | {"failed": 0}
+    assert list(run.curves) == list(answer["classification"])
+    assert run.command == (
+        "python -m rustseg_jax evaluate --data data/samples --limit 4 --json --record metrics.json"
+    )
+    assert (run.data, run.half, run.limit) == ("samples", None, 4)
+    assert run.config["decision_threshold"] == 0.3
+    text = place.read_text()
+    assert str(tmp_path) not in text
+    assert str(ROOT) not in text
+    assert ".jpg" not in text  # numbers, no pictures
+
+
+def test_a_record_of_other_data_names_no_place_of_this_machine(tmp_path):
+    photo(tmp_path / "a.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "manifest.csv").write_text(
+        "image,label,source,scene,split,mask\na.png,1,x,1,s,\nbroken.png,1,x,2,s,\n"
+    )
+    place = tmp_path / "metrics.json"
+    words = ["evaluate", "--data", str(tmp_path), "--half", "B", "--record", str(place)]
+    assert main(words) == 1
+    [run] = measurements.read(place).runs
+    assert run.report["failed"] == 1
+    assert run.command.endswith("evaluate --data FOLDER --half B --record metrics.json")
+    assert str(tmp_path) not in place.read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--record", "no/where.json"], "rustseg: the folder no of the file where.json does not"),
+        (["--record", "m.json", "--faithfulness"], "rustseg: --record keeps verdicts and masks"),
+    ],
+)
+def test_a_record_that_cannot_be_kept_is_refused_first(tmp_path, monkeypatch, capsys, more, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluate_command, "load_classifier", None)  # it does not come to that
+    assert main(["evaluate", "--data", str(ROOT / "data/samples"), *more]) == 2
+    assert one_line(said, capsys.readouterr().err)
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):

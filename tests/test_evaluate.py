@@ -258,6 +258,30 @@ def test_one_label_leaves_gaps_and_valid_json(data, model):
     assert json.loads(json.dumps(result, allow_nan=False)) == result
 
 
+def test_curves_are_of_the_same_pictures_as_the_report(data, model):
+    rng = np.random.default_rng(4)
+    for k in range(9):
+        colours = rng.integers(0, 256, (4, 3))
+        data.add(f"p{k}", "s", int(k % 3 > 0), colours=colours, source="ab"[k % 2])
+    assert "curves" not in evaluate(data.folder, model)
+    probabilities = sorted(segment(p, model).probability for p in data.folder.glob("p?.png"))
+    cut = probabilities[4]
+    result = evaluate(data.folder, model, Config(decision_threshold=cut), curves=True)
+    report, curves = result["classification"]["s"], result["curves"]["s"]
+    points = curves["points"]
+    assert points["threshold"] == pytest.approx(sorted(set(probabilities), reverse=True))
+    here = np.argmin(np.abs(np.array(points["threshold"]) - cut))
+    assert points["tp"][here] / points["corroded"] == pytest.approx(report["recall"])
+    assert points["tp"][here] + points["fp"][here] == 5
+    assert sum(b["n"] for b in curves["reliability"]) == 9
+    rows = {(r["source"], r["measure"]): r for r in curves["sources"]}
+    assert set(rows) == {(s, m) for s in "ab" for m in ("recall", "specificity")}
+    for (source, measure), row in rows.items():
+        assert row["value"] == result["by_source"]["s"][source][measure] == row["right"] / row["n"]
+        assert row["low"] <= row["value"] <= row["high"]
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
 def test_splits_limit_and_progress(data, model):
     for k in range(5):
         data.add(f"x{k}", "x", k % 2)

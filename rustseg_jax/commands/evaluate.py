@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from rustseg_jax import measurements
 from rustseg_jax.commands.common import (
     DONE,
     SOME_FAILED,
@@ -21,6 +26,7 @@ from rustseg_jax.commands.common import (
     say,
     table,
 )
+from rustseg_jax.errors import ConfigError
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
@@ -62,6 +68,13 @@ def add(commands: Any) -> None:
         help="score the variants of the heat map instead, on pictures called corroded (60 of each "
         "split, or --limit): does the network rely on what they mark?",
     )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        type=Path,
+        help="also keep the numbers, those of plots included, in this file beside those of other "
+        "data of the same weights; numbers of other weights in it are dropped",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
     add_model_option(parser)
     add_config_options(parser)
@@ -73,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from rustseg_jax.learning.dataset import load_manifest
 
     load_manifest(args.data, splits=args.split)  # a wrong folder is said before anything is loaded
+    _check_record(args)
     model = load_classifier(args.model)
     with tqdm(unit="picture") as bar:
 
@@ -81,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         result = _result(args, model, progress)
+    if args.record:
+        _keep(args, model, result)
     for failure in result["failed"]:
         say(f"left out: {failure['error']}")
     if args.json:
@@ -99,7 +115,59 @@ def _result(
     if args.faithfulness:
         limit = args.limit or map_study.PICTURES
         return map_study.study(args.data, model, config_of(args), limit=limit, **wanted)
-    return evaluate.evaluate(args.data, model, config_of(args), limit=args.limit, **wanted)
+    return evaluate.evaluate(
+        args.data, model, config_of(args), limit=args.limit, curves=bool(args.record), **wanted
+    )
+
+
+def _check_record(args: argparse.Namespace) -> None:
+    if args.record is None:
+        return
+    if args.faithfulness:
+        raise ConfigError("--record keeps verdicts and masks; it does not go with --faithfulness")
+    measurements.check_place(args.record)
+
+
+def _keep(args: argparse.Namespace, model: Classifier, result: dict[str, Any]) -> None:
+    """Write the record; curves go there only."""
+    curves = result.pop("curves")
+    run = measurements.Run(
+        data=args.data.resolve().name,
+        half=args.half,
+        limit=args.limit,
+        made=datetime.now(UTC).date().isoformat(),
+        command=_command(args),
+        versions=_versions(),
+        config=asdict(config_of(args)),
+        report={**result, "failed": len(result["failed"])},
+        curves=curves,
+    )
+    measurements.keep(args.record, model.digest, run)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """What was typed; what lies outside this project by its name alone, the data as FOLDER."""
+    places = {str(path): _inside(path) or path.name for path in (args.record, args.model) if path}
+    places[str(args.data)] = _inside(args.data) or "FOLDER"
+    words = [part for word in args.words for part in _parts(word)]
+    return shlex.join(["python", "-m", "rustseg_jax", *(places.get(w, w) for w in words)])
+
+
+def _inside(path: Path) -> str:
+    """Place of a file within this project; "" outside of it."""
+    place, root = path.resolve(), Path(__file__).resolve().parents[2]
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--") else [word]
+
+
+def _versions() -> dict[str, str]:
+    from rustseg_jax import __version__
+
+    names = ("jax", "flax", "numpy", "scikit-image", "pillow", "pydensecrf2")
+    return {"rustseg_jax": __version__, **{name: version(name) for name in names}}
 
 
 def _readable(result: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hand_made import save_redness
+from hand_made import save_measurements, save_redness
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120  # a busy machine imports slowly
@@ -50,17 +50,11 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
     pytest.fail(f"the app did not start:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the running app."""
-    folder = tmp_path_factory.mktemp("app")
+@contextlib.contextmanager
+def serving(script: Path, log: Path, settings: dict[str, str]) -> Iterator[str]:
+    """Run a script with the app's own configuration; its address."""
     port = _free_port()
-    settings = {
-        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
-        "RUSTSEG_CACHE": str(folder / "cache"),
-    }
-    log = folder / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
@@ -71,6 +65,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the running app."""
+    folder = tmp_path_factory.mktemp("app")
+    weights = save_redness(folder / "tiny.safetensors")
+    save_measurements(weights)
+    settings = {"RUSTSEG_MODEL": str(weights), "RUSTSEG_CACHE": str(folder / "cache")}
+    log = folder / "log.txt"
+    with serving(ROOT / "app.py", log, settings) as url:
+        yield url
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
