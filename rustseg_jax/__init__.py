@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         ImageError,
+        LabelsError,
         RustsegError,
         WeightsError,
     )
@@ -47,7 +48,14 @@ __version__ = "0.1.0"
 _HOMES = {
     "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
     "crf": ("CRFParams",),
-    "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
+    "errors": (
+        "ConfigError",
+        "DataError",
+        "ImageError",
+        "LabelsError",
+        "RustsegError",
+        "WeightsError",
+    ),
     "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp", "score_map"),
     "overlay": (
         "heat_colours",
@@ -74,6 +82,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ImageError",
+    "LabelsError",
     "LocaliseConfig",
     "Network",
     "NetworkConfig",

@@ -1,0 +1,162 @@
+"""What experts say of photos: stored, reviewed, compared, exported.
+
+>>> from rustseg_jax import labels                                     # doctest: +SKIP
+>>> store = labels.Store("data/labels")                                # doctest: +SKIP
+>>> photo = store.add_photo("gate.jpg", consent="given")               # doctest: +SKIP
+>>> saved = store.save_correction(                                     # doctest: +SKIP
+...     photo, nonce=str(uuid4()), who="Ada", verdict="corrosion", mask=mask
+... )
+
+Names are imported when they are first used, as in `rustseg_jax`: nothing here loads JAX
+before it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rustseg_jax.labels.faults import (
+        ConflictError,
+        DamagedError,
+        ErasedError,
+        ForeignError,
+        FullError,
+        LockedError,
+        MissingError,
+        NewerError,
+        ReadOnlyError,
+    )
+    from rustseg_jax.labels.listing import (
+        Entry,
+        Filters,
+        History,
+        Page,
+        count_corrections,
+        history,
+        latest,
+        list_corrections,
+        values_of,
+    )
+    from rustseg_jax.labels.queue import Case, count_queue, next_cases, orders, repeats, set_order
+    from rustseg_jax.labels.records import (
+        ACTIONS,
+        CONSENT,
+        REASONS,
+        STATUSES,
+        VERDICTS,
+        Correction,
+        Erasure,
+        Photo,
+        Prediction,
+        Review,
+        Withdrawal,
+    )
+    from rustseg_jax.labels.rle import Rle
+    from rustseg_jax.labels.store import Store, labels_folder
+
+_HOMES = {
+    "faults": (
+        "ConflictError",
+        "DamagedError",
+        "ErasedError",
+        "ForeignError",
+        "FullError",
+        "LockedError",
+        "MissingError",
+        "NewerError",
+        "ReadOnlyError",
+    ),
+    "listing": (
+        "Entry",
+        "Filters",
+        "History",
+        "Page",
+        "count_corrections",
+        "history",
+        "latest",
+        "list_corrections",
+        "values_of",
+    ),
+    "queue": (
+        "Case",
+        "count_queue",
+        "next_cases",
+        "orders",
+        "repeats",
+        "set_order",
+    ),
+    "records": (
+        "ACTIONS",
+        "CONSENT",
+        "REASONS",
+        "STATUSES",
+        "VERDICTS",
+        "Correction",
+        "Erasure",
+        "Photo",
+        "Prediction",
+        "Review",
+        "Withdrawal",
+    ),
+    "rle": ("Rle",),
+    "store": (
+        "Store",
+        "labels_folder",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ACTIONS",
+    "CONSENT",
+    "REASONS",
+    "STATUSES",
+    "VERDICTS",
+    "Case",
+    "ConflictError",
+    "Correction",
+    "DamagedError",
+    "Entry",
+    "ErasedError",
+    "Erasure",
+    "Filters",
+    "ForeignError",
+    "FullError",
+    "History",
+    "LockedError",
+    "MissingError",
+    "NewerError",
+    "Page",
+    "Photo",
+    "Prediction",
+    "ReadOnlyError",
+    "Review",
+    "Rle",
+    "Store",
+    "Withdrawal",
+    "count_corrections",
+    "count_queue",
+    "history",
+    "labels_folder",
+    "latest",
+    "list_corrections",
+    "next_cases",
+    "orders",
+    "repeats",
+    "set_order",
+    "values_of",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
