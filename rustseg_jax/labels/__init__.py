@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from rustseg_jax.labels.rle import Rle
     from rustseg_jax.labels.store import Store, labels_folder
+    from rustseg_jax.labels.verify import Problem, Verification, verify_labels
 
 _HOMES = {
     "faults": (
@@ -105,6 +106,11 @@ _HOMES = {
         "Store",
         "labels_folder",
     ),
+    "verify": (
+        "Problem",
+        "Verification",
+        "verify_labels",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -131,10 +137,12 @@ __all__ = [
     "Page",
     "Photo",
     "Prediction",
+    "Problem",
     "ReadOnlyError",
     "Review",
     "Rle",
     "Store",
+    "Verification",
     "Withdrawal",
     "count_corrections",
     "count_queue",
@@ -147,6 +155,7 @@ __all__ = [
     "repeats",
     "set_order",
     "values_of",
+    "verify_labels",
 ]
 
 

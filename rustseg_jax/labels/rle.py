@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.labels.faults import DamagedError
 
-__all__ = ["Rle", "decode", "encode", "runs"]
+__all__ = ["Rle", "check_lengths", "check_mask", "decode", "encode", "from_runs", "runs"]
 
 Mask = NDArray[np.bool_]
 
@@ -105,16 +105,26 @@ def decode(counts: str, shape: tuple[int, int]) -> Mask:
 
 def from_runs(lengths: NDArray[np.int64], shape: tuple[int, int]) -> Mask:
     """Return the (H, W) bool mask that these runs down the columns describe."""
+    _check(lengths, shape)
+    height, width = shape
+    values = np.zeros(lengths.size, np.bool_)
+    values[1::2] = True
+    flat = np.repeat(values, lengths)
+    return np.ascontiguousarray(flat.reshape(width, height).T)
+
+
+def check_lengths(rle: Rle) -> None:
+    """Refuse a mask that cannot be decoded to its size, without decoding its pixels."""
+    _check(_lengths(rle.counts), (rle.height, rle.width))
+
+
+def _check(lengths: NDArray[np.int64], shape: tuple[int, int]) -> None:
     height, width = shape
     if (lengths < 0).any() or int(lengths.sum()) != height * width:
         raise DamagedError(
             f"a mask's runs cover {int(lengths.sum())} pixels; its photo has {width} x {height} = "
             f"{width * height}: the mask is damaged or of another photo"
         )
-    values = np.zeros(lengths.size, np.bool_)
-    values[1::2] = True
-    flat = np.repeat(values, lengths)
-    return np.ascontiguousarray(flat.reshape(width, height).T)
 
 
 def check_mask(name: str, mask: Mask) -> Mask:
