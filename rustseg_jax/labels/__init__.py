@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rustseg_jax.labels.backup import Backup, back_up
     from rustseg_jax.labels.faults import (
         ConflictError,
         DamagedError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         list_corrections,
         values_of,
     )
+    from rustseg_jax.labels.merge import Merge, merge_labels
     from rustseg_jax.labels.queue import Case, count_queue, next_cases, orders, repeats, set_order
     from rustseg_jax.labels.records import (
         ACTIONS,
@@ -58,6 +60,10 @@ if TYPE_CHECKING:
     from rustseg_jax.labels.verify import Problem, Verification, verify_labels
 
 _HOMES = {
+    "backup": (
+        "Backup",
+        "back_up",
+    ),
     "faults": (
         "ConflictError",
         "DamagedError",
@@ -79,6 +85,10 @@ _HOMES = {
         "latest",
         "list_corrections",
         "values_of",
+    ),
+    "merge": (
+        "Merge",
+        "merge_labels",
     ),
     "queue": (
         "Case",
@@ -120,6 +130,7 @@ __all__ = [
     "REASONS",
     "STATUSES",
     "VERDICTS",
+    "Backup",
     "Case",
     "ConflictError",
     "Correction",
@@ -132,6 +143,7 @@ __all__ = [
     "FullError",
     "History",
     "LockedError",
+    "Merge",
     "MissingError",
     "NewerError",
     "Page",
@@ -144,12 +156,14 @@ __all__ = [
     "Store",
     "Verification",
     "Withdrawal",
+    "back_up",
     "count_corrections",
     "count_queue",
     "history",
     "labels_folder",
     "latest",
     "list_corrections",
+    "merge_labels",
     "next_cases",
     "orders",
     "repeats",

@@ -42,13 +42,22 @@ class Database:
     path : of the file
     create : make it where it is missing, and bring an older one to this version; without,
         a missing one is refused and an older one too
+    older : an older one is taken as it is, for reading
     busy_seconds : how long a call waits for another writer
     """
 
-    def __init__(self, path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        create: bool,
+        older: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+    ) -> None:
         self.path = path
         self._busy = busy_seconds
         self._immutable = False
+        self._least = 1 if older else VERSION
         if not create and not path.is_file():
             raise MissingError(f"{path.parent} is no labels folder: it has no {path.name}")
         with explained(path):
@@ -88,7 +97,7 @@ class Database:
                 conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check(self, conn: sqlite3.Connection) -> None:
-        if check_version(conn, self.path) < VERSION:
+        if check_version(conn, self.path) < self._least:
             raise MissingError(f"{self.path} was replaced by an older one; start the program again")
 
     def _check_header(self) -> None:
@@ -111,7 +120,7 @@ class Database:
         new = not self.path.exists()
         with closing(self._connect(create=new)) as conn:
             version = check_version(conn, self.path)
-            if version < VERSION:
+            if version < self._least:
                 if not create or self._immutable:
                     raise MissingError(
                         f"{self.path} is of an older version of this program (schema {version} of "
@@ -120,7 +129,7 @@ class Database:
                     )
                 with _transaction(conn):
                     migrate(conn, self.path)
-            if not self._immutable:
+            if create and not self._immutable:
                 self._to_wal(conn)
         if new:
             sync_folder(self.path.parent)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from rustseg_jax.images import sha256
 
-__all__ = ["place_of", "put", "put_file", "remove", "stored", "sync_folder"]
+__all__ = ["place_of", "put", "put_file", "read_checked", "remove", "stored", "sync_folder"]
 
 FOLDER = "photos"
 _TMP = ".tmp"
@@ -52,12 +51,9 @@ def put(root: Path, digest: str, data: bytes) -> None:
 
 
 def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
-    """Take a photo over from another labels folder, as a hard link where asked and possible.
+    """Copy a photo, or link it where asked and possible; returns whether it is a link.
 
-    Returns
-    -------
-    Whether it is a link. A copy is checked: OSError (EIO) where the source's bytes are
-    not those of the digest.
+    What is copied is checked, see `read_checked`.
     """
     place = place_of(root, digest)
     if link:
@@ -66,12 +62,16 @@ def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
             os.link(source, place)
             sync_folder(place.parent)
             return True
+    put(root, digest, read_checked(source, digest))
+    return False
+
+
+def read_checked(source: Path, digest: str) -> bytes:
+    """A photo's bytes; OSError (EIO) where they are not those of its digest."""
     data = source.read_bytes()
     if sha256(data) != digest:
         raise OSError(errno.EIO, "its bytes are not those it was stored with", str(source))
-    put(root, digest, data)
-    shutil.copystat(source, place)
-    return False
+    return data
 
 
 def remove(root: Path, digest: str) -> bool:
