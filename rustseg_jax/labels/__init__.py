@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rustseg_jax.labels.backup import Backup, back_up
+    from rustseg_jax.labels.export import EXPORT_FORMATS, Export, export_labels
     from rustseg_jax.labels.faults import (
         ConflictError,
         DamagedError,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         NewerError,
         ReadOnlyError,
     )
+    from rustseg_jax.labels.imports import IMPORT_FORMATS, Import, import_labels
     from rustseg_jax.labels.listing import (
         Entry,
         Filters,
@@ -64,6 +66,11 @@ _HOMES = {
         "Backup",
         "back_up",
     ),
+    "export": (
+        "EXPORT_FORMATS",
+        "Export",
+        "export_labels",
+    ),
     "faults": (
         "ConflictError",
         "DamagedError",
@@ -74,6 +81,11 @@ _HOMES = {
         "MissingError",
         "NewerError",
         "ReadOnlyError",
+    ),
+    "imports": (
+        "IMPORT_FORMATS",
+        "Import",
+        "import_labels",
     ),
     "listing": (
         "Entry",
@@ -127,6 +139,8 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "ACTIONS",
     "CONSENT",
+    "EXPORT_FORMATS",
+    "IMPORT_FORMATS",
     "REASONS",
     "STATUSES",
     "VERDICTS",
@@ -138,10 +152,12 @@ __all__ = [
     "Entry",
     "ErasedError",
     "Erasure",
+    "Export",
     "Filters",
     "ForeignError",
     "FullError",
     "History",
+    "Import",
     "LockedError",
     "Merge",
     "MissingError",
@@ -159,7 +175,9 @@ __all__ = [
     "back_up",
     "count_corrections",
     "count_queue",
+    "export_labels",
     "history",
+    "import_labels",
     "labels_folder",
     "latest",
     "list_corrections",
