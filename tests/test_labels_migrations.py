@@ -12,7 +12,8 @@ from labels_made import box, nonce
 from rustseg_jax.images import sha256
 from rustseg_jax.labels import MissingError, NewerError, Store, history, list_corrections
 from rustseg_jax.labels import migrations as steps
-from rustseg_jax.labels.migrations import MIGRATIONS, VERSION, migrate
+from rustseg_jax.labels.migrations import MIGRATIONS, migrate
+from rustseg_jax.labels.schema import VERSION
 
 OLD = sorted(Path(__file__).parent.glob("labels_v*.sql"))
 SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -38,6 +39,7 @@ def of_version(number: int) -> sqlite3.Connection:
 
 
 def test_every_past_version_has_a_database() -> None:
+    assert len(MIGRATIONS._migrations) == VERSION
     assert [p.stem for p in OLD] == [f"labels_v{k}" for k in range(1, VERSION)]
 
 

@@ -28,8 +28,8 @@ from rustseg_jax.labels.faults import (
     NewerError,
 )
 from rustseg_jax.labels.listing import history
-from rustseg_jax.labels.migrations import VERSION
 from rustseg_jax.labels.records import REASONS
+from rustseg_jax.labels.schema import VERSION
 from rustseg_jax.labels.store import Store, labels_folder
 
 RECORDS = ("photos", "predictions", "corrections", "reviews", "withdrawals", "erasures")

@@ -17,7 +17,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rustseg_jax.labels.agreement import Agreement, agree_over_all, compare_experts, opinions
     from rustseg_jax.labels.backup import Backup, back_up
+    from rustseg_jax.labels.blame import Blame, blame_all, blame_correction
+    from rustseg_jax.labels.consensus import make_consensus
     from rustseg_jax.labels.export import EXPORT_FORMATS, Export, export_labels
     from rustseg_jax.labels.faults import (
         ConflictError,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
         ReadOnlyError,
     )
     from rustseg_jax.labels.imports import IMPORT_FORMATS, Import, import_labels
+    from rustseg_jax.labels.kappa import cohens_kappa, fleiss_kappa
     from rustseg_jax.labels.listing import (
         Entry,
         Filters,
@@ -58,14 +62,28 @@ if TYPE_CHECKING:
         Withdrawal,
     )
     from rustseg_jax.labels.rle import Rle
+    from rustseg_jax.labels.stats import count_labels
     from rustseg_jax.labels.store import Store, labels_folder
     from rustseg_jax.labels.verify import Problem, Verification, verify_labels
+    from rustseg_jax.labels.voting import Staple, majority, staple
 
 _HOMES = {
+    "agreement": (
+        "Agreement",
+        "agree_over_all",
+        "compare_experts",
+        "opinions",
+    ),
     "backup": (
         "Backup",
         "back_up",
     ),
+    "blame": (
+        "Blame",
+        "blame_all",
+        "blame_correction",
+    ),
+    "consensus": ("make_consensus",),
     "export": (
         "EXPORT_FORMATS",
         "Export",
@@ -86,6 +104,10 @@ _HOMES = {
         "IMPORT_FORMATS",
         "Import",
         "import_labels",
+    ),
+    "kappa": (
+        "cohens_kappa",
+        "fleiss_kappa",
     ),
     "listing": (
         "Entry",
@@ -124,6 +146,7 @@ _HOMES = {
         "Withdrawal",
     ),
     "rle": ("Rle",),
+    "stats": ("count_labels",),
     "store": (
         "Store",
         "labels_folder",
@@ -132,6 +155,11 @@ _HOMES = {
         "Problem",
         "Verification",
         "verify_labels",
+    ),
+    "voting": (
+        "Staple",
+        "majority",
+        "staple",
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -144,7 +172,9 @@ __all__ = [
     "REASONS",
     "STATUSES",
     "VERDICTS",
+    "Agreement",
     "Backup",
+    "Blame",
     "Case",
     "ConflictError",
     "Correction",
@@ -169,23 +199,35 @@ __all__ = [
     "ReadOnlyError",
     "Review",
     "Rle",
+    "Staple",
     "Store",
     "Verification",
     "Withdrawal",
+    "agree_over_all",
     "back_up",
+    "blame_all",
+    "blame_correction",
+    "cohens_kappa",
+    "compare_experts",
     "count_corrections",
+    "count_labels",
     "count_queue",
     "export_labels",
+    "fleiss_kappa",
     "history",
     "import_labels",
     "labels_folder",
     "latest",
     "list_corrections",
+    "majority",
+    "make_consensus",
     "merge_labels",
     "next_cases",
+    "opinions",
     "orders",
     "repeats",
     "set_order",
+    "staple",
     "values_of",
     "verify_labels",
 ]

@@ -22,7 +22,7 @@ from rustseg_jax.labels.faults import (
     explained,
 )
 from rustseg_jax.labels.files import sync_folder
-from rustseg_jax.labels.migrations import APPLICATION_ID, VERSION, check_version, migrate
+from rustseg_jax.labels.schema import APPLICATION_ID, VERSION, check_version
 
 __all__ = ["BUSY_SECONDS", "Database"]
 
@@ -127,6 +127,8 @@ class Database:
                         f"{VERSION}); opening it for writing, in the app or by `labels import`, "
                         "brings it up to date"
                     )
+                from rustseg_jax.labels.migrations import migrate
+
                 with _transaction(conn):
                     migrate(conn, self.path)
             if create and not self._immutable:

@@ -3,6 +3,8 @@
 All steps that are missing run in one transaction: a database is of the old version or
 of the new one, whatever happens in between. A step that was released is never edited; a
 new one is added, and `tests/` keeps a database of each version before it.
+
+Imported only where there is something to migrate: sqlite-utils brings pandas along.
 """
 
 from __future__ import annotations
@@ -13,12 +15,8 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from rustseg_jax.labels import schema
-from rustseg_jax.labels.faults import NewerError
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "VERSION", "check_version", "migrate"]
-
-APPLICATION_ID = int.from_bytes(b"RSEG", "big")
-"""Says in the file's header whose database it is."""
+__all__ = ["MIGRATIONS", "migrate"]
 
 MIGRATIONS = Migrations("rustseg_labels")
 
@@ -40,9 +38,6 @@ def read_model(db: Database) -> None:
     )  # fmt: skip
 
 
-VERSION = len(MIGRATIONS.pending(Database(memory=True, execute_plugins=False)))
-
-
 def migrate(conn: sqlite3.Connection, place: Path, *, stop_before: str | None = None) -> None:
     """Bring a database to this version; the caller holds the write lock.
 
@@ -57,22 +52,11 @@ def migrate(conn: sqlite3.Connection, place: Path, *, stop_before: str | None = 
     NewerError
         It has steps that this program does not know.
     """
-    check_version(conn, place)
+    schema.check_version(conn, place)
     db = Database(conn, execute_plugins=False)
     MIGRATIONS.apply(db, stop_before=stop_before)
-    conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    conn.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     conn.execute(f"PRAGMA user_version = {len(MIGRATIONS.applied(db))}")
-
-
-def check_version(conn: sqlite3.Connection, place: Path) -> int:
-    """Return the database's version, 0 for an empty one; refuse a newer one."""
-    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise NewerError(
-            f"{place} was written by a newer version of this program (schema {version}, this one "
-            f"knows {VERSION}); it was left as it is: install the newer version to use it"
-        )
-    return version
 
 
 def _run(db: Database, *statements: str) -> None:

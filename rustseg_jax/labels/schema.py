@@ -14,7 +14,26 @@ list and the history from an index instead of reading 300,000 masks.
 
 from __future__ import annotations
 
-__all__ = ["READ_MODEL", "RECORDS", "RECORD_TABLES", "backfill"]
+import sqlite3
+from pathlib import Path
+
+from rustseg_jax.labels.faults import NewerError
+
+__all__ = [
+    "APPLICATION_ID",
+    "READ_MODEL",
+    "RECORDS",
+    "RECORD_TABLES",
+    "VERSION",
+    "backfill",
+    "check_version",
+]
+
+APPLICATION_ID = int.from_bytes(b"RSEG", "big")
+"""Says in the file's header whose database it is."""
+
+VERSION = 2
+"""Number of migrations; a test compares it with them."""
 
 _HASH = "length({0}) = 64 AND {0} NOT GLOB '*[^0-9a-f]*'"
 _UUID = "length({0}) = 36 AND {0} NOT GLOB '*[^0-9a-f-]*'"
@@ -283,3 +302,14 @@ def backfill(table: str) -> str:
   {_LATEST_DOUBT.format("f.sha256")}
   FROM photos f""",
     }[table]
+
+
+def check_version(conn: sqlite3.Connection, place: Path) -> int:
+    """Return the database's version, 0 for an empty one; NewerError for a newer one."""
+    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise NewerError(
+            f"{place} was written by a newer version of this program (schema {version}, this one "
+            f"knows {VERSION}); it was left as it is: install the newer version to use it"
+        )
+    return version

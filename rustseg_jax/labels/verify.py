@@ -11,10 +11,9 @@ from pathlib import Path
 from rustseg_jax.images import sha256
 from rustseg_jax.labels import files
 from rustseg_jax.labels.faults import DamagedError
-from rustseg_jax.labels.migrations import migrate
 from rustseg_jax.labels.rle import Rle, check_lengths
 from rustseg_jax.labels.rows import unpack_heat
-from rustseg_jax.labels.schema import RECORD_TABLES, backfill
+from rustseg_jax.labels.schema import READ_MODEL, RECORD_TABLES, RECORDS, backfill
 from rustseg_jax.labels.store import Store
 
 __all__ = ["Problem", "Verification", "verify_labels"]
@@ -115,7 +114,8 @@ def _database(conn: sqlite3.Connection) -> Iterator[Problem]:
 def _schema(conn: sqlite3.Connection) -> Iterator[Problem]:
     """The tables, indexes and triggers are those of this version: the guards are in place."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        migrate(fresh, Path("labels.sqlite"))
+        for statement in (*RECORDS, *READ_MODEL):
+            fresh.execute(statement)
         wanted = dict(fresh.execute(_SCHEMA).fetchall())
     found = dict(conn.execute(_SCHEMA).fetchall())
     for name in sorted(wanted.keys() | found.keys()):

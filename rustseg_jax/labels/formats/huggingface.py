@@ -3,58 +3,46 @@
     datasets.load_dataset("imagefolder", data_dir="FOLDER")
 
 gives the columns `image` and `mask` (1 corrosion, 0 clean, 255 cannot be told; None where
-only the verdict was given) beside the verdict, licence and the rest. Each split of the photos is a
-folder; photos without one are in `train`, as the library calls it.
+only the verdict was given) beside the verdict, the photo's split, its licence and the
+rest. All photos are in the split `train`, and files are named by their SHA-256 alone: the
+library makes splits of words such as "test" in names of files and folders, and passes over
+what has none of them.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterable
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from rustseg_jax.labels.formats.item import PHOTOS, Item, layer_levels, write_png
 
 __all__ = ["write"]
 
-_METADATA = "metadata.jsonl"
-_OTHERS = "train"
+_METADATA, _SPLIT, _MASKS = "metadata.jsonl", "train", "masks"
 
 
 def write(items: Iterable[Item], folder: Path) -> None:
     """Write an image folder."""
-    files: dict[str, IO[str]] = {}
-    with ExitStack() as stack:
+    root = folder / _SPLIT
+    (root / PHOTOS).mkdir(parents=True)
+    with (root / _METADATA).open("w", encoding="utf-8") as file:
         for item in items:
-            split = re.sub(r"[^A-Za-z0-9]+", "_", item.photo.split).strip("_") or _OTHERS
-            root = folder / split
-            root.mkdir(parents=True, exist_ok=True)
-            if split not in files:
-                place = (root / _METADATA).open("w", encoding="utf-8")
-                files[split] = stack.enter_context(place)
-            row = _write_item(item, root)
-            files[split].write(json.dumps(row, allow_nan=False) + "\n")
+            file.write(json.dumps(_write_item(item, root), allow_nan=False) + "\n")
 
 
 def _write_item(item: Item, root: Path) -> dict[str, object]:
-    name = Path(item.file_name).name
-    (root / PHOTOS).mkdir(exist_ok=True)
-    shutil.copyfile(item.file, root / PHOTOS / name)
+    photo, mask_name = item.photo, None
+    name = f"{PHOTOS}/{photo.sha256}{Path(item.file_name).suffix}"
+    shutil.copyfile(item.file, root / name)
     mask, ignore = item.layers()
-    mask_name = None
     if mask is not None:
-        mask_name = f"masks/{item.name}.png"
+        mask_name = f"{_MASKS}/{photo.sha256}.png"
         write_png(root / mask_name, layer_levels(mask, ignore))
     return {
-        "file_name": f"{PHOTOS}/{name}",
+        "file_name": name,
         "mask_file_name": mask_name,
-        "width": item.photo.width,
-        "height": item.photo.height,
-        "source": item.photo.source,
-        "scene": item.photo.scene,
+        **{n: getattr(photo, n) for n in ("width", "height", "source", "scene", "split")},
         **item.facts(),
     }
