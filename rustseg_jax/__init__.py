@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ConfigError,
         DataError,
         ImageError,
+        LabelsError,
         RustsegError,
         WeightsError,
     )
@@ -56,7 +57,14 @@ _HOMES = {
     "adjust": ("Adjustment", "Adjustable", "adjustable"),
     "classify": ("CLASSES", "Classifier", "Network", "NetworkConfig", "Output"),
     "crf": ("CRFParams",),
-    "errors": ("ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"),
+    "errors": (
+        "ConfigError",
+        "DataError",
+        "ImageError",
+        "LabelsError",
+        "RustsegError",
+        "WeightsError",
+    ),
     "localise": ("LocaliseConfig", "grad_cam", "grad_cam_pp", "score_map"),
     "overlay": (
         "heat_colours",
@@ -92,6 +100,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ImageError",
+    "LabelsError",
     "LocaliseConfig",
     "Network",
     "NetworkConfig",

@@ -11,13 +11,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from rustseg_jax.commands import evaluate, failures, segment, train, uncertainty
+from rustseg_jax.commands import evaluate, failures, labels, segment, train, uncertainty
 from rustseg_jax.commands.common import DONE, INTERRUPTED, MISUSE, say
 from rustseg_jax.errors import RustsegError
 
 __all__ = ["build_parser", "main"]
 
-COMMANDS = (segment, evaluate, failures, train, uncertainty)
+COMMANDS = (segment, evaluate, failures, train, uncertainty, labels)
 
 
 def build_parser() -> argparse.ArgumentParser:

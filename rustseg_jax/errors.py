@@ -4,7 +4,14 @@ Every message names what was wrong, what is allowed and what to do. Anything
 else that is raised by the library is a bug of ours.
 """
 
-__all__ = ["ConfigError", "DataError", "ImageError", "RustsegError", "WeightsError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "LabelsError",
+    "RustsegError",
+    "WeightsError",
+]
 
 
 class RustsegError(Exception):
@@ -25,3 +32,7 @@ class DataError(RustsegError, ValueError):
 
 class ConfigError(RustsegError, ValueError):
     """An option has a value that is not allowed."""
+
+
+class LabelsError(RustsegError):
+    """The labels store cannot do what was asked; `rustseg_jax.labels` names each case."""

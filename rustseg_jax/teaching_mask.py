@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.metrics import Confusion, confusion, iou
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
-from rustseg_jax.upsample import bilinear, bilinear_strips, guided_upsample
+from rustseg_jax.stages import best_cut, losses, through_grid, worst_of
+from rustseg_jax.upsample import guided_upsample
 
 __all__ = [
     "BINS",
@@ -253,44 +253,17 @@ def compare_with_truth(seg: Segmentation, true: Mask) -> Truth:
             "the size of the photo"
         )
     free = seg if seg.corroded else resegment(replace(seg, corroded=True))
-    best = _best_threshold(seg, true)
+    best = best_cut(seg.heat, seg.threshold, true)
     masks = {
-        "grid": _through_grid(true, (seg.heat.shape[0], seg.heat.shape[1])),
+        "grid": through_grid(true, (seg.heat.shape[0], seg.heat.shape[1])),
         "heatmap": refine.rough_mask(seg.heat, best, seg.mask.shape),
         "threshold": seg.rough,
         "crf": free.mask,
         "verdict": seg.mask,
     }
-    stages: dict[str, Difference] = {}
-    before = 1.0
-    for name, mask in masks.items():
-        value = iou(confusion(mask, true))
-        stages[name] = Difference(
-            name, value, before - value, mask & true, true & ~mask, mask & ~true
-        )
-        before = value
-    worst = max(stages.values(), key=lambda stage: stage.lost)
-    return Truth(true, stages, best, worst.name if worst.lost > 0 else "")
-
-
-def _through_grid(true: Mask, grid: tuple[int, int]) -> Mask:
-    """The best that a map of this grid can say: the share of each cell, enlarged, cut at half."""
-    shares = np.clip(bilinear(true.astype(np.float32), grid), 0, 1)
-    return refine.rough_mask(shares, 0.5, true.shape)
-
-
-def _best_threshold(seg: Segmentation, true: Mask) -> float:
-    """The cut of the heat map with the largest IoU: in hundredths, or the one applied."""
-    cuts = np.unique(np.append(np.arange(1, 101) / 100, seg.threshold))
-    kept = np.zeros((2, cuts.size + 1), np.int64)  # pixels that so many cuts leave in, by truth
-    for rows, values in bilinear_strips(seg.heat.astype(np.float32), seg.mask.shape):
-        place = np.searchsorted(cuts.astype(np.float32), values.ravel(), side="right")
-        inside = true[rows].ravel()
-        for row, part in enumerate((place[~inside], place[inside])):
-            kept[row] += np.bincount(part, minlength=cuts.size + 1)
-    false, hits = kept[:, ::-1].cumsum(1)[:, ::-1][:, 1:]  # marked at each cut
-    total = int(kept[1].sum())
-    scores = [
-        iou(Confusion(int(h), int(f), total - int(h), 0)) for f, h in zip(false, hits, strict=True)
-    ]
-    return float(cuts[int(np.argmax(scores))])
+    found = losses(masks, true)
+    stages = {
+        name: Difference(name, loss.iou, loss.lost, mask & true, true & ~mask, mask & ~true)
+        for (name, mask), loss in zip(masks.items(), found.values(), strict=True)
+    }
+    return Truth(true, stages, best, worst_of(found))

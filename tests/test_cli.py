@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -649,16 +650,25 @@ def _subparsers():
     return build_parser()._subparsers._group_actions[0].choices
 
 
+def _actions(parser):
+    """Of a command and of its parts."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for part in action.choices.values():
+                yield from _actions(part)
+
+
 def test_every_command_and_option_is_documented():
     assert list(_sections()) == list(_subparsers())
     for name, parser in _subparsers().items():
-        for action in parser._actions:
+        for action in _actions(parser):
             for option in action.option_strings:
                 if option.startswith("--"):
                     assert f"`{option}" in _sections()[name], f"{name} {option}"
             for choice in action.choices or ():
                 assert f"`{choice}`" in DOCS, f"{name}: {choice}"
-    known = {o for p in _subparsers().values() for a in p._actions for o in a.option_strings}
+    known = {o for p in _subparsers().values() for a in _actions(p) for o in a.option_strings}
     assert set(re.findall(r"`(--[a-z-]+)", DOCS)) <= known
 
 
@@ -672,4 +682,4 @@ def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
         if "data/samples" in " ".join(words):
             assert main(words) == 0, words
             ran += 1
-    assert ran == 5
+    assert ran == 6

@@ -19,10 +19,9 @@ from rustseg_jax import (
 )
 from rustseg_jax.metrics import confusion, iou
 from rustseg_jax.result import Segmentation
+from rustseg_jax.stages import best_cut, through_grid
 from rustseg_jax.teaching_mask import (
     BY_HAND,
-    _best_threshold,
-    _through_grid,
     compare_with_truth,
     crf_steps,
     histogram,
@@ -125,18 +124,18 @@ def test_a_step_that_is_not_there_is_refused() -> None:
 def test_the_grid_by_hand() -> None:
     true = np.zeros((4, 4), bool)
     true[:2, :2] = True
-    np.testing.assert_array_equal(_through_grid(true, (4, 4)), true)
-    assert _through_grid(true, (1, 1)).sum() == 0  # a quarter of the only cell
+    np.testing.assert_array_equal(through_grid(true, (4, 4)), true)
+    assert through_grid(true, (1, 1)).sum() == 0  # a quarter of the only cell
     true[:, :3] = True
-    assert _through_grid(true, (1, 1)).all()  # three quarters of it
+    assert through_grid(true, (1, 1)).all()  # three quarters of it
 
 
 def test_the_best_threshold_by_hand() -> None:
     seg = of_heat([[0.2, 0.4], [0.6, 0.9]], 0.35)
     true = np.array([[False, False], [True, True]])
-    assert _best_threshold(seg, true) == pytest.approx(0.41)  # the lowest above 0.4
-    assert _best_threshold(seg, ~true) == pytest.approx(0.01)  # all: 2 of 4
-    assert _best_threshold(seg, np.zeros((2, 2), bool)) == pytest.approx(0.91)
+    assert best_cut(seg.heat, seg.threshold, true) == pytest.approx(0.41)  # the lowest above 0.4
+    assert best_cut(seg.heat, seg.threshold, ~true) == pytest.approx(0.01)  # all: 2 of 4
+    assert best_cut(seg.heat, seg.threshold, np.zeros((2, 2), bool)) == pytest.approx(0.91)
 
 
 def test_what_stages_lose_by_hand() -> None:

@@ -2,7 +2,8 @@
 
 A data folder is `manifest.csv` with the columns image, label, source, scene,
 split, mask (more are allowed) and the files it names, relative to the folder.
-`mask` may be empty. Labels are 1 for corrosion and 0 for clean.
+`mask` may be empty. Labels are 1 for corrosion and 0 for clean. A column `mask_values`
+that says "index" declares a mask to be an index mask (see `read_mask`).
 
 Training decodes each picture once, in worker processes, squashes it to a square
 (as inference does) and keeps it in one memory-mapped file, so that an epoch
@@ -26,10 +27,12 @@ import numpy as np
 from rustseg_jax import images
 from rustseg_jax.errors import DataError
 
-__all__ = ["COLUMNS", "HALVES", "Record", "half_of", "load_manifest", "pack", "read_mask"]
+__all__ = ["COLUMNS", "HALVES", "INDEX", "Record", "half_of", "load_manifest", "pack", "read_mask"]
 
 COLUMNS = ("image", "label", "source", "scene", "split", "mask")
 HALVES = ("A", "B")
+INDEX = "index"
+"""In the column `mask_values`: the mask's values are 0, 1 and 255 for "ignore"."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Record:
     label : 1 corrosion, 0 clean
     source, scene, split : where it is from; near-duplicates share a scene
     mask : path of the mask, or None
+    index : the manifest declares the mask to be an index mask
     """
 
     image: Path
@@ -50,6 +54,7 @@ class Record:
     scene: str
     split: str
     mask: Path | None
+    index: bool = False
 
 
 def half_of(scene: str) -> str:
@@ -122,7 +127,8 @@ def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Recor
         )
     image = _inside(folder, path, number, row["image"])
     mask = _inside(folder, path, number, row["mask"]) if row["mask"] else None
-    return Record(image, int(row["label"]), row["source"], row["scene"], row["split"], mask)
+    index = row.get("mask_values") == INDEX
+    return Record(image, int(row["label"]), row["source"], row["scene"], row["split"], mask, index)
 
 
 def _inside(folder: Path, path: Path, number: int, name: str) -> Path:
@@ -148,7 +154,7 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     -----
     Two ways of writing are in use and both are read: 0/255 pictures, and index
     masks 0/1 with 255 as "ignore". A mask of nothing but 0, 1 and 255, with any 1 in it,
-    is an index mask.
+    is an index mask; so is one that the manifest declares to be, with or without a 1.
 
     Raises
     ------
@@ -163,7 +169,7 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
             f"{record.mask} is {values.shape[1]} by {values.shape[0]} pixels, its picture "
             f"{shape[1]} by {shape[0]}; they must be the same"
         )
-    if (values == 1).any() and np.isin(values, (0, 1, 255)).all():
+    if (record.index or (values == 1).any()) and np.isin(values, (0, 1, 255)).all():
         return values == 1, values == 255
     return values > 127, np.zeros(shape, bool)
 

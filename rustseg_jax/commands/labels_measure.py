@@ -1,0 +1,134 @@
+"""The parts of `labels` that compare: experts with each other, predictions with experts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from rustseg_jax.commands.common import DONE, SOME_FAILED, print_json, say, table
+from rustseg_jax.commands.labels_common import progress, show, store_of
+
+__all__ = ["PARTS"]
+
+METHODS = ("majority", "staple")  # of labels.consensus; a test compares them
+
+Options = argparse.ArgumentParser
+
+
+def _no_options(part: Options) -> None:
+    del part
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+# agreement
+
+
+def _agreement(args: argparse.Namespace) -> int:
+    from rustseg_jax.labels import agree_over_all
+
+    with progress("photo") as tell:
+        found = agree_over_all(store_of(args), progress=tell)
+    if args.json:
+        print_json(found)
+        return DONE
+    print(f"{found['photos']} photos that two or more experts corrected")
+    print(f"Fleiss' kappa over pixels {_number(found['fleiss'])}, ", end="")
+    print(f"over verdicts {_number(found['verdict_fleiss'])}")
+    if found["pairs"]:
+        head = ["experts", "masks", "mean IoU", "pooled IoU", "kappa", "verdicts", "kappa of them"]
+        print("\n" + table(head, [_pair(pair) for pair in found["pairs"]]))
+    if found["selves"]:
+        head = ["with themselves", "repeats", "same verdict", "masks", "mean IoU", "kappa"]
+        print("\n" + table(head, [_self(*item) for item in found["selves"].items()]))
+    return DONE
+
+
+def _pair(pair: dict[str, Any]) -> list[str]:
+    numbers = [_number(pair[name]) for name in ("mean_iou", "pooled_iou", "cohen")]
+    verdicts = [str(pair["verdicts"]), _number(pair["verdict_cohen"])]
+    return [" and ".join(pair["experts"]), str(pair["photos"]), *numbers, *verdicts]
+
+
+def _self(who: str, found: dict[str, Any]) -> list[str]:
+    same = f"{100 * found['same_verdict']:.0f} %"
+    masks = [str(found["masks"]), _number(found["mean_iou"]), _number(found["cohen"])]
+    return [who, str(found["repeats"]), same, *masks]
+
+
+# consensus
+
+
+def _consensus_options(part: Options) -> None:
+    part.add_argument("--who", metavar="NAME", required=True, help="who asks for it")
+    part.add_argument("--method", choices=METHODS, default="majority", help="default: majority")
+    part.add_argument(
+        "--photo", metavar="SHA256", nargs="+", action="extend", default=[],
+        help="photos; all that two or more experts corrected when left out",
+    )  # fmt: skip
+
+
+def _consensus(args: argparse.Namespace) -> int:
+    from rustseg_jax.errors import ConfigError, LabelsError
+    from rustseg_jax.labels import make_consensus
+    from rustseg_jax.labels.agreement import shared_photos
+
+    store = store_of(args)
+    photos = args.photo or shared_photos(store)
+    made, failed = {}, {}
+    with progress("photo") as tell:
+        for done, photo in enumerate(photos, 1):
+            try:
+                made[photo] = make_consensus(store, photo, who=args.who, method=args.method).id
+            except (ConfigError, LabelsError) as error:
+                failed[photo] = str(error)
+            tell(done, len(photos))
+    for photo, why in failed.items():
+        say(f"left out: photo {photo}: {why}")
+    rows = [["consensuses", str(len(made))], ["left out", str(len(failed))]]
+    show(args, {"method": args.method, "made": made, "failed": failed}, rows)
+    return SOME_FAILED if failed else DONE
+
+
+# blame
+
+
+def _blame(args: argparse.Namespace) -> int:
+    from rustseg_jax.labels import blame_all
+
+    with progress("correction") as tell:
+        found = blame_all(store_of(args), progress=tell)
+    if args.json:
+        print_json(found)
+        return DONE
+    print(_blamed("all models", found["all"]))
+    if len(found["models"]) > 1:
+        for model, part in found["models"].items():
+            print("\n" + _blamed(f"model {model[:12] or 'without a file'}", part))
+    return DONE
+
+
+def _blamed(title: str, part: dict[str, Any]) -> str:
+    text = f"{title}: {part['n']} corrections with a mask and a prediction"
+    if not part["n"]:
+        return text
+    scores = [[s, _number(part["iou"][s]), _number(part["pooled_iou"][s])] for s in part["iou"]]
+    lost = [[s, _number(v), str(part["worst"][s])] for s, v in part["lost"].items()]
+    lost += [["none", "-", str(part["worst"][""])]]
+    return "\n".join(
+        [
+            text,
+            table(["with the expert's mask", "mean IoU", "pooled IoU"], scores),
+            table(["stage", "IoU lost", "lost most"], lost),
+        ]
+    )
+
+
+PARTS: dict[str, tuple[Callable[[Options], None], Callable[[argparse.Namespace], int], str]] = {
+    "agreement": (_no_options, _agreement, "say how far experts agree, also with themselves"),
+    "consensus": (_consensus_options, _consensus, "keep one mask made of several experts' masks"),
+    "blame": (_no_options, _blame, "say which stage of the predictions lost most"),
+}

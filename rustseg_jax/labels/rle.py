@@ -1,0 +1,182 @@
+"""Masks as COCO run-length encoding: exact, small, readable by other tools.
+
+A mask is (H, W) bool. Its pixels are read **down the columns**, left to right, and
+written as the lengths of runs that alternate between clean and marked, beginning with
+clean. The lengths are packed into printable ASCII as pycocotools does: five bits a
+character and, from the fourth run on, as the difference to the run two before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.labels.faults import DamagedError
+
+__all__ = ["Rle", "check_lengths", "check_mask", "decode", "encode", "from_runs", "runs"]
+
+Mask = NDArray[np.bool_]
+
+_BITS, _MORE, _SIGN, _BASE = 5, 0x20, 0x10, 48  # pycocotools, common/maskApi.c, rleToString
+_LONGEST = 8  # characters that a run length may take: 40 bits
+
+
+@dataclass(frozen=True)
+class Rle:
+    """A mask, encoded; it is decoded when asked for.
+
+    Attributes
+    ----------
+    counts : the encoded runs
+    height, width : of the mask, in pixels
+    """
+
+    counts: str = field(repr=False)
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, mask: Mask) -> Rle:
+        """Encode a (H, W) bool mask."""
+        height, width = check_mask("mask", mask).shape
+        return cls(encode(mask), height, width)
+
+    def decode(self) -> Mask:
+        """Return the (H, W) bool mask; DamagedError where it is not one of this size."""
+        return decode(self.counts, (self.height, self.width))
+
+    @property
+    def area(self) -> int:
+        """Marked pixels, without decoding them."""
+        return int(_lengths(self.counts)[1::2].sum())
+
+    def to_coco(self) -> dict[str, object]:
+        """The `segmentation` of a COCO annotation."""
+        return {"size": [self.height, self.width], "counts": self.counts}
+
+
+def encode(mask: Mask) -> str:
+    """Encode a mask.
+
+    Parameters
+    ----------
+    mask : (H, W) bool, H and W at least 1
+
+    Returns
+    -------
+    The counts, as `pycocotools.mask.encode` writes them
+    """
+    lengths = runs(mask)
+    lengths[3:] -= lengths[1:-2].copy()
+    return _pack(lengths)
+
+
+def runs(mask: Mask) -> NDArray[np.int64]:
+    """Lengths of the runs down the columns: clean, marked, clean, ...; the first may be 0."""
+    flat = check_mask("mask", mask).ravel(order="F")
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = [0] if not flat[0] else [0, 0]
+    edges = np.concatenate([starts, changes, [flat.size]]).astype(np.int64)
+    return np.diff(edges)
+
+
+def decode(counts: str, shape: tuple[int, int]) -> Mask:
+    """Decode counts.
+
+    Parameters
+    ----------
+    counts : of `encode`, or of pycocotools as str
+    shape : (H, W) of the mask
+
+    Returns
+    -------
+    (H, W) bool
+
+    Raises
+    ------
+    DamagedError
+        The counts are none, or are not those of a mask of this size.
+    """
+    return from_runs(_lengths(counts), shape)
+
+
+def from_runs(lengths: NDArray[np.int64], shape: tuple[int, int]) -> Mask:
+    """Return the (H, W) bool mask that these runs down the columns describe."""
+    _check(lengths, shape)
+    height, width = shape
+    values = np.zeros(lengths.size, np.bool_)
+    values[1::2] = True
+    flat = np.repeat(values, lengths)
+    return np.ascontiguousarray(flat.reshape(width, height).T)
+
+
+def check_lengths(rle: Rle) -> None:
+    """Refuse a mask that cannot be decoded to its size, without decoding its pixels."""
+    _check(_lengths(rle.counts), (rle.height, rle.width))
+
+
+def _check(lengths: NDArray[np.int64], shape: tuple[int, int]) -> None:
+    height, width = shape
+    if (lengths < 0).any() or int(lengths.sum()) != height * width:
+        raise DamagedError(
+            f"a mask's runs cover {int(lengths.sum())} pixels; its photo has {width} x {height} = "
+            f"{width * height}: the mask is damaged or of another photo"
+        )
+
+
+def check_mask(name: str, mask: Mask) -> Mask:
+    """Refuse what is no (H, W) bool mask, in words."""
+    kind = getattr(mask, "dtype", type(mask).__name__)
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
+        shape = getattr(mask, "shape", "")
+        raise ConfigError(f"{name} is {kind}{shape}; allowed is bool (H, W), the size of the photo")
+    if mask.size == 0:
+        raise ConfigError(f"{name} has the shape {mask.shape}; it must have at least one pixel")
+    return mask
+
+
+def _lengths(counts: str) -> NDArray[np.int64]:
+    lengths = _unpack(counts)
+    # From the fourth on each is a difference to the one two before: two running sums.
+    lengths[1::2] = lengths[1::2].cumsum()
+    lengths[2::2] = lengths[2::2].cumsum()
+    return lengths
+
+
+def _pack(values: NDArray[np.int64]) -> str:
+    """Five bits a character, lowest first, until what is left is only the sign."""
+    left = values.copy()
+    table = np.zeros((_LONGEST, values.size), np.uint8)
+    used = np.zeros((_LONGEST, values.size), bool)
+    open_ = np.ones(values.size, bool)
+    for k in range(_LONGEST):
+        bits = left & 0x1F
+        left >>= _BITS
+        more = np.where(bits & _SIGN, left != -1, left != 0)
+        table[k], used[k] = bits + np.where(more, _MORE, 0) + _BASE, open_
+        open_ = open_ & more
+        if not open_.any():
+            break
+    return table.T[used.T].tobytes().decode("ascii")
+
+
+def _unpack(counts: str) -> NDArray[np.int64]:
+    try:
+        codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - _BASE
+    except UnicodeEncodeError:
+        codes = np.array([-1])
+    wrong = codes.size == 0 or (codes < 0).any() or (codes > 63).any() or codes[-1] & _MORE
+    if wrong:
+        raise DamagedError("a mask's runs are no COCO run-length encoding: they are damaged")
+    last = np.flatnonzero((codes & _MORE) == 0)
+    first = np.concatenate([[0], last[:-1] + 1])
+    place = np.arange(codes.size) - np.repeat(first, last - first + 1)
+    if int(place.max()) >= _LONGEST:
+        raise DamagedError("a mask's runs are longer than any photo: they are damaged")
+    values = np.add.reduceat((codes & 0x1F) << (_BITS * place), first)
+    negative = (codes[last] & _SIGN) != 0
+    values[negative] -= np.int64(1) << (_BITS * (last - first + 1))[negative]
+    return values

@@ -1,0 +1,79 @@
+"""Which stage of a result lost how much of a true mask.
+
+Shared by the lesson, which has a whole result, and the labels store, which has kept the
+heat map, the threshold and the masks of one. Masks are (H, W) bool at the photo's own size,
+heat maps (h, w) float32 in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rustseg_jax import refine
+from rustseg_jax.metrics import Confusion, confusion, iou
+from rustseg_jax.upsample import bilinear, bilinear_strips
+
+__all__ = ["Loss", "best_cut", "losses", "through_grid", "worst_of"]
+
+Mask = NDArray[np.bool_]
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """IoU of a stage in [0, 1], and what it lost against the stage before, 1 before the first."""
+
+    iou: float
+    lost: float
+
+
+def losses(masks: Mapping[str, Mask], true: Mask, ignore: Mask | None = None) -> dict[str, Loss]:
+    """Return what each stage lost; all together it is 1 less the last IoU.
+
+    Parameters
+    ----------
+    masks : by stage, in the order of the method
+    true : the true mask
+    ignore : pixels that are not counted; None counts all
+    """
+    found: dict[str, Loss] = {}
+    before = 1.0
+    for name, mask in masks.items():
+        value = iou(confusion(mask, true, ignore))
+        found[name] = Loss(value, before - value)
+        before = value
+    return found
+
+
+def worst_of(found: Mapping[str, Loss]) -> str:
+    """Name the stage that lost most, the first of several; "" where none lost anything."""
+    name = max(found, key=lambda stage: found[stage].lost)
+    return name if found[name].lost > 0 else ""
+
+
+def through_grid(true: Mask, grid: tuple[int, int]) -> Mask:
+    """The best that a map of this grid can say: the share of each cell, enlarged, cut at half."""
+    shares = np.clip(bilinear(true.astype(np.float32), grid), 0, 1)
+    return refine.rough_mask(shares, 0.5, true.shape)
+
+
+def best_cut(heat: Map, applied: float, true: Mask, ignore: Mask | None = None) -> float:
+    """Return the cut of the heat map with the largest IoU: in hundredths, or the one applied."""
+    cuts = np.unique(np.append(np.arange(1, 101) / 100, applied))
+    kept = np.zeros((2, cuts.size + 1), np.int64)  # pixels that so many cuts leave in, by truth
+    for rows, values in bilinear_strips(heat.astype(np.float32), true.shape):
+        seen = np.ones(values.size, bool) if ignore is None else ~ignore[rows].ravel()
+        place = np.searchsorted(cuts.astype(np.float32), values.ravel()[seen], side="right")
+        inside = true[rows].ravel()[seen]
+        for row, part in enumerate((place[~inside], place[inside])):
+            kept[row] += np.bincount(part, minlength=cuts.size + 1)
+    false, hits = kept[:, ::-1].cumsum(1)[:, ::-1][:, 1:]  # marked at each cut
+    total = int(kept[1].sum())
+    scores = [
+        iou(Confusion(int(h), int(f), total - int(h), 0)) for f, h in zip(false, hits, strict=True)
+    ]
+    return float(cuts[int(np.argmax(scores))])

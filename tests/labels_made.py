@@ -1,0 +1,78 @@
+"""Small photos, results and stores for the tests of the labels."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from rustseg_jax.labels.records import Correction, Photo
+from rustseg_jax.labels.store import Store
+from rustseg_jax.result import Config, Segmentation
+
+SHAPE = (20, 30)
+
+
+def photo_bytes(seed: int = 0, shape: tuple[int, int] = SHAPE, **options: Any) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, options.pop("format", "PNG"), **options)
+    return file.getvalue()
+
+
+def nonce() -> str:
+    return str(uuid.uuid4())
+
+
+def box(top: int, left: int, bottom: int, right: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    mask = np.zeros(shape, bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def some_mask(seed: int = 0, shape: tuple[int, int] = SHAPE, share: float = 0.4) -> np.ndarray:
+    return np.random.default_rng(seed).random(shape) < share
+
+
+def result(
+    *,
+    probability: float = 0.9,
+    heat: np.ndarray | None = None,
+    threshold: float = 0.5,
+    rough: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+    shape: tuple[int, int] = SHAPE,
+    digest: str = "a" * 64,
+) -> Segmentation:
+    """A result made by hand; nothing is computed."""
+    config = Config()
+    corroded = probability >= config.decision_threshold
+    return Segmentation(
+        image=np.zeros((*shape, 3), np.uint8),
+        probability=probability,
+        corroded=corroded,
+        reason="",
+        heatmap=np.zeros((28, 28), np.float32) if heat is None else np.asarray(heat, np.float32),
+        heat_maximum=1.0,
+        threshold=threshold,
+        rough=np.zeros(shape, bool) if rough is None else rough,
+        posterior=None,
+        mask=np.zeros(shape, bool) if mask is None or not corroded else mask,
+        timings={},
+        config=config,
+        model={"digest": digest},
+    )
+
+
+def new_store(folder: Path) -> Store:
+    return Store(folder / "labels")
+
+
+def save(store: Store, photo: Photo, who: str = "ada", **given: Any) -> Correction:
+    """Save a correction; what matters to a test is given."""
+    said = {"verdict": "corrosion", "nonce": nonce(), "who": who, **given}
+    return store.save_correction(photo, **said)
