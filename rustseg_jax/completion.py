@@ -67,9 +67,10 @@ def judge_completion(before: Mask, after: Mask, *, rust: Mask, clean: Mask) -> J
     small = after[::step, ::step]
     shape = small.shape
     marks = {True: _any(rust, step, shape), False: _any(clean, step, shape)}
-    boxes = [box for wanted, strokes in marks.items() for box in _alone(small, strokes, wanted)]
+    marked = marks[True] | marks[False]
+    boxes = [b for wanted, own in marks.items() for b in _alone(small, own, marked, wanted)]
     scaled = [tuple(step * edge for edge in box) for box in boxes[:_MOST_BOXES]]
-    far = _far(marks[True] | marks[False])
+    far = _far(marked)
     elsewhere = float(((before[::step, ::step] != small) & far).mean())
     changed = float((before != after).mean())
     return Judgement(tuple(scaled), elsewhere, _words(len(boxes), elsewhere, changed))  # type: ignore[arg-type]
@@ -82,14 +83,16 @@ def _any(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
     return full.reshape(shape[0], step, shape[1], step).any(axis=(1, 3))
 
 
-def _alone(after: Mask, strokes: Mask, wanted: bool) -> list[tuple[int, int, int, int]]:
+def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[tuple[int, int, int, int]]:
     numbers, _ = ndimage.label(strokes, structure=np.ones((3, 3), bool))
     found = []
     for number, place in enumerate(ndimage.find_objects(numbers), start=1):
         window = tuple(slice(max(0, s.start - _RIM), s.stop + _RIM) for s in place)
         own = numbers[window] == number
-        rim = ndimage.binary_dilation(own, iterations=_RIM) & ~strokes[window]
-        if rim.any() and (after[window][rim] == wanted).mean() < _ALONE:
+        around = ndimage.binary_dilation(own, iterations=_RIM) & ~own
+        rim = around & ~marked[window]
+        free = 2 * rim.sum() > around.sum()  # else other strokes decide what is around it
+        if free and (after[window][rim] == wanted).mean() < _ALONE:
             rows, columns = place
             found.append((columns.start, rows.start, columns.stop, rows.stop))
     return found

@@ -178,14 +178,12 @@ export class App {
   }
 
   pixels(left, top, width, height) {
-    const canvas = (this.scratch ??= document.createElement("canvas"))
-    if (canvas.width < width || canvas.height < height) {
-      canvas.width = Math.max(canvas.width, width)
-      canvas.height = Math.max(canvas.height, height)
-      this.scratchContext = canvas.getContext("2d", { willReadFrequently: true })
-    }
-    this.scratchContext.drawImage(this.bitmap, left, top, width, height, 0, 0, width, height)
-    return this.scratchContext.getImageData(0, 0, width, height).data
+    this.scratch ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+    const { canvas } = this.scratch
+    if (canvas.width < width) canvas.width = width
+    if (canvas.height < height) canvas.height = height
+    this.scratch.drawImage(this.bitmap, left, top, width, height, 0, 0, width, height)
+    return this.scratch.getImageData(0, 0, width, height).data
   }
 
   // Drawing
@@ -327,9 +325,8 @@ export class App {
     const round = ["brush", "eraser", "smart", "scribble"].includes(tool) && !this.readonly
     stage.element.classList.toggle("cross", !round && !this.readonly)
     stage.element.classList.toggle("pan", Boolean(this.readonly || this.input?.space))
-    if (at) this.byKeys = null
-    if (!at) stage.ring.hidden = true
-    else if (round) stage.showRing(...stage.pixel(...at), this.size, this.value)
+    if (!at || !round) stage.ring.hidden = true
+    else stage.showRing(...stage.pixel(...at), this.size, this.value)
     if (tool === "superpixel") this.#light(at)
   }
 
@@ -355,9 +352,7 @@ export class App {
     const step = Math.max(1, Math.round(this.size / (fast ? 1 : 4)))
     const inside = (at, most) => Math.min(most - 1, Math.max(0, at))
     this.byKeys = [inside(start[0] + dx * step, photo.width), inside(start[1] + dy * step, photo.height)]
-    const at = this.byKeys
-    this.point(this.#onStage(at))
-    this.byKeys = at
+    this.point(this.#onStage(this.byKeys))
   }
 
   #onStage([px, py]) {

@@ -15,7 +15,7 @@ const KEYS = [
   ["Steps", [["Ctrl Z", "Undo"], ["Ctrl Y, Ctrl Shift Z", "Redo"], ["Ctrl S", "Save"]]],
   ["Look", [["H (hold)", "Hide the mask"], ["V", "Filled or outline"], [", .", "Mask weaker, stronger"],
     ["U", "What lies under the mask"], ["Space + drag", "Move the photo"], ["Ctrl + wheel, + -", "Zoom"],
-    ["0", "Whole photo"], ["9", "Pixel for pixel"], ["Z", "Full screen"]]],
+    ["0", "Whole photo"], ["9", "Pixel for pixel"], ["Z", "Full screen"], ["?", "This list"]]],
   ["Touch", [["One finger, pen", "Paint"], ["Two fingers", "Move and zoom"]]],
 ]
 

@@ -73,6 +73,7 @@ export class Input {
       const steps = event.getCoalescedEvents?.() ?? []
       for (const step of steps.length ? steps : [event]) this.stroke.gesture.move(...this.#at(step))
     }
+    this.app.byKeys = null
     if (event.pointerType !== "touch" || this.stroke) this.app.point([x, y])
   }
 

@@ -4,7 +4,7 @@
 const PATIENCE = [8, 15, 30] // seconds before each new try; the last one again and again
 
 export class Saver {
-  constructor({ send, changed, later = setTimeout, forget = clearTimeout }) {
+  constructor({ send, changed, later = (...a) => setTimeout(...a), forget = (id) => clearTimeout(id) }) {
     Object.assign(this, { send, changed, later, forget })
     this.pending = null // {payload, cursor}
     this.state = "idle" // idle, saving, late, refused
