@@ -23,6 +23,7 @@ _NEAR = 0.12  # of the longer side: changes farther than that from all strokes a
 _MUCH = 0.01  # of the photo, changed elsewhere
 _MOST_BOXES = 20
 
+Box: TypeAlias = tuple[int, int, int, int]
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -38,7 +39,7 @@ class Judgement:
     words : both in a sentence or two, or what changed if there is nothing to warn of
     """
 
-    boxes: tuple[tuple[int, int, int, int], ...]
+    boxes: tuple[Box, ...]
     elsewhere: float
     words: str
 
@@ -83,7 +84,7 @@ def _any(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
     return full.reshape(shape[0], step, shape[1], step).any(axis=(1, 3))
 
 
-def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[tuple[int, int, int, int]]:
+def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[Box]:
     numbers, _ = ndimage.label(strokes, structure=np.ones((3, 3), bool))
     found = []
     for number, place in enumerate(ndimage.find_objects(numbers), start=1):

@@ -93,6 +93,7 @@ class Canvas:
     def __init__(self, page: Any) -> None:
         self.page = page
         page.wait_for_selector(IDLE)
+        page.wait_for_selector(".app")
         page.wait_for_selector(".app .loading", state="hidden")
         page.locator(".stage").scroll_into_view_if_needed()
         page.locator(".stage").focus()
@@ -391,7 +392,7 @@ def test_twelve_megapixels_stay_awake_and_small(visit: Visit, running: Server) -
     canvas.drag((2500, 300), (3900, 400), (3700, 1500), (2600, 1300))
     canvas.keys("f")
     canvas.click(3990, 2990)  # floods the background
-    canvas.page.wait_for_function("!document.querySelector('.stage.busy')")
+    page.locator(".stage.busy").wait_for(state="detached")
     canvas.keys("Control+z", "Control+z", "Control+y", "Control+z", "+", "+", "+", "0", "b", "3")
     canvas.drag((100, 2900), (2000, 2800))
     canvas.save()
@@ -445,8 +446,7 @@ def test_keys_wheel_help_and_calm(visit: Visit) -> None:
     page.keyboard.down("Control")
     page.mouse.wheel(0, -120)
     page.keyboard.up("Control")
-    page.wait_for_function(f"document.querySelector('.percent')?.innerText !== '{zoom}' || true")
-    assert page.locator(".percent").inner_text() != zoom
+    page.locator(".percent", has_not_text=zoom).wait_for()
     stage.focus()
     page.keyboard.down("h")
     assert page.locator(".labels").evaluate("e => getComputedStyle(e).visibility") == "hidden"

@@ -233,6 +233,11 @@ export class App {
     this.stage.drawPath()
   }
 
+  // Until nothing is under way: no stroke, no filling, no completing.
+  async idle() {
+    while (this.busy || this.input?.stroke) await new Promise((resolve) => setTimeout(resolve, 30))
+  }
+
   async #whileBusy(work) {
     this.busy = true
     this.stage.element.classList.add("busy")
@@ -299,7 +304,7 @@ export class App {
     if (this.asked?.nonce !== nonce || this.asked.taken) return
     this.asked.taken = true
     clearTimeout(this.patience)
-    while (this.busy || this.input?.stroke) await new Promise((resolve) => setTimeout(resolve, 50))
+    await this.idle()
     await this.#whileBusy(async () => {
       const runs = []
       try {

@@ -68,7 +68,7 @@ export class Bar {
     const { stage, look } = app
     const acts = {
       undo: () => app.undo(), redo: () => app.redo(),
-      save: () => app.canSave && !app.busy && app.work.save(), retry: () => app.work.saver.retry(),
+      save: () => app.canSave && app.work.save(), retry: () => app.work.saver.retry(),
       discard: () => app.discard(), complete: () => app.complete(),
       in: () => stage.zoom(1.4), out: () => stage.zoom(1 / 1.4), fit: () => stage.fit(),
       one: () => stage.zoom(1 / stage.view.scale / stage.density),
@@ -216,7 +216,7 @@ export class Bar {
     for (const name of ["undo", "redo", "save"]) hide(`[data-do=${name}]`, app.readonly || (name === "save" && !app.canSave))
     this.one("[data-do=undo]").disabled = !history.canUndo && !app.stage.outline.length
     this.one("[data-do=redo]").disabled = !history.canRedo
-    this.one("[data-do=save]").disabled = app.busy || work.saver.state === "saving"
+    this.one("[data-do=save]").disabled = work.saver.state === "saving"
     const complete = this.one(".complete")
     complete.disabled = app.busy || Boolean(app.asked)
     complete.textContent = app.asked ? "Completing" : "Complete"

@@ -87,6 +87,10 @@ export class Work {
       return this.saver.retry()
     }
     const { app } = this
+    if (this.saving) return undefined
+    this.saving = true
+    await app.idle()
+    this.saving = false
     const { history, photo, labels } = app
     const cursor = history.cursor
     const strokes = history.record()
