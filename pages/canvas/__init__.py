@@ -91,7 +91,8 @@ def canvas(
         What `encode_photo` returned, which is worth keeping; what it takes; or an address of
         the app's own ("/media/...") whose picture is upright and of the mask's size.
     mask
-        (H, W) bool, where the correction begins.
+        (H, W) bool, where the correction begins. After a save the page goes on to another case
+        or passes what was saved: the strokes of the next save begin there.
     key
         Names this canvas on its page; always the same one, whatever it shows.
     case
@@ -158,11 +159,21 @@ def canvas(
     result = _mount(key=key, data=data, on_save_change=_nothing, on_ask_change=_nothing)
     if readonly:
         return None
-    if (sent := result.get("save")) is not None:
-        return read_save(sent, case=case, shape=shape) if can_save else None
-    if (sent := result.get("ask")) is not None:
+    if can_save and (sent := _of_case(result.get("save"), case)) is not None:
+        return read_save(sent, case=case, shape=shape)
+    if (sent := _of_case(result.get("ask"), case)) is not None:
         return read_ask(sent, case=case, shape=shape)
     return None
+
+
+def _of_case(sent: Any, case: str) -> Any:
+    """Drop what was sent for a photo that is not shown any more.
+
+    A save may come once more after the page has gone on; it is stored already, or comes again
+    when its photo is opened again.
+    """
+    gone = isinstance(sent, Mapping) and isinstance(sent.get("case"), str) and sent["case"] != case
+    return None if gone else sent
 
 
 def _nothing() -> None:

@@ -22,13 +22,15 @@ MODULES = (
 """Files of `js/`, each after those that it needs."""
 
 _IMPORT = re.compile(r"^import [^\n]*\n", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*//[^\n]*\n|^[ ]+", re.MULTILINE)  # no text spans lines
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 
 
 def javascript() -> str:
-    """Join the modules into one."""
+    """Join the modules into one, without comments and indentation: it is sent at every run."""
     parts = [(HERE / "js" / name).read_text(encoding="utf-8") for name in MODULES]
-    return "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
+    whole = "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
+    return _COMMENT.sub("", whole)
 
 
 def html() -> str:

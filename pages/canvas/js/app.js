@@ -114,6 +114,10 @@ export class App {
     this.refresh()
   }
 
+  get full() {
+    return this.root.matches(":fullscreen")
+  }
+
   get #sizeName() {
     return settings.tool === "scribble" ? "scribble" : "paint"
   }
@@ -345,8 +349,8 @@ export class App {
   }
 
   wheelHint() {
-    if (this.hinted) return
-    this.hinted = true
+    if (settings.hinted) return
+    settings.hinted = true
     this.say("Hold Ctrl and turn the wheel to zoom.")
   }
 

@@ -56,7 +56,8 @@ export class Bar {
     app.bar = this
     const select = this.one("[name=underlay]")
     const names = { none: "Photo only", ...Object.fromEntries(data.underlays.map((u) => [u.name, u.name])) }
-    select.replaceChildren(...Object.entries(names).map(([value, text]) => new Option(text, value)))
+    const listed = [...select.options].map((option) => option.value).join()
+    if (listed !== Object.keys(names).join()) select.replaceChildren(...Object.entries(names).map(([value, text]) => new Option(text, value)))
     select.value = app.settings.under in names ? app.settings.under : "none"
     select.hidden = !data.underlays.length
     this.#showUnder()

@@ -70,6 +70,18 @@ export class Drafts {
     })
   }
 
+  // A save was acknowledged that another page, or an earlier load of this one, had sent.
+  forget(nonce) {
+    return this.#run(async (tx) => {
+      const saves = await result(tx.objectStore("saves").getAll())
+      for (const { key, save } of saves) {
+        if (save?.payload.nonce !== nonce) continue
+        const head = await result(tx.objectStore("heads").get(key))
+        if (!head || head.cursor === save.cursor) await this.#remove(tx, key)
+      }
+    })
+  }
+
   clear(key) {
     return this.#run((tx) => this.#remove(tx, key))
   }

@@ -13,6 +13,16 @@ export class Pieces {
     return this.map[this.rows[y] * this.width + this.columns[x]]
   }
 
+  // The piece under each screen pixel: columns and rows are photo pixels, or -1 outside.
+  sample(columns, rows, out) {
+    const places = columns.map((x) => (x < 0 ? -1 : this.columns[x]))
+    let at = 0
+    for (const y of rows) {
+      const start = y < 0 ? -1 : this.rows[y] * this.width
+      for (const x of places) out[at++] = start < 0 || x < 0 ? -1 : this.map[start + x]
+    }
+  }
+
   // The box of a piece in the photo, [left, top, right, bottom).
   box(id) {
     const b = this.boxes.subarray(4 * id, 4 * id + 4)

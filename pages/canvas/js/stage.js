@@ -56,7 +56,7 @@ export class Stage {
     const move = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`
     this.image.style.transform = this.under.style.transform = move
     this.image.classList.toggle("pixels", view.scale > 2)
-    this.root.querySelector(".percent").textContent = `${percentOf(view.scale)} %`
+    this.root.querySelector(".percent").textContent = `${percentOf(view.scale * this.density)} %`
     this.drawAll()
     this.drawPath()
     this.moved?.()
@@ -127,10 +127,8 @@ export class Stage {
     const [x, y] = [this.view.x, this.view.y].map((at) => Math.round(at * this.density))
     shade(seen, width, height, rim, this.look, left - x, top - y, out)
     if (this.look.pieces && this.pieces) {
-      const numbers = new Int32Array(seen.length).fill(-1)
-      rows.forEach((row, j) => columns.forEach((column, i) => {
-        if (row >= 0 && column >= 0) numbers[j * columns.length + i] = this.pieces.at(column, row)
-      }))
+      const numbers = new Int32Array(seen.length)
+      this.pieces.sample(columns, rows, numbers)
       shadePieces(numbers, width, height, rim, this.look.lit, out)
     }
     this.context.putImageData(picture, left, top)

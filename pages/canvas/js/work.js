@@ -82,6 +82,7 @@ export class Work {
   }
 
   async save() {
+    if (this.saver.state === "refused") this.saver.stop() // this is another save
     if (this.saver.pending) {
       this.again = this.changed
       return this.saver.retry()
@@ -115,7 +116,11 @@ export class Work {
   // The server has stored a save: what it held is the new beginning.
   acknowledge(nonce) {
     const done = this.saver.acknowledge(nonce)
-    if (!done) return
+    if (!done) {
+      if (nonce !== this.heard) this.drafts.forget(nonce)
+      this.heard = nonce
+      return
+    }
     const oldKey = this.#head.key
     this.app.history.rebase(done.cursor)
     this.app.base = done.payload.now

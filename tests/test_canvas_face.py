@@ -133,6 +133,11 @@ def test_who_may_not_save_does_not(browser: Browser) -> None:
     assert isinstance(canvas(PHOTO, MASK, key="k", case="c", can_save=False), Ask)
 
 
+def test_what_comes_late_for_another_photo_is_dropped(browser: Browser) -> None:
+    browser.answer = {"save": sent(case="before", width=7), "ask": asked(case="before")}
+    assert canvas(PHOTO, MASK, key="k", case="c") is None
+
+
 def test_a_name_tells_masks_apart() -> None:
     other = MASK.copy()
     other[0, 0] = True
