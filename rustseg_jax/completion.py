@@ -18,7 +18,9 @@ __all__ = ["Judgement", "judge_completion"]
 
 _SIDE = 700  # pixels of the longer side at which nearness is measured
 _RIM = 3  # pixels there around a stroke that should have its label, too
-_ALONE = 0.25  # of the rim: below that the stroke stands alone
+_PIECE = 4 * _RIM + 1  # pixels there: a stroke is looked at in pieces of this size
+_LEAST = 0.1  # of a piece must be rim, so that there is something to compare with
+_ALONE = 0.25  # of the rim: below that a piece of a stroke stands alone
 _NEAR = 0.12  # of the longer side: changes farther than that from all strokes are "elsewhere"
 _MUCH = 0.01  # of the photo, changed elsewhere
 _MOST_BOXES = 20
@@ -33,8 +35,8 @@ class Judgement:
 
     Attributes
     ----------
-    boxes : (left, top, right, bottom) in pixels around each stroke that the completion kept, but
-        around which it left the opposite label
+    boxes : (left, top, right, bottom) in pixels around what the completion kept of the strokes,
+        but left the opposite label around
     elsewhere : share of the photo in [0, 1] that it changed far from every stroke
     words : both in a sentence or two, or what changed if there is nothing to warn of
     """
@@ -85,18 +87,18 @@ def _any(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
 
 
 def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[Box]:
-    numbers, _ = ndimage.label(strokes, structure=np.ones((3, 3), bool))
-    found = []
-    for number, place in enumerate(ndimage.find_objects(numbers), start=1):
-        window = tuple(slice(max(0, s.start - _RIM), s.stop + _RIM) for s in place)
-        own = numbers[window] == number
-        around = ndimage.binary_dilation(own, iterations=_RIM) & ~own
-        rim = around & ~marked[window]
-        free = 2 * rim.sum() > around.sum()  # else other strokes decide what is around it
-        if free and (after[window][rim] == wanted).mean() < _ALONE:
-            rows, columns = place
-            found.append((columns.start, rows.start, columns.stop, rows.stop))
-    return found
+    """Boxes around the parts of strokes whose surroundings mostly have the other label.
+
+    Looked at piece by piece: a long stroke may be agreed with at one end only. Along the edge of
+    a region one side agrees, which is enough.
+    """
+    rim = ndimage.binary_dilation(strokes, iterations=_RIM) & ~marked
+    around = ndimage.uniform_filter(rim.astype(np.float32), _PIECE)
+    agreed = ndimage.uniform_filter((rim & (after == wanted)).astype(np.float32), _PIECE)
+    # Where other strokes lie all around, they decide.
+    alone = strokes & (around > _LEAST) & (agreed < _ALONE * around)
+    numbers, _ = ndimage.label(alone, structure=np.ones((3, 3), bool))
+    return [(c.start, r.start, c.stop, r.stop) for r, c in ndimage.find_objects(numbers)]
 
 
 def _far(strokes: Mask) -> Mask:
@@ -108,8 +110,8 @@ def _far(strokes: Mask) -> Mask:
 def _words(alone: int, elsewhere: float, changed: float) -> str:
     said = []
     if alone:
-        what = "1 stroke" if alone == 1 else f"{alone} strokes"
-        said.append(f"Kept, but not agreed with: {what} (framed). Mark more there if you are sure.")
+        where = "in 1 place" if alone == 1 else f"in {alone} places"
+        said.append(f"Your strokes are kept, but the CRF disagrees {where} (framed).")
     if elsewhere > _MUCH:
         said.append(f"Far from your strokes {100 * elsewhere:.0f} % of the photo changed, too.")
     return " ".join(said) or f"Completed: {100 * changed:.1f} % of the photo changed."

@@ -31,7 +31,22 @@ def test_a_stroke_that_was_only_kept_is_framed() -> None:
     rust = box(10, 100, 90, 190)
     said = judge_completion(rust, (rust | lonely) & ~dot, rust=lonely, clean=dot)
     assert said.boxes == ((40, 40, 60, 44), (150, 80, 152, 82))
-    assert said.words.startswith("Kept, but not agreed with: 2 strokes")
+    assert said.words == "Your strokes are kept, but the CRF disagrees in 2 places (framed)."
+
+
+def test_only_the_part_of_a_stroke_that_is_not_agreed_with_is_framed() -> None:
+    stroke = box(50, 20, 52, 180)
+    ((left, top, right, bottom),) = judge_completion(
+        NONE, box(30, 10, 70, 100) | stroke, rust=stroke, clean=NONE
+    ).boxes
+    assert (top, right, bottom) == (50, 180, 52)
+    assert 95 <= left <= 110
+
+
+def test_a_stroke_along_an_edge_is_agreed_with() -> None:
+    stroke = box(50, 20, 52, 180)
+    said = judge_completion(NONE, box(50, 10, 90, 190), rust=stroke, clean=NONE)
+    assert said.boxes == ()
 
 
 def test_a_scrap_among_other_strokes_is_not_framed() -> None:

@@ -111,7 +111,8 @@ def canvas(
     refused
         Nonce and reason of a save that will not be stored.
     grades
-        (from, name) in rising order: what a rusted share in [0, 1] means, shown beside it.
+        (largest share in [0, 1], name) in rising order: what the rusted share means, as
+        `rustseg_jax.grading.ISO_4628_3` has it; shown beside it.
     readonly
         To look at only.
     can_save
@@ -152,7 +153,7 @@ def canvas(
         "suggestion": _suggestion(suggestion, shape, send),
         "saved": saved,
         "refused": list(refused) if refused else None,
-        "grades": [[float(start), str(label)] for start, label in grades],
+        "grades": [[float(most), str(label)] for most, label in grades],
         "readonly": readonly,
         "canSave": can_save,
     }

@@ -13,9 +13,10 @@ import streamlit as st
 
 from pages.canvas import Save, Suggestion, canvas, encode_photo
 from rustseg_jax.completion import judge_completion
+from rustseg_jax.grading import ISO_4628_3
 from rustseg_jax.superpixels import superpixels
 
-GRADES = [(0, "Ri 0"), (0.0005, "Ri 1"), (0.01, "Ri 3"), (0.08, "Ri 4"), (0.4, "Ri 5")]
+GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0))]
 st.set_page_config(page_title="Canvas", layout="wide")
 folder = Path(os.environ.get("CANVAS_FOLDER", "/tmp/canvas"))
 folder.mkdir(parents=True, exist_ok=True)
@@ -31,13 +32,15 @@ def scene(width: int, height: int):
     far = np.hypot(x - width * 0.45, y - height * 0.5) / height
     steel = 150 + 30 * y / height
     rust = far < 0.27 + 0.03 * np.sin(9 * np.arctan2(y - height / 2, x - width * 0.45))
-    grain = np.random.default_rng(0).normal(0, 5, (height, width)).astype(np.float32)
+    tile = np.random.default_rng(0).normal(0, 5, (256, 256)).astype(np.float32)
+    grain = np.tile(tile, (-(-height // 256), -(-width // 256)))[:height, :width]
     photo = np.stack([steel, steel, steel + 8], axis=-1)
     photo[rust] = (150, 75, 35)
     photo = (photo + grain[..., None]).clip(0, 255).astype(np.uint8)
     mask = np.hypot(x - width * 0.49, y - height * 0.53) / height < 0.25
     heat = np.exp(-(far**2) / 0.08)[:: max(1, height // 28), :: max(1, width // 28)]
-    return photo, encode_photo(photo), mask, heat, superpixels(photo, count=300)
+    pieces = superpixels(photo, count=300) if width < 2000 else None
+    return photo, encode_photo(photo), mask, heat, pieces
 
 
 photo, encoded, mask, heat, pieces = scene(width, height)
@@ -55,7 +58,7 @@ if shown:
         key="canvas",
         case=case,
         heatmap=heat,
-        doubt=1 - heat,
+        doubt=(1 - heat).clip(0, 1),
         superpixels=pieces,
         suggestion=state.get("suggestion"),
         saved=None if "deaf" in query else state.get("saved"),

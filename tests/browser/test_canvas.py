@@ -175,9 +175,8 @@ def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Server) 
     canvas.drag((200, 210), (210, 220))
     assert canvas.runs() == before  # painting has run no script
     canvas.keys("Enter")
-    canvas.page.get_by_text("Complet").first.wait_for()
     canvas.page.locator(".note", has_text="of the photo").or_(
-        canvas.page.locator(".note", has_text="Kept, but")
+        canvas.page.locator(".note", has_text="Your strokes are kept")
     ).wait_for()
     canvas.keys("b", *["Control+z"] * 4, *["Control+y"] * 3)
     shown = canvas.area()

@@ -255,7 +255,7 @@ export class Bar {
   // The area alone, while a stroke goes on.
   liveArea() {
     const { app, data } = this
-    const grade = (share) => data.grades.findLast(([from]) => share >= from)?.[1]
+    const grade = (share) => data.grades.find(([most]) => share <= most)?.[1]
     const [now, before] = [grade(app.share), grade(app.before ?? 0)]
     this.one(".area .now").textContent = `Rust ${percent(app.share)}${now ? `, ${now}` : ""}`
     const was = `before ${percent(app.before ?? 0)}${now !== before ? `, ${before}` : ""}`
