@@ -1,0 +1,41 @@
+"""The canvas's code as Streamlit takes it: one module of JavaScript, made of small ones.
+
+The modules import each other by name, so that node can test those that need no browser.
+Streamlit mounts one text: here they are joined in the order in which they need each other,
+without the lines that import and export. Names at their top are therefore different.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["MODULES", "css", "html", "javascript"]
+
+HERE = Path(__file__).parent
+
+MODULES = (
+    "raster.mjs", "labels.mjs", "history.mjs", "png.mjs", "grow.mjs", "geometry.mjs",
+    "shade.mjs", "pieces.mjs", "saver.mjs", "drafts.mjs", "stage.js", "tools.js", "input.js",
+    "work.js", "app.js", "bar.js", "main.js",
+)  # fmt: skip
+"""Files of `js/`, each after those that it needs."""
+
+_IMPORT = re.compile(r"^import [^\n]*\n", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*//[^\n]*\n|^[ ]+", re.MULTILINE)  # no text spans lines
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+
+def javascript() -> str:
+    """Join the modules into one, without comments and indentation: it is sent at every run."""
+    parts = [(HERE / "js" / name).read_text(encoding="utf-8") for name in MODULES]
+    whole = "\n".join(_EXPORT.sub("", _IMPORT.sub("", part)) for part in parts)
+    return _COMMENT.sub("", whole)
+
+
+def html() -> str:
+    return (HERE / "canvas.html").read_text(encoding="utf-8")
+
+
+def css() -> str:
+    return (HERE / "canvas.css").read_text(encoding="utf-8")

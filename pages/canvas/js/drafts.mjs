@@ -1,0 +1,169 @@
+// Unsaved work, kept in the browser (IndexedDB) until the server has acknowledged it: every
+// step as it is done, so that a reload, a crash or a page switch loses nothing.
+
+import { soundRuns } from "./labels.mjs"
+
+const NAME = "rustseg-canvas"
+const MOST_CASES = 24
+const MOST_KEPT = 64e6
+const STORES = ["heads", "steps", "saves"]
+
+const result = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result)
+  request.onerror = () => reject(request.error)
+})
+const stepsOf = (key, from = 0) => IDBKeyRange.bound([key, from], [key, Infinity])
+
+class Elsewhere extends Error {} // another tab took this photo over
+
+export class Drafts {
+  // trouble(kind) is called when work cannot be kept: "full", "elsewhere" or "closed".
+  constructor(trouble) {
+    this.trouble = trouble
+    this.queue = Promise.resolve()
+    this.db = null
+  }
+
+  // What is kept of a case, or null. From now on it belongs to this tab.
+  load(key, tab, pixels) {
+    return this.#run(async (tx) => {
+      const head = await result(tx.objectStore("heads").get(key))
+      if (!head) return null
+      const steps = await result(tx.objectStore("steps").getAll(stepsOf(key)))
+      const save = await result(tx.objectStore("saves").get(key))
+      if (!sound(head, steps, pixels)) {
+        await this.#remove(tx, key)
+        return { damaged: true }
+      }
+      tx.objectStore("heads").put({ ...head, tab })
+      return { head, steps, save: save?.save ?? null }
+    })
+  }
+
+  // A step was done: it replaces all later ones.
+  step(head, n, { op, runs }) {
+    return this.#run(async (tx) => {
+      await this.#own(tx, head)
+      const steps = tx.objectStore("steps")
+      steps.delete(stepsOf(head.key, n))
+      steps.put({ key: head.key, n, op, runs })
+      tx.objectStore("heads").put(head)
+    }, head.key)
+  }
+
+  // Steps were undone or done again, or a save is on its way (save: undefined leaves it).
+  head(head, save) {
+    return this.#run(async (tx) => {
+      await this.#own(tx, head)
+      tx.objectStore("heads").put(head)
+      if (save !== undefined) tx.objectStore("saves").put({ key: head.key, save })
+    }, head.key)
+  }
+
+  // A save was acknowledged: what it held goes, what came after it stays under the new key.
+  saved(oldKey, head, steps) {
+    return this.#run(async (tx) => {
+      await this.#remove(tx, oldKey)
+      if (!steps.length) return
+      tx.objectStore("heads").put(head)
+      steps.forEach(({ op, runs }, n) => tx.objectStore("steps").put({ key: head.key, n, op, runs }))
+    })
+  }
+
+  // A save was acknowledged that another page, or an earlier load of this one, had sent.
+  forget(nonce) {
+    return this.#run(async (tx) => {
+      const saves = await result(tx.objectStore("saves").getAll())
+      for (const { key, save } of saves) {
+        if (save?.payload.nonce !== nonce) continue
+        const head = await result(tx.objectStore("heads").get(key))
+        if (!head || head.cursor === save.cursor) await this.#remove(tx, key)
+      }
+    })
+  }
+
+  clear(key) {
+    return this.#run((tx) => this.#remove(tx, key))
+  }
+
+  // One after the other, each in one transaction; a full store makes room once and tries again.
+  #run(work, keep) {
+    const attempt = async (again) => {
+      try {
+        this.db ??= await open()
+        const tx = this.db.transaction(STORES, "readwrite")
+        const done = new Promise((resolve, reject) => {
+          tx.oncomplete = resolve
+          tx.onabort = () => reject(tx.error)
+        })
+        done.catch(() => {}) // reported below, if work() did not fail before
+        const value = await work(tx)
+        await done
+        return value
+      } catch (error) {
+        if (error instanceof Elsewhere) this.trouble("elsewhere")
+        else if (again && error?.name === "QuotaExceededError" && (await this.#trim(keep, 0))) {
+          return attempt(false)
+        } else if (again && error?.name === "InvalidStateError") {
+          this.db = null // the browser closed it
+          return attempt(false)
+        } else this.trouble(error?.name === "QuotaExceededError" ? "full" : "closed")
+        return null
+      }
+    }
+    this.queue = this.queue.then(() => attempt(true))
+    return this.queue
+  }
+
+  async #own(tx, head) {
+    const kept = await result(tx.objectStore("heads").get(head.key))
+    if (kept && kept.tab !== head.tab) {
+      tx.abort()
+      throw new Elsewhere()
+    }
+    if (!kept) this.queue.then(() => this.#trim(head.key))
+  }
+
+  async #remove(tx, key) {
+    tx.objectStore("heads").delete(key)
+    tx.objectStore("saves").delete(key)
+    tx.objectStore("steps").delete(stepsOf(key))
+  }
+
+  // Drop the oldest other cases; returns whether any went.
+  async #trim(keep, mostCases = MOST_CASES) {
+    try {
+      const tx = this.db.transaction(STORES, "readwrite")
+      const heads = await result(tx.objectStore("heads").getAll())
+      heads.sort((a, b) => b.when - a.when)
+      let [cases, bytes, dropped] = [0, 0, false]
+      for (const head of heads) {
+        cases++
+        bytes += head.bytes
+        if (head.key === keep || (cases <= mostCases && bytes <= MOST_KEPT)) continue
+        await this.#remove(tx, head.key)
+        dropped = true
+      }
+      return dropped
+    } catch {
+      return false
+    }
+  }
+}
+
+function open() {
+  const request = indexedDB.open(NAME, 1)
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore("heads", { keyPath: "key" })
+    request.result.createObjectStore("saves", { keyPath: "key" })
+    request.result.createObjectStore("steps", { keyPath: ["key", "n"] })
+  }
+  return result(request)
+}
+
+function sound(head, steps, pixels) {
+  return (
+    Number.isInteger(head.cursor) && head.cursor >= 0 && head.cursor <= steps.length &&
+    steps.every((step, i) => step.n === i && step.op?.op && soundRuns(step.runs, pixels))
+  )
+}

@@ -1,0 +1,96 @@
+// What was done, so that it can be undone, done again, and told to Python.
+
+import { packRuns } from "./labels.mjs"
+
+const MOST_RUNS = 12e6 // numbers kept, 48 MB; the oldest steps can then no longer be undone
+
+export class History {
+  constructor(labels) {
+    this.labels = labels
+    this.steps = [] // {op, runs}: what is recorded, and what it changed
+    this.cursor = 0 // steps[cursor] and later ones are undone
+    this.undos = 0
+    this.fixed = 0 // steps before this one cannot be undone any more
+  }
+
+  get canUndo() {
+    return this.cursor > this.fixed
+  }
+
+  get canRedo() {
+    return this.cursor < this.steps.length
+  }
+
+  push(op, runs) {
+    const step = { op, runs: Uint32Array.from(runs) }
+    this.steps.length = this.cursor
+    this.steps.push(step)
+    this.cursor++
+    this.#bound()
+    return step
+  }
+
+  undo() {
+    if (!this.canUndo) return null
+    const step = this.steps[--this.cursor]
+    this.labels.toggle(step.runs)
+    this.undos++
+    return step
+  }
+
+  redo() {
+    if (!this.canRedo) return null
+    const step = this.steps[this.cursor++]
+    this.labels.toggle(step.runs)
+    return step
+  }
+
+  // Steps that were kept elsewhere; the labels are as they were before the first.
+  restore(steps, cursor, undos) {
+    this.steps = steps.map(({ op, runs }) => ({ op, runs }))
+    this.cursor = cursor
+    this.undos = undos
+    for (const { runs } of this.steps.slice(0, cursor)) this.labels.toggle(runs)
+  }
+
+  // The strokes that lead from where the history begins to now.
+  record() {
+    return this.steps.slice(0, this.cursor).map((step) => step.op)
+  }
+
+  // What was saved becomes the new beginning. Steps that were undone while the save was under
+  // way are in what was saved: one more step takes them back.
+  rebase(saved) {
+    const back = this.steps.slice(this.cursor, saved).reverse()
+    const later = this.steps.slice(saved)
+    if (back.length) {
+      const runs = Uint32Array.from(back.flatMap((step) => [...step.runs]))
+      this.steps = [{ op: changeOp("undo", runs), runs }]
+    } else {
+      this.steps = later
+    }
+    this.cursor = back.length ? 1 : this.cursor - saved
+    this.fixed = Math.max(0, this.fixed - saved)
+  }
+
+  #bound() {
+    let total = 0
+    for (let i = this.steps.length - 1; i >= this.fixed; i--) {
+      total += this.steps[i].runs.length
+      if (total > MOST_RUNS) {
+        this.fixed = Math.min(i + 1, this.steps.length - 1)
+        for (const step of this.steps.slice(0, this.fixed)) step.runs = new Uint32Array(0)
+        return
+      }
+    }
+  }
+}
+
+// Recorded operations, as rustseg_jax/strokes.py reads them.
+export const paintOp = (value, d, points) => ({ op: "paint", value, d, points })
+export const outlineOp = (value, points) => ({ op: "outline", value, points })
+export const patchOp = (value, x, y) => ({ op: "patch", value, x, y })
+export const pixelsOp = (tool, value, runs) => ({
+  op: "pixels", tool, value, runs: packRuns(runs, false),
+})
+export const changeOp = (tool, runs) => ({ op: "change", tool, runs: packRuns(runs, true) })

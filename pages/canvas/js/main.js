@@ -1,0 +1,60 @@
+// The way in: Streamlit calls this at every run of the script and whenever the theme changes.
+
+import { App } from "./app.js"
+import { Bar } from "./bar.js"
+import { Input } from "./input.js"
+
+const places = new WeakMap() // where it is mounted -> {bar, app, input}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component
+  const root = parentElement.querySelector(".app")
+  let place = places.get(parentElement)
+  if (!place) {
+    place = { bar: new Bar(root), app: null, input: null, send: null }
+    places.set(parentElement, place)
+  }
+  place.send = setTriggerValue
+  answer(place.app, data)
+  if (!place.app || isAnother(place.app, data)) begin(root, place, data)
+  const { app } = place
+  app.seenBase = data.base
+  app.readonly = data.readonly
+  app.canSave = data.canSave && !data.readonly
+  place.bar.use(app, data)
+  place.bar.refresh()
+  if (data.suggestion) app.suggest(data.suggestion)
+  return () => {
+    place.app.stop()
+    place.input.stop()
+    place.bar.stop()
+    places.delete(parentElement)
+  }
+}
+
+// Another photo, or another mask than the one that was sent before and the one that was saved.
+function isAnother(app, data) {
+  const news = data.base !== app.seenBase && data.base !== app.base
+  return app.photoCase !== data.case || news
+}
+
+function begin(root, place, data) {
+  place.app?.stop()
+  place.input?.stop()
+  const send = (name, payload) => place.send(name, payload)
+  const app = new App(root, data, send, () => place.app === app && place.bar.refresh())
+  place.app = app
+  app.readonly = data.readonly
+  place.input = app.input = new Input(app)
+  app.open(data).then(() => answer(app, data)).catch((error) => {
+    console.warn("canvas:", error)
+    app.say("The mask cannot be shown; reload the page.")
+  })
+}
+
+// What the server says of a save. A save that it has is acknowledged however late it hears so.
+function answer(app, data) {
+  if (!app) return
+  if (data.saved) app.work.acknowledge(data.saved)
+  if (data.refused) app.work.saver.refuse(...data.refused)
+}

@@ -1,0 +1,203 @@
+"""What comes from the browser, checked: whoever sends it may have made it up.
+
+Sizes are limited before anything is decoded; a PNG may hold nothing but a mask of the photo's
+size; strokes are checked number by number (`rustseg_jax.strokes.check_strokes`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from rustseg_jax.strokes import CorrectionError, Stroke, check_strokes
+
+__all__ = ["Ask", "Save", "read_ask", "read_save"]
+
+MOST_TEXT = 8_000_000  # characters of one mask: more than a 24-megapixel mask of pure noise
+MOST_STROKES = 16_000_000  # bytes of the strokes' JSON
+_NONCE = re.compile(r"[0-9a-f]{32}")
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Save:
+    """A correction that the expert wants to keep.
+
+    The same save may come more than once, under the same nonce: store it once, and answer each
+    time by drawing the canvas with ``saved=nonce``.
+
+    Attributes
+    ----------
+    nonce : 32 hexadecimal digits, its own
+    case : of the canvas that sent it
+    base : names the mask that the strokes began from, see `canvas.base_of`
+    mask, ignore : (H, W) bool; no pixel is True in both
+    strokes : as `rustseg_jax.strokes` describes; replayed on the base they give mask and ignore
+    seconds : of work, without pauses
+    undos : how often a step was undone
+    """
+
+    nonce: str
+    case: str
+    base: str
+    mask: Mask = field(repr=False)
+    ignore: Mask = field(repr=False)
+    strokes: tuple[Stroke, ...] = field(repr=False)
+    seconds: float
+    undos: int
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """The wish that the rest be completed from what was set by hand.
+
+    Answer by drawing the canvas with a `Suggestion` of the same nonce.
+
+    Attributes
+    ----------
+    nonce, case : as in `Save`
+    kind : how; "crf" is the only one
+    mask : (H, W) bool, the mask as it is now
+    rust, clean : (H, W) bool; no pixel is True in both. For `rustseg_jax.resegment`
+    """
+
+    nonce: str
+    case: str
+    kind: Literal["crf"]
+    mask: Mask = field(repr=False)
+    rust: Mask = field(repr=False)
+    clean: Mask = field(repr=False)
+
+
+def read_save(sent: object, *, case: str, shape: tuple[int, int]) -> Save:
+    """Read what the browser sent as a save.
+
+    Parameters
+    ----------
+    sent : anything
+    case, shape : of the canvas, (H, W)
+
+    Raises
+    ------
+    CorrectionError
+        It is damaged, of another photo, or not a save at all.
+    """
+    values = _values(sent, case, shape)
+    mask = _mask(values.get("mask"), "mask", shape)
+    given = values.get("ignore")
+    ignore = np.zeros(shape, bool) if given is None else _mask(given, "ignore", shape)
+    if (mask & ignore).any():
+        raise CorrectionError("mask and ignore overlap; each pixel has one label")
+    base = values.get("base")
+    if not isinstance(base, str) or len(base) > 80:
+        raise CorrectionError("base is no name of a mask")
+    return Save(
+        nonce=values["nonce"],
+        case=case,
+        base=base,
+        mask=mask,
+        ignore=ignore,
+        strokes=_strokes(values.get("strokes"), shape),
+        seconds=_number(values.get("seconds"), "seconds"),
+        undos=int(_number(values.get("undos"), "undos")),
+    )
+
+
+def read_ask(sent: object, *, case: str, shape: tuple[int, int]) -> Ask:
+    """Read what the browser sent as a wish for completion; see `read_save`."""
+    values = _values(sent, case, shape)
+    if values.get("kind") != "crf":
+        raise CorrectionError(f"kind is {values.get('kind')!r:.40}; allowed is 'crf'")
+    names = ("mask", "rust", "clean")
+    mask, rust, clean = (_mask(values.get(name), name, shape) for name in names)
+    if (rust & clean).any():
+        raise CorrectionError("rust and clean overlap; mark each pixel once")
+    return Ask(values["nonce"], case, "crf", mask, rust, clean)
+
+
+def _values(sent: object, case: str, shape: tuple[int, int]) -> Mapping[str, Any]:
+    if not isinstance(sent, Mapping):
+        raise CorrectionError(f"a correction is an object, not {type(sent).__name__}")
+    nonce = sent.get("nonce")
+    if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
+        raise CorrectionError("nonce is not 32 hexadecimal digits")
+    if sent.get("case") != case:
+        raise CorrectionError("the correction is of another photo than the one shown")
+    if (sent.get("height"), sent.get("width")) != shape:
+        raise CorrectionError(f"the correction is not of the photo's size, {shape[1]} x {shape[0]}")
+    return sent
+
+
+def _decoded(text: object, name: str, most: int) -> bytes:
+    if not isinstance(text, str):
+        raise CorrectionError(f"{name} is {type(text).__name__}; allowed is base64 text")
+    if len(text) > most:
+        raise CorrectionError(f"{name} is larger than {most / 1e6:g} MB")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise CorrectionError(f"{name} is not base64") from error
+
+
+def _mask(text: object, name: str, shape: tuple[int, int]) -> Mask:
+    data = _decoded(text, name, MOST_TEXT)
+    _check_png(data, name, shape)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            pixels = np.array(image)
+    except Exception as error:  # damaged data make Pillow raise almost anything
+        raise CorrectionError(f"{name} cannot be decoded: it is damaged or cut short") from error
+    return pixels.astype(bool)
+
+
+def _check_png(data: bytes, name: str, shape: tuple[int, int]) -> None:
+    """Only a header of the right size and kind, pixels and the end: nothing that could unfold."""
+    header = shape[1].to_bytes(4, "big") + shape[0].to_bytes(4, "big") + bytes([1, 0, 0, 0, 0])
+    start = _SIGNATURE + (13).to_bytes(4, "big") + b"IHDR" + header
+    if not data.startswith(start):
+        raise CorrectionError(f"{name} is no 1-bit PNG of {shape[1]} x {shape[0]} pixels")
+    at = len(start) + 4
+    while at + 12 <= len(data):
+        kind = data[at + 4 : at + 8]
+        if kind not in (b"IDAT", b"IEND"):
+            raise CorrectionError(f"{name} holds more than a mask")
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        if kind == b"IEND":
+            break
+    if at != len(data):
+        raise CorrectionError(f"{name} is cut short or has something after its end")
+
+
+def _strokes(text: object, shape: tuple[int, int]) -> tuple[Stroke, ...]:
+    packed = _decoded(text, "strokes", MOST_TEXT)
+    try:
+        inflate = zlib.decompressobj()
+        plain = inflate.decompress(packed, MOST_STROKES)
+        if not inflate.eof:
+            raise CorrectionError(f"strokes are cut short or larger than {MOST_STROKES / 1e6:g} MB")
+        found = json.loads(plain)
+    except (zlib.error, ValueError, RecursionError) as error:
+        if isinstance(error, CorrectionError):
+            raise
+        raise CorrectionError("strokes cannot be read: they are damaged") from error
+    return check_strokes(found, shape=shape)
+
+
+def _number(value: object, name: str) -> float:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits or not math.isfinite(value) or not 0 <= value < 1e7:  # type: ignore[arg-type]
+        raise CorrectionError(f"{name} is {value!r:.40}; allowed is 0 to 10,000,000")
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,495 @@
+"""The canvas in a real browser: exact strokes, saves that arrive once, work that survives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pages.canvas import base_of
+from rustseg_jax.strokes import replay
+
+Visit = Callable[..., Any]
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = Path(__file__).with_name("canvas_app.py")
+START_SECONDS = 120  # a busy machine imports slowly
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+SAVED = ".status .saved"
+
+
+class Server:
+    """canvas_app.py, which can be killed and started again on the same port and folder."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as s:
+            s.bind(("localhost", 0))
+            self.port = s.getsockname()[1]
+        self.folder, self.log = folder / "saves", folder / "log.txt"
+        self.url = f"http://localhost:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", str(SCRIPT)]
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*command, "--server.port", str(self.port)],
+                cwd=ROOT,
+                env=os.environ | {"CANVAS_FOLDER": str(self.folder), "PYTHONPATH": str(ROOT)},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        end = time.monotonic() + START_SECONDS
+        while not self.healthy():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end, self.log.read_text()
+            time.sleep(0.2)
+
+    def healthy(self) -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"{self.url}/_stcore/health") as r,
+        ):
+            return r.status == 200
+        return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait(timeout=30)
+
+    def saves(self) -> dict[str, Any]:
+        """Everything that was saved, by nonce."""
+        return {path.stem: np.load(path) for path in self.folder.glob("*.npz")}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("canvas"))
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log.read_text(), server.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def server(running: Server) -> str:
+    """What `visit` opens."""
+    return running.url
+
+
+class Canvas:
+    """A canvas on a page, in pixels of the photo."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        page.wait_for_selector(IDLE)
+        page.wait_for_selector(".app")
+        page.wait_for_selector(".app .loading", state="hidden")
+        page.locator(".stage").scroll_into_view_if_needed()
+        page.locator(".stage").focus()
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where the middle of a pixel is on the screen."""
+        where = """(image, [x, y]) => {
+          const box = image.getBoundingClientRect(), scale = box.width / image.offsetWidth
+          return [box.left + (x + 0.5) * scale, box.top + (y + 0.5) * scale]
+        }"""
+        return tuple(self.page.locator(".photo").evaluate(where, [x, y]))
+
+    def drag(self, *points: tuple[float, float], button: str = "left") -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.at(*points[0]))
+        mouse.down(button=button)
+        for point in points[1:]:
+            mouse.move(*self.at(*point), steps=5)
+        mouse.up(button=button)
+
+    def click(self, x: float, y: float) -> None:
+        self.page.mouse.click(*self.at(x, y))
+
+    def keys(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def area(self) -> str:
+        return self.page.locator(".area .now").inner_text()
+
+    def wait_saved(self, text: str = "Saved") -> None:
+        self.page.locator(SAVED).get_by_text(text, exact=text == "Saved").wait_for()
+
+    def save(self) -> None:
+        self.keys("Control+s")
+        self.wait_saved()
+
+    def runs(self) -> str:
+        return self.page.get_by_text("runs ").inner_text()
+
+
+def _differing(save: Any) -> int:
+    """Pixels in which the saved masks and the replay of the saved strokes differ."""
+    strokes = json.loads(str(save["strokes"]))
+    mask, ignore = replay(save["base"], strokes)
+    return int((mask != save["mask"]).sum() + (ignore != save["ignore"]).sum())
+
+
+def _only(server: Server, known: set[str]) -> tuple[str, Any]:
+    """The one save that was not known before."""
+    (new,) = set(server.saves()) - known
+    return new, server.saves()[new]
+
+
+def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Server) -> None:
+    known = set(running.saves())
+    canvas = Canvas(visit("/?case=exact"))
+    before = canvas.runs()
+    canvas.drag((100, 60), (300, 40), (330, 120))
+    canvas.drag((20, 350), (80, 395), button="right")  # no rust there: marked as clean
+    canvas.keys("e")
+    canvas.drag((280, 200), (340, 260))
+    canvas.keys("b", "3", "]", "]")
+    canvas.drag((-20, 300), (120, 320))  # from outside the photo
+    canvas.keys("s", "1")
+    canvas.page.wait_for_timeout(300)  # the photo is decoded for it
+    canvas.drag((260, 190), (200, 240))
+    canvas.keys("o")
+    canvas.drag((420, 50), (500, 40), (520, 130), (430, 120), (470, 60))
+    canvas.keys("2")
+    for corner in ((440, 70), (480, 70), (480, 100)):
+        canvas.click(*corner)
+    canvas.keys("Enter", "f", "1")
+    canvas.click(465, 80)  # fills the hole again
+    canvas.click(599, 0)  # all of the background
+    canvas.keys("Control+z", "p")
+    canvas.click(560, 300)
+    canvas.keys("c")
+    canvas.drag((200, 210), (210, 220))
+    assert canvas.runs() == before  # painting has run no script
+    canvas.keys("Enter")
+    canvas.page.locator(".note", has_text="of the photo").or_(
+        canvas.page.locator(".note", has_text="Your strokes are kept")
+    ).wait_for()
+    canvas.keys("b", *["Control+z"] * 4, *["Control+y"] * 3)
+    shown = canvas.area()
+    canvas.save()
+    _, save = _only(running, known)
+    strokes = json.loads(str(save["strokes"]))
+    tools = [stroke.get("tool", stroke["op"]) for stroke in strokes]
+    assert tools == [*["paint"] * 4, "smart", *["outline"] * 2, "patch", "superpixel", "paint"]
+    assert _differing(save) == 0
+    assert save["ignore"].sum() > 1000
+    share = save["mask"].sum() / (~save["ignore"]).sum()
+    assert shown.split(",")[0] == f"Rust {100 * share:.2f}\N{NO-BREAK SPACE}%"
+    case, base, seconds, undos = json.loads(str(save["about"]))
+    assert (case, undos) == ("exact", 5)
+    assert base == base_of(save["base"], np.zeros_like(save["base"]))
+    assert 0 < seconds < 300
+    # Now the completion too, and strokes after the save, which begin from what was saved.
+    canvas.keys("Control+y")
+    canvas.drag((300, 300), (320, 310))
+    first = save["mask"]
+    known = set(running.saves())
+    canvas.save()
+    _, save = _only(running, known)
+    strokes = json.loads(str(save["strokes"]))
+    assert [stroke.get("tool", stroke["op"]) for stroke in strokes] == ["crf", "paint"]
+    mask, ignore = replay(first, strokes, ignore=save["ignore"])
+    assert (mask != save["mask"]).sum() + (ignore != save["ignore"]).sum() == 0
+
+
+def test_fingers_paint_and_pinch_and_the_pen_ignores_the_palm(
+    visit: Visit, running: Server
+) -> None:
+    known = set(running.saves())
+    page = visit("/?case=touch")
+    canvas = Canvas(page)
+    devtools = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        spots = [dict(zip("xy", canvas.at(*p), strict=True), id=i) for i, p in enumerate(points)]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": spots})
+
+    touch("touchStart", (50, 50))
+    for x in range(60, 160, 20):
+        touch("touchMove", (x, 50))
+    touch("touchEnd")
+    painted = canvas.area()
+    width = page.locator(".photo").bounding_box()["width"]
+    touch("touchStart", (250, 200))
+    touch("touchStart", (250, 200), (350, 200))
+    spots = [canvas.at(x, 200) for x in (250, 350)]
+    for step in range(1, 6):
+        points = [
+            {"x": x + side * 12 * step, "y": y, "id": i}
+            for i, ((x, y), side) in enumerate(zip(spots, (-1, 1), strict=True))
+        ]
+        devtools.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
+    touch("touchEnd")
+    assert page.locator(".photo").bounding_box()["width"] > 1.3 * width
+    assert canvas.area() == painted  # the first of two fingers has painted nothing
+    canvas.save()
+    _, save = _only(running, known)
+    (stroke,) = json.loads(str(save["strokes"]))
+    assert stroke["points"][:2] == [50, 50]
+    assert stroke["points"][-2:] == [140, 50]
+    assert _differing(save) == 0
+
+
+def test_a_save_without_an_answer_comes_again_under_the_same_nonce(
+    visit: Visit, running: Server
+) -> None:
+    known = set(running.saves())
+    page = visit("/?case=deaf&deaf")
+    page.clock.install()
+    page.reload()
+    canvas = Canvas(page)
+    canvas.drag((50, 50), (90, 60))
+    canvas.wait_saved("Not saved; kept in this browser")
+    canvas.keys("Control+s")
+    canvas.wait_saved("Saving")
+    page.clock.run_for(8_500)
+    canvas.wait_saved("Not saved yet")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_selector(IDLE)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        nonce, save = _only(running, known)
+        if save["count"] >= 3:
+            break
+        page.wait_for_timeout(100)
+    assert save["count"] >= 3
+    page.goto(page.url.replace("&deaf", ""))  # unsaved: the page may ask, the test may go
+    canvas = Canvas(page)
+    canvas.wait_saved()  # sent once more by itself, and now there is an answer
+    assert set(running.saves()) - known == {nonce}
+    canvas.keys("Control+z")
+    assert page.locator("[data-do=undo]").is_disabled()  # what is saved is the new beginning
+
+
+def test_a_refusal_is_told(visit: Visit) -> None:
+    canvas = Canvas(visit("/?case=refused&mind"))
+    canvas.drag((50, 50), (90, 60))
+    canvas.keys("Control+s")
+    canvas.wait_saved("Not saved: this page takes nothing")
+
+
+def test_unsaved_work_survives_reruns_page_switches_and_reload(visit: Visit) -> None:
+    page = visit("/?case=kept")
+    canvas = Canvas(page)
+    canvas.drag((50, 50), (90, 60))
+    canvas.drag((50, 350), (90, 360))
+    canvas.keys("Control+z")
+    kept = canvas.area()
+    runs = canvas.runs()
+    page.get_by_role("button", name="Run again").click()
+    page.get_by_text(runs, exact=True).wait_for(state="detached")
+    page.wait_for_selector(IDLE)
+    assert canvas.area() == kept
+    page.get_by_text("Shown").click()
+    page.wait_for_selector(".app", state="detached")
+    page.get_by_text("Shown").click()
+    canvas = Canvas(page)
+    assert canvas.area() == kept
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.reload()
+    canvas = Canvas(page)
+    assert asked == ["beforeunload"]
+    assert page.locator(".note").inner_text().startswith("Unsaved work of ")
+    assert canvas.area() == kept
+    canvas.keys("Control+y")
+    assert canvas.area() != kept
+    canvas.keys("Control+z", "Control+z")
+    assert "before" not in page.locator(".area").inner_text()
+    page.goto(page.url.replace("kept", "other"))
+    assert "before" not in Canvas(page).page.locator(".area").inner_text()
+    assert asked == ["beforeunload"]  # all was undone: nothing to lose
+
+
+def test_damaged_and_foreign_drafts_do_no_harm(visit: Visit) -> None:
+    page = visit("/?case=damaged")
+    canvas = Canvas(page)
+    canvas.drag((50, 50), (90, 60))
+    canvas.wait_saved("Not saved; kept in this browser")
+    damage = """() => new Promise((resolve) => {
+      const request = indexedDB.open("rustseg-canvas", 1)
+      request.onsuccess = () => {
+        const steps = request.result.transaction("steps", "readwrite").objectStore("steps")
+        steps.getAll().onsuccess = (event) => {
+          for (const step of event.target.result) {
+            step.runs[0] = 4e9
+            steps.put(step)
+          }
+          steps.transaction.oncomplete = () => (request.result.close(), resolve())
+        }
+      }
+    })"""
+    page.evaluate(damage)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    canvas = Canvas(page)
+    assert "was damaged" in page.locator(".note").inner_text()
+    canvas.drag((50, 50), (90, 60))
+    canvas.wait_saved("Not saved; kept in this browser")
+
+
+def test_a_killed_server_loses_nothing(browser: Any, tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    page = browser.new_page()
+    try:
+        page.goto(f"{server.url}/?case=killed")
+        canvas = Canvas(page)
+        canvas.drag((50, 50), (90, 60))
+        server.stop(signal.SIGKILL)
+        canvas.drag((150, 50), (190, 60))
+        canvas.keys("Control+s")
+        canvas.wait_saved("Saving")
+        canvas.drag((250, 50), (290, 60))
+        canvas.wait_saved("Not saved yet")
+        assert server.saves() == {}
+        server.start()
+        canvas.wait_saved("Not saved; kept in this browser")  # the third stroke
+        (save,) = server.saves().values()
+        assert len(json.loads(str(save["strokes"]))) == 2
+        assert _differing(save) == 0
+        canvas.save()
+        assert len(server.saves()) == 2
+    finally:
+        page.context.close()
+        server.stop()
+
+
+def _longest_task(trace: bytes) -> float:
+    """Milliseconds of the longest task of a page's main thread, in processor time.
+
+    The clock on the wall, which `longtask` of a PerformanceObserver reads, also counts what
+    other programs of a busy machine take away.
+    """
+    events = json.loads(trace)["traceEvents"]
+    main = {
+        (event["pid"], event["tid"])
+        for event in events
+        if event.get("name") == "thread_name" and event["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [
+        event["tdur"] / 1000
+        for event in events
+        if "RunTask" in event.get("name", "") and (event["pid"], event["tid"]) in main
+        if "tdur" in event
+    ]
+    assert len(tasks) > 100
+    return max(tasks)
+
+
+def test_twelve_megapixels_stay_awake_and_small(
+    visit: Visit, browser: Any, running: Server
+) -> None:
+    known = set(running.saves())
+    page = visit("/?case=large&size=4000x3000")
+    sent: list[int] = []
+    page.on("websocket", lambda s: s.on("framesent", lambda data: sent.append(len(data))))
+    page.reload()
+    canvas = Canvas(page)
+    browser.start_tracing(page=page, categories=["toplevel"])
+    for row in range(6):
+        y = 300 + 400 * row
+        canvas.drag((300, y), (1500, y + 200), (2700, y - 100), (3800, y + 150))
+    canvas.keys("o")
+    canvas.drag((2500, 300), (3900, 400), (3700, 1500), (2600, 1300))
+    canvas.keys("f")
+    canvas.click(3990, 2990)  # floods the background
+    page.locator(".stage.busy").wait_for(state="detached")
+    canvas.keys("Control+z", "Control+z", "Control+y", "Control+z", "+", "+", "+", "0", "b", "3")
+    canvas.drag((100, 2900), (2000, 2800))
+    canvas.save()
+    assert _longest_task(browser.stop_tracing()) < 200
+    assert 10_000 < max(sent) < 200_000
+    _, save = _only(running, known)
+    assert save["mask"].shape == (3000, 4000)
+    assert _differing(save) == 0
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(390, "dark"), (390, "light"), (820, "light"), (1280, "dark")]
+)
+def test_it_fits_and_everything_has_a_name(visit: Visit, width: int, scheme: str) -> None:
+    page = visit("/?case=look", width=width, scheme=scheme)
+    canvas = Canvas(page)
+    canvas.keys("c")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".app").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    wide = "(app) => [...app.querySelectorAll('button, input, select, p')].filter(e => e.checkVisibility() && e.getBoundingClientRect().right > app.getBoundingClientRect().right + 1).map(e => e.outerHTML)"  # noqa: E501
+    assert page.locator(".app").evaluate(wide) == []
+    for button in page.locator(".app button:visible").all():
+        name = button.get_attribute("aria-label") or button.inner_text()
+        assert name.strip(), button.evaluate("b => b.outerHTML")
+
+
+def test_keys_wheel_help_and_calm(visit: Visit) -> None:
+    page = visit("/?case=keys")
+    canvas = Canvas(page)
+    stage = page.locator(".stage")
+    before = canvas.area()
+    stage.focus()
+    canvas.keys("ArrowLeft", "Shift+ArrowDown", "e", "Enter")
+    assert canvas.area() != before
+    canvas.keys("Control+z")
+    assert canvas.area() == before
+    size = page.locator(".size output").inner_text()
+    canvas.keys("]", "]", "[")
+    assert page.locator(".size output").inner_text() != size
+    # The wheel scrolls the page; only with Ctrl it zooms.
+    zoom = page.locator(".percent").inner_text()
+    page.mouse.move(*canvas.at(300, 200))
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    top = page.evaluate(scrolled)
+    page.mouse.wheel(0, 120)
+    page.wait_for_function(f"{scrolled} !== {top}")
+    assert page.locator(".percent").inner_text() == zoom
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    page.locator(".percent", has_not_text=zoom).wait_for()
+    stage.focus()
+    page.keyboard.down("h")
+    assert page.locator(".labels").evaluate("e => getComputedStyle(e).visibility") == "hidden"
+    page.keyboard.up("h")
+    assert page.locator(".labels").evaluate("e => getComputedStyle(e).visibility") == "visible"
+    canvas.keys("?")
+    assert page.get_by_role("dialog", name="Keys and gestures").is_visible()
+    for button in page.locator("[data-key]").all():  # every key of a button is on the list
+        for key in button.get_attribute("data-key").split():
+            assert key in page.locator(".keys").inner_text()
+    canvas.keys("Escape")
+    note = page.get_by_label("Note")
+    note.fill("b]e")  # letters go to where the reader writes
+    page.mouse.move(*canvas.at(300, 200))
+    page.keyboard.type("s3")
+    assert note.input_value() == "b]es3"
+    page.emulate_media(reduced_motion="reduce", forced_colors="active")
+    assert page.locator(".saved i").evaluate("e => getComputedStyle(e).animationName") == "none"
+    assert page.locator(".tools button").first.evaluate("e => getComputedStyle(e).borderStyle")
+
+
+def test_to_look_at_only_and_a_trial(visit: Visit) -> None:
+    canvas = Canvas(visit("/?case=look&readonly"))
+    before = canvas.area()
+    canvas.drag((50, 50), (90, 60))
+    assert canvas.area() == before
+    assert not canvas.page.locator("[data-do=save]").is_visible()
+    canvas = Canvas(visit("/?case=look&trial"))
+    canvas.drag((50, 50), (90, 60))
+    assert canvas.area() != before
+    assert not canvas.page.locator("[data-do=save]").is_visible()
+    assert "cannot be saved" in canvas.page.locator(SAVED).inner_text()
