@@ -108,7 +108,7 @@ def visit(browser: Any, server: str, tmp_path: Path) -> Iterator[Callable[..., A
             viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
         )
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(1000 * START_SECONDS)
         page.on("console", lambda m: _hear(m, trouble))
         page.on("pageerror", lambda error: trouble.append(f"page error: {error}"))
         page.on("request", lambda request: _watch(request.url, trouble))

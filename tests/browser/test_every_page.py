@@ -105,7 +105,8 @@ def _unreachable(page: Any) -> list[str]:
           const kinds = 'a[href], button, input, select, textarea, summary, [role=slider]';
           const waiting = new Set([...main.querySelectorAll(kinds)].filter(e =>
             e.checkVisibility({visibilityProperty: true}) && e.tabIndex >= 0 && !e.disabled
-            && !(e.type === 'radio' && !e.checked) && !e.closest('[inert]')));
+            && !(e.type === 'radio' && !e.checked) // of a group, arrows go from one to the next
+            && !e.matches('[role=radio][aria-checked=false]') && !e.closest('[inert]')));
           document.addEventListener('focusin', event => waiting.delete(event.target));
           document.activeElement.blur();
           window.waiting = waiting;
