@@ -144,7 +144,7 @@ def _outcomes(stop: TourStop) -> None:
             said = lessons.of_lesson(subject, outcome, rusty)
             views = [lessons.of_lesson(subject, exhibit, show).view for show in ("photo", "mask")]
         captions = subject.case.title, "What is marked as rust"
-        with st.grid("auto", min_column_width=150, gap="small"):
+        with st.grid(2, min_column_width=140, gap="small"):
             for view, caption in zip(views, captions, strict=True):
                 st.image(view.data, caption=caption, alt=view.alt, width="stretch")
         st.markdown(shared.keep_together(said))

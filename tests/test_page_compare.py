@@ -221,7 +221,7 @@ def test_two_models_come_from_the_operators_folder_only(
         (
             {"case": "f" * 64, "update": "99", "step": "crf", "weights": "/etc/passwd"},
             ["photos are deleted after 24 hours", "update='99' is not known: use a number from 0",
-             "weights='/etc/passwd' is not known: there is nothing to choose from"],
+             "weights='/etc/passwd' is not known: use shipped"],
         ),
         ({"update": "²", "step": "crf"}, ["update='²' is not known"]),
         ({"step": "heatmap", "faithful": "very"}, ["faithful='very' is not known: use 1"]),
@@ -243,7 +243,8 @@ def test_an_address_that_is_wrong(app: AppTest, link: dict[str, str], messages: 
         assert message in warning.value.replace("\\", "")
     assert warning.value.count("\n- ") == len(messages)
     assert "<b>" not in warning.value.replace("\\<", "")
-    assert _images(app) or app.selectbox(key="address-right")  # the rest is there
+    # The rest is there: a step, or something to compare.
+    assert app.header if "view" not in link or link["view"] == "top" else app.selectbox
 
 
 def test_a_sample_is_picked_and_forgets_the_cut(app: AppTest) -> None:
