@@ -51,6 +51,8 @@ Cursor = tuple[str, str]
 """(made, id) of a row: a page goes on behind it."""
 
 _NEWEST = "9999"  # later than any time
+_INDEXED = ("who", "verdict", "model", "status", "photo")
+_FEW = 5000  # rows that are looked up one by one: some milliseconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,23 +160,25 @@ def list_corrections(
     """
     if limit < 1:
         raise ConfigError(f"limit is {limit}; allowed is 1 or more")
-    sql, values = page_query(filters or Filters(), after)
     with store.database.reading() as conn:
+        sql, values = page_query(conn, filters or Filters(), after)
         rows = fetch_all(conn, sql, {**values, "limit": limit + 1})
     entries = tuple(Entry(**row) for row in rows[:limit])
     return Page(entries, entries[-1].cursor if len(rows) > limit else None)
 
 
-def page_query(filters: Filters, after: Cursor | None) -> tuple[str, dict[str, Any]]:
+def page_query(
+    conn: sqlite3.Connection, filters: Filters, after: Cursor | None
+) -> tuple[str, dict[str, Any]]:
     """SQL of a page and its values; `limit` is still to be given."""
-    source, where, values, key = _matching(filters)
+    source, where, values, key = _matching(conn, filters)
     made, correction = after or (_NEWEST, "")
     where = [*where, f"({key}.made, {key}.correction) < (:made, :correction)"]
     sql = f"""SELECT s.correction AS id, s.photo, s.made, s.who, s.kind, s.verdict, s.status,
   s.model, p.origin, p.width, p.height, c.area, c.ignored, c.seconds, c.confidence, c.note
 FROM (SELECT {key}.made, {key}.correction FROM {source} WHERE {" AND ".join(where)}
       ORDER BY {key}.made DESC, {key}.correction DESC LIMIT :limit) AS k
-JOIN standing s ON s.correction = k.correction
+JOIN standing s ON s.made = k.made AND s.correction = k.correction
 JOIN corrections c ON c.id = k.correction
 JOIN photos p ON p.sha256 = c.photo
 ORDER BY k.made DESC, k.correction DESC"""
@@ -183,29 +187,50 @@ ORDER BY k.made DESC, k.correction DESC"""
 
 def count_corrections(store: Store, filters: Filters | None = None) -> int:
     """Count what `list_corrections` would list in all."""
-    source, where, values, _ = _matching(filters or Filters())
     with store.database.reading() as conn:
+        source, where, values, _ = _matching(conn, filters or Filters())
         sql = f"SELECT count(*) FROM {source} WHERE {' AND '.join([*where, '1'])}"
         return int(conn.execute(sql, values).fetchone()[0])
 
 
-def _matching(filters: Filters) -> tuple[str, list[str], dict[str, Any], str]:
+def _matching(
+    conn: sqlite3.Connection, filters: Filters
+) -> tuple[str, list[str], dict[str, Any], str]:
     """FROM, conditions and values; and the table by whose key the rows are in order."""
-    columns = ("who", "verdict", "model", "status", "kind", "photo")
+    columns = (*_INDEXED, "kind")
     values: dict[str, Any] = {n: getattr(filters, n) for n in columns if getattr(filters, n)}
-    where = [f"m.{name} = :{name}" for name in values]
+    index = None if filters.reason else _index_for(conn, values)
+    # "+" keeps SQLite from an index of its own choice.
+    where = [f"{'' if name == index else '+'}m.{name} = :{name}" for name in values]
     source, key = "standing m", "m"
     if filters.reason:
         values["reason"] = filters.reason
         # The list of a reason is in order by itself; only other filters need the rest.
-        join = " CROSS JOIN standing m ON m.correction = t.correction" if where else ""
-        source, key = f"tagged t{join}", "t"
+        join = " CROSS JOIN standing m ON m.made = t.made AND m.correction = t.correction"
+        source, key = f"tagged t{join if where else ''}", "t"
         where.append("t.reason = :reason")
     for name, sign in (("since", ">="), ("until", "<")):
         if getattr(filters, name):
             values[name] = getattr(filters, name)
             where.append(f"{key}.made {sign} :{name}")
     return source, where, values, key
+
+
+def _index_for(conn: sqlite3.Connection, values: dict[str, Any]) -> str | None:
+    """Which filter's index to go through; None for the table itself, newest first.
+
+    One filter: its index is in order, and the first rows are the page. Several: the index of one
+    that few rows match; else the table, because looking up each of many rows that an index
+    names costs more than reading them all in order.
+    """
+    indexed = [name for name in values if name in _INDEXED]
+    if len(values) == 1:
+        return indexed[0] if indexed else None
+    for name in indexed:
+        sql = f"SELECT count(*) FROM (SELECT 1 FROM standing WHERE {name} = ? LIMIT ?)"
+        if conn.execute(sql, (values[name], _FEW)).fetchone()[0] < _FEW:
+            return name
+    return None
 
 
 def values_of(store: Store, column: Literal["who", "model"]) -> tuple[str, ...]:

@@ -214,16 +214,16 @@ _LATEST_DOUBT = f"""coalesce((SELECT 1.0 - 2.0 * abs(p.probability - 0.5)
 
 _READ_TABLES = (
     """CREATE TABLE standing (
-  correction TEXT PRIMARY KEY,
-  photo TEXT NOT NULL,
   made TEXT NOT NULL,
+  correction TEXT NOT NULL UNIQUE,
   who TEXT NOT NULL,
   kind TEXT NOT NULL,
   verdict TEXT NOT NULL,
+  status TEXT NOT NULL,
+  photo TEXT NOT NULL,
   model TEXT NOT NULL,
-  status TEXT NOT NULL
+  PRIMARY KEY (made, correction)
 ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX standing_made ON standing (made, correction)",
     "CREATE INDEX standing_who ON standing (who, made, correction)",
     "CREATE INDEX standing_verdict ON standing (verdict, made, correction)",
     "CREATE INDEX standing_model ON standing (model, made, correction)",
@@ -263,14 +263,14 @@ END""",
     f"""CREATE TRIGGER correction_added AFTER INSERT ON corrections
 BEGIN
   INSERT INTO standing VALUES (
-    NEW.id, NEW.photo, NEW.made, NEW.who, NEW.kind, NEW.verdict,
-    coalesce((SELECT model FROM predictions WHERE id = NEW.prediction), ''), 'open');
+    NEW.made, NEW.id, NEW.who, NEW.kind, NEW.verdict, 'open', NEW.photo,
+    coalesce((SELECT model FROM predictions WHERE id = NEW.prediction), ''));
   INSERT INTO tagged SELECT DISTINCT value, NEW.made, NEW.id FROM json_each(NEW.reasons);
   UPDATE queue SET experts = {_EXPERTS.format("NEW.photo")} WHERE photo = NEW.photo;
 END""",
     """CREATE TRIGGER correction_erased AFTER DELETE ON corrections
 BEGIN
-  DELETE FROM standing WHERE correction = OLD.id;
+  DELETE FROM standing WHERE made = OLD.made AND correction = OLD.id;
   DELETE FROM tagged WHERE made = OLD.made AND correction = OLD.id
     AND reason IN (SELECT value FROM json_each(OLD.reasons));
 END""",
@@ -293,8 +293,8 @@ READ_MODEL = (*_READ_TABLES, *_UPKEEP)
 def backfill(table: str) -> str:
     """SELECT what a derived table should hold, from the records (and `standing`, for queue)."""
     return {
-        "standing": f"""SELECT c.id, c.photo, c.made, c.who, c.kind, c.verdict,
-  coalesce(p.model, ''), {_STATUS.format("c.id")}
+        "standing": f"""SELECT c.made, c.id, c.who, c.kind, c.verdict,
+  {_STATUS.format("c.id")}, c.photo, coalesce(p.model, '')
   FROM corrections c LEFT JOIN predictions p ON p.id = c.prediction""",
         "tagged": """SELECT DISTINCT r.value, c.made, c.id
   FROM corrections c, json_each(c.reasons) r""",
