@@ -76,14 +76,14 @@ def judge_completion(before: Mask, after: Mask, *, rust: Mask, clean: Mask) -> J
     far = _far(marked)
     elsewhere = float(((before[::step, ::step] != small) & far).mean())
     changed = float((before != after).mean())
-    return Judgement(tuple(scaled), elsewhere, _words(len(boxes), elsewhere, changed))  # type: ignore[arg-type]
+    return Judgement(tuple(scaled), elsewhere, _words(len(boxes), elsewhere, changed))
 
 
 def _any(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
     """Shrink so that thin strokes stay."""
     rows, columns = shape[0] * step, shape[1] * step
     full = np.pad(mask, ((0, rows - mask.shape[0]), (0, columns - mask.shape[1])))
-    return full.reshape(shape[0], step, shape[1], step).any(axis=(1, 3))
+    return np.asarray(full.reshape(shape[0], step, shape[1], step).any(axis=(1, 3)))
 
 
 def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[Box]:

@@ -197,18 +197,20 @@ class _Files:
 
 
 def _check_masks(mask: object, ignore: object) -> tuple[Mask, Mask]:
-    checked = []
-    for name, value in (("mask", mask), ("ignore", ignore)):
-        if value is None and name == "ignore":
-            checked.append(np.zeros(checked[0].shape, bool))
-            continue
-        array = np.asarray(value)
-        if array.dtype != np.bool_ or array.ndim != 2 or not 0 < array.size <= MOST_PIXELS:
-            raise ConfigError(f"{name} is {array.dtype}{array.shape}; allowed is (H, W) bool")
-        checked.append(array)
-    if checked[0].shape != checked[1].shape:
-        raise ConfigError(f"ignore is {checked[1].shape}; allowed is the mask's {checked[0].shape}")
-    return checked[0] & ~checked[1], checked[1]
+    rust = _check_mask(mask, "mask")
+    if ignore is None:
+        return rust, np.zeros_like(rust)
+    unsure = _check_mask(ignore, "ignore")
+    if rust.shape != unsure.shape:
+        raise ConfigError(f"ignore is {unsure.shape}; allowed is the mask's {rust.shape}")
+    return np.logical_and(rust, ~unsure), unsure
+
+
+def _check_mask(value: object, name: str) -> Mask:
+    array = np.asarray(value)
+    if array.dtype != np.bool_ or array.ndim != 2 or not 0 < array.size <= MOST_PIXELS:
+        raise ConfigError(f"{name} is {array.dtype}{array.shape}; allowed is (H, W) bool")
+    return array
 
 
 def _photo_url(photo: object, shape: tuple[int, int], send: _Files) -> str:
@@ -226,7 +228,7 @@ def _photo_url(photo: object, shape: tuple[int, int], send: _Files) -> str:
 def _underlays(
     heatmap: np.ndarray | None, doubt: np.ndarray | None, send: _Files
 ) -> list[Mapping[str, str]]:
-    found = []
+    found: list[Mapping[str, str]] = []
     if heatmap is not None:
         found.append({"name": "Heat map", "url": send("heat", pictures.heat_png(heatmap))})
     if doubt is not None:
