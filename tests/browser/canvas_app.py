@@ -73,9 +73,12 @@ if isinstance(event, Save):
         state["refused"] = (event.nonce, "this page takes nothing")
     else:
         place = folder / f"{event.nonce}.npz"
-        count = int(np.load(place)["count"]) + 1 if place.exists() else 1
+        count = 1
+        if place.exists():
+            with np.load(place) as file:
+                count += int(file["count"])
         np.savez_compressed(
-            place,
+            folder / "partial.tmp.npz",
             base=mask,
             mask=event.mask,
             ignore=event.ignore,
@@ -83,6 +86,7 @@ if isinstance(event, Save):
             about=json.dumps([event.case, event.base, event.seconds, event.undos]),
             count=count,
         )
+        (folder / "partial.tmp.npz").rename(place)  # whole or not at all: the test looks on
         state["saved"] = event.nonce
     st.rerun()
 if event is not None:  # a question: everything of the marked colour, as a stand-in for the CRF
