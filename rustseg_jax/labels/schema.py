@@ -215,7 +215,7 @@ _LATEST_DOUBT = f"""coalesce((SELECT 1.0 - 2.0 * abs(p.probability - 0.5)
 _READ_TABLES = (
     """CREATE TABLE standing (
   made TEXT NOT NULL,
-  correction TEXT NOT NULL UNIQUE,
+  correction TEXT NOT NULL,
   who TEXT NOT NULL,
   kind TEXT NOT NULL,
   verdict TEXT NOT NULL,
@@ -224,6 +224,8 @@ _READ_TABLES = (
   model TEXT NOT NULL,
   PRIMARY KEY (made, correction)
 ) STRICT, WITHOUT ROWID""",
+    # Not UNIQUE, though it is: SQLite would take it instead of the primary key, and look up twice.
+    "CREATE INDEX standing_correction ON standing (correction)",
     "CREATE INDEX standing_who ON standing (who, made, correction)",
     "CREATE INDEX standing_verdict ON standing (verdict, made, correction)",
     "CREATE INDEX standing_model ON standing (model, made, correction)",
