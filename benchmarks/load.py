@@ -196,8 +196,9 @@ def run(visitors: int, many: int) -> dict[str, object]:
             first, _ = asyncio.run(rush(host, [warm], ""))  # compiles, reads the weights
             before, idle = alone(model, photos), peak_memory(pid)
             visits, owner = asyncio.run(rush(host, photos, owned))
-            memory, after = peak_memory(pid), alone(model, photos)
-        done = len(list((folder / f"set-{owned}").glob("*.found.json"))) if owned else 0
+            done = len(list((folder / f"set-{owned}").glob("*.found.json"))) if owned else 0
+            memory = peak_memory(pid)
+        after = alone(model, photos)  # the server is gone: it would go on with the set
     return _numbers(first[0], visits, owner, (before, after), (idle, memory), done)
 
 

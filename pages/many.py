@@ -1,8 +1,8 @@
 """Many photos: choose them, follow the work, look through what was found, take it away.
 
 The photos of a visit are a set in the address, see `sets`. The work goes on photo by photo
-in the page's own run: a click, or leaving, ends that run between two photos, and the next
-run goes on where it ended.
+in the page's own run: a click, or another page, ends that run after the photo in hand, and
+the next run goes on where it ended. Streamlit lets the run of a closed tab go on for a while.
 """
 
 from __future__ import annotations
