@@ -43,6 +43,12 @@ class Case:
     path: Path
     digest: str
 
+    @property
+    def query(self) -> dict[str, str]:
+        """How an address names it."""
+        sample = any(s.path == self.path for s in samples.list_samples())
+        return {"sample": self.stem} if sample else {"case": self.digest}
+
 
 class CaseError(rs.RustsegError):
     """The address names a photo that is not there."""

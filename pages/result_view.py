@@ -22,6 +22,9 @@ _STYLE = """<style>
 </style>"""
 
 
+_WAYS = (("pages/compare.py", "See every stage", ":material/stairs:"),)
+
+
 @st.fragment
 def result(case: Case) -> None:
     """Everything about one photo; a control that is moved runs only this again."""
@@ -51,6 +54,9 @@ def result(case: Case) -> None:
                 _surface(choice, found)
             st.markdown("**Take away**")
             pictures.downloads(case, choice, found)
+            st.markdown("**Go on**")
+            for page, label, icon in _WAYS:
+                st.page_link(page, label=label, icon=icon, query_params=case.query)
         _small_print(found)
 
 

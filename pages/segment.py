@@ -63,6 +63,7 @@ def _upload(case: cases.Case | None) -> None:
         f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, "
         "then deleted. Sent nowhere else."
     )
+    st.page_link("pages/many.py", label="Many photos or a folder", icon=":material/photo_library:")
 
 
 def _camera() -> None:
@@ -74,7 +75,7 @@ def _camera() -> None:
 
 def _take_upload(key: str) -> None:
     file = st.session_state[key]
-    with shared.guard():
+    with shared.later():
         digest = cases.keep_upload(file.name, file.getvalue()) if file else ""
         st.session_state["uploaded"] = digest
         cases.open_case(upload=digest)
@@ -83,7 +84,7 @@ def _take_upload(key: str) -> None:
 def _take_shot() -> None:
     shot = st.session_state["shot"]
     if shot:  # clearing the shot keeps its result
-        with shared.guard():
+        with shared.later():
             cases.open_case(upload=cases.keep_upload("Camera.jpg", shot.getvalue()))
             st.session_state["camera"] = False  # and the camera goes off
 

@@ -21,6 +21,7 @@ import rustseg_jax as rs
 
 _run = threading.local()  # Streamlit runs one script a thread
 _log = logging.getLogger("rustseg.pages")
+_FAILED = "what went wrong in a callback"
 
 
 @contextmanager
@@ -28,6 +29,8 @@ def app() -> Iterator[None]:
     """Run a page inside app.py, guarded; `enter` asks for it."""
     _run.inside = True
     try:
+        if failed := st.session_state.pop(_FAILED, ""):
+            st.error(failed, icon=":material/error:")
         with guard():
             yield
     finally:
@@ -55,24 +58,35 @@ def guard() -> Iterator[None]:
         tell(error)
 
 
+@contextmanager
+def later() -> Iterator[None]:
+    """As `guard`, for callbacks: what they draw is lost, so the page's next run says it."""
+    try:
+        yield
+    except Exception as ex:
+        st.session_state[_FAILED] = words(ex)
+
+
 def tell(ex: BaseException) -> None:
     """Say to the visitor what went wrong, never with a traceback."""
+    st.error(words(ex), icon=":material/error:")
+
+
+def words(ex: BaseException) -> str:
+    """What went wrong, for a visitor; a bug of ours gets a number, and the log the rest."""
     if isinstance(ex, rs.WeightsError):
-        st.error(
+        return (
             f"The model cannot be loaded. {sentence(ex)} Set RUSTSEG_MODEL to a weights file "
-            "or put one at data/model/rustseg.safetensors, then reload this page.",
-            icon=":material/error:",
+            "or put one at data/model/rustseg.safetensors, then reload this page."
         )
-    elif isinstance(ex, rs.RustsegError):
-        st.error(sentence(ex), icon=":material/error:")
-    else:  # a bug of ours: the visitor gets a number, the log gets the rest
-        number = uuid.uuid4().hex[:8]
-        _log.error("error %s", number, exc_info=ex)
-        st.error(
-            f"Something went wrong here, and it is not your photo's fault. Please try again; if "
-            f"it stays, tell whoever runs this page the error number {number}.",
-            icon=":material/error:",
-        )
+    if isinstance(ex, rs.RustsegError):
+        return sentence(ex)
+    number = uuid.uuid4().hex[:8]
+    _log.error("error %s", number, exc_info=ex)
+    return (
+        f"Something went wrong here, and it is not your photo's fault. Please try again; if "
+        f"it stays, tell whoever runs this page the error number {number}."
+    )
 
 
 # What no guard caught comes here: a fragment that runs by itself and a callback run outside of

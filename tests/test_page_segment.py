@@ -455,3 +455,18 @@ def test_the_camera_is_off_until_it_is_asked_for(app: AppTest) -> None:
     app.toggle(key="camera").set_value(True).run()
     assert not app.exception
     assert len(app.get("camera_input")) == 1
+
+
+def test_an_upload_that_cannot_be_kept_is_said_on_the_page(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(name: str, data: bytes) -> str:
+        raise OSError(28, "No space left on device")
+
+    app.run()
+    monkeypatch.setattr(cases, "keep_upload", full)
+    app.file_uploader[0].upload("gate.png", png(picture(rusty=True)))
+    app.run()
+    assert "error number" in app.error[0].value  # what a callback draws itself would be lost
+    app.run()
+    assert not app.error
