@@ -102,7 +102,7 @@ def test_formulas_are_set_without_an_outside_request(visit: Visit) -> None:
     assert page.evaluate("document.fonts.ready.then(() => true)")
     drawing = page.locator('[role="img"] svg')
     colour = drawing.locator("text").first.evaluate("e => getComputedStyle(e).fill")
-    assert colour == "rgb(22, 34, 46)"  # the theme's
+    assert colour == "rgb(13, 24, 35)"  # the theme's
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])

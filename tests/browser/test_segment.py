@@ -212,7 +212,9 @@ def test_a_sample_opens_by_keyboard_and_back_again(visit: Visit) -> None:
 
 def test_the_picture_of_a_sample_opens_it_too(visit: Visit) -> None:
     page = visit()
-    box = page.wait_for_selector(f".st-key-card-{SAMPLE} img").bounding_box()
+    shown = page.wait_for_selector(f".st-key-card-{SAMPLE} img")
+    shown.scroll_into_view_if_needed()
+    box = shown.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_selector(VERDICT)
     assert f"sample={SAMPLE}" in page.url
