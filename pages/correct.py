@@ -44,7 +44,9 @@ def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
     """The canvas, the form beside it and the history below."""
     past = _past(case, person)
     said = correct_form.said(case.digest)
-    start = desk.start_of(made, past, correct_history.chosen(case.digest), said.verdict)
+    again = correct_open.is_again(case)
+    chosen = desk.PREDICTION if again else correct_history.chosen(case.digest)
+    start = desk.start_of(made, past, chosen, said.verdict)
     event = None
     left, right = st.columns([7, 3], gap="medium")
     with left, shared.guard():
@@ -57,7 +59,8 @@ def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
                 case.digest, made, said, new=past is None, disabled=not person.may_save
             )
     with shared.guard():
-        correct_history.draw(case, made, past, start, names=person.may_save)
+        if not again:
+            correct_history.draw(case, made, past, start, names=person.may_save)
     if isinstance(event, canvas.Save):
         correct_events.on_save(case, made, event, said, person, start)
         st.rerun()

@@ -71,7 +71,7 @@ def on_save(
     correct_history.begin_from(case.digest, "")
     state[_LAST] = {"title": case.title, "query": address(), "words": words}
     with shared.guard():  # it is stored, whatever becomes of the next one
-        correct_open.go_on(person, case)
+        correct_open.go_on(person, case, saved=True)
 
 
 def on_ask(case: cases.Case, made: desk.Bench, asked: canvas.Ask, start: desk.Start) -> None:

@@ -10,9 +10,14 @@ from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax.samples import list_samples
 
-__all__ = ["bar", "case_of_address", "go_on", "is_first", "start"]
+__all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "start"]
 
-_SKIPPED, _FIRST = "correct-skipped", "correct-first"
+REPEAT_EVERY = 10
+"""So many saves of a visit, and then a photo comes that the expert has seen before."""
+
+_SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER = (
+    "correct-skipped", "correct-first", "correct-saves", "correct-again", "correct-order",
+)  # fmt: skip
 
 
 def case_of_address(person: Person) -> Case | None:
@@ -42,6 +47,7 @@ def start(person: Person) -> None:
                 f"Next photo ({photos})", key="next", on_click=_go_on, args=(person, None),
                 type="primary", icon=":material/arrow_forward:",
             )  # fmt: skip
+            _orders(person)
     if mine := cases.uploads():
         st.header("Photos of this visit", anchor=False)
         with st.container(horizontal=True):
@@ -66,6 +72,14 @@ def start(person: Person) -> None:
                 )  # fmt: skip
 
 
+def _orders(person: Person) -> None:
+    """Which photos come first, where somebody computed another order than that of doubt."""
+    offered = desk.orders(person)
+    if len(offered) > 1:
+        place = offered.index(_order()) if _order() in offered else 0
+        st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
+
+
 def bar(person: Person, case: Case) -> None:
     """Which photo this is, and the ways to another."""
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -82,13 +96,30 @@ def is_first(case: Case) -> bool:
     return bool(st.session_state.setdefault(_FIRST, case.digest) == case.digest)
 
 
-def go_on(person: Person, after: Case | None) -> bool:
-    """Open the next photo; False where there is none."""
-    skipped = st.session_state.setdefault(_SKIPPED, [])
-    found = desk.following(person, after=after, skip=skipped)
+def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
+    """Open the next photo; False where there is none.
+
+    After every tenth save it is one that the same expert corrected at least a week ago.
+    """
+    state = st.session_state
+    if saved:
+        state[_SAVES], state[_AGAIN] = state.get(_SAVES, 0) + 1, ""
+    again = saved and state[_SAVES] % REPEAT_EVERY == 0
+    skipped = state.setdefault(_SKIPPED, [])
+    found = desk.following(person, after=after, skip=skipped, order=_order(), again=again)
     if found:
+        state[_AGAIN] = found.query["case"] if found.again else ""
         st.query_params.from_dict(found.query)
     return found is not None
+
+
+def is_again(case: Case) -> bool:
+    """Whether a photo is shown again: then with what the model marked, and without the history."""
+    return bool(st.session_state.get(_AGAIN) == case.digest)
+
+
+def _order() -> str:
+    return str(st.session_state.get(_ORDER) or "doubt")
 
 
 def _go_on(person: Person, after: Case | None) -> None:

@@ -26,7 +26,7 @@ from rustseg_jax.superpixels import superpixels
 
 __all__ = [
     "PREDICTION", "Bench", "Said", "Start", "bench", "current_case", "following", "open_store",
-    "past", "save", "start_of", "waiting",
+    "orders", "past", "save", "start_of", "waiting",
 ]  # fmt: skip
 
 PREDICTION = "prediction"
@@ -312,8 +312,19 @@ def waiting(person: Person) -> int:
     return labels.count_queue(store) if store else 0
 
 
+def orders(person: Person) -> tuple[str, ...]:
+    """Names of the orders that the queue has."""
+    store = open_store(person)
+    return labels.orders(store) if store else ()
+
+
 def following(
-    person: Person, *, after: Case | None = None, skip: Collection[str] = (), order: str = "doubt"
+    person: Person,
+    *,
+    after: Case | None = None,
+    skip: Collection[str] = (),
+    order: str = "doubt",
+    again: bool = False,
 ) -> Next | None:
     """The photo that is next: of the queue; else, from a sample, the next new sample.
 
@@ -323,10 +334,16 @@ def following(
     after : the photo that is open
     skip : SHA-256 of photos that were put off
     order : of the queue
+    again : whether one may come that the person corrected long ago, to see whether they still say
+        the same
     """
     left_out = {*skip, *([after.digest] if after else [])}
     store = open_store(person)
     if store and person.may_save:  # photos of the store are not for every visitor
+        if again and person.name:
+            old = labels.repeats(store, person.name, limit=1 + len(left_out))
+            for digest in (d for d in old if d not in left_out):
+                return Next({"case": digest}, again=True)
         for case in labels.next_cases(store, order=order, who=person.name, skip=left_out, limit=1):
             return Next({"case": case.photo})
     return _next_sample(person, store, after, left_out) if after else None

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import streamlit as st
+
+from pages import shared
+from pages.remember import remembered
 
 __all__ = ["LONGEST_NAME", "Person", "ask_name", "demo", "person_of", "somebody"]
 
@@ -24,7 +27,8 @@ LONGEST_NAME = 80  # characters
 
 Role = Literal["viewer", "expert", "reviewer"]
 
-_NAME = "expert-name"  # in the session: not a widget's own key, which a page switch would clear
+# In the session, and no widget's own key, which a page switch would clear.
+_NAME, _FORGET = "expert-name", "expert-forget"
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,14 @@ def demo() -> bool:
 
 
 def somebody() -> Person:
-    """Tell who is at the browser, from the login or from what was typed in this visit."""
-    return person_of(st.user.to_dict(), str(st.session_state.get(_NAME, "")), os.environ)
+    """Tell who is at the browser, from the login or from what was typed in this browser."""
+    state = st.session_state
+    person = person_of(st.user.to_dict(), str(state.get(_NAME, "")), os.environ)
+    if not person.may_save or person.verified:
+        return person
+    name = remembered(person.name, forget=bool(state.get(_FORGET)), longest=LONGEST_NAME)
+    state[_NAME] = name
+    return replace(person, name=name)
 
 
 def person_of(login: Mapping[str, Any], typed: str, settings: Mapping[str, str]) -> Person:
@@ -100,10 +110,12 @@ def ask_name(person: Person) -> None:
     if not person.may_save:
         _say_why(person)
     elif person.verified:
-        st.caption(f":material/verified_user: {_literal(person.name)}")
+        st.caption(f":material/verified_user: {shared.escape(person.name)}")
     elif person.name:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f":material/person: {_literal(person.name)} (unverified)", width="content")
+            st.caption(
+                f":material/person: {shared.escape(person.name)} (unverified)", width="content"
+            )
             st.button("Not you?", key="other-name", type="tertiary", on_click=_forget)
     else:
         _form()
@@ -119,11 +131,14 @@ def _form() -> None:
 
 
 def _take_name() -> None:
-    st.session_state[_NAME] = " ".join(str(st.session_state["who-typed"]).split())[:LONGEST_NAME]
+    typed = str(st.session_state["who-typed"])
+    st.session_state[_NAME] = " ".join(typed.split())[:LONGEST_NAME]
+    st.session_state[_FORGET] = False
 
 
 def _forget() -> None:
     st.session_state[_NAME] = ""
+    st.session_state[_FORGET] = True
 
 
 def _say_why(person: Person) -> None:
@@ -140,9 +155,3 @@ def _say_why(person: Person) -> None:
             "You can try all tools; saving is for the experts that this server lists.",
             icon=":material/visibility:",
         )
-
-
-def _literal(text: str) -> str:
-    from pages import shared
-
-    return shared.escape(text)

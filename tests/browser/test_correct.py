@@ -71,7 +71,8 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     assert saved.mask is not None
     mask, _ = replay(prediction.mask.decode(), saved.strokes)
     assert (mask == saved.mask.decode()).all()
-    assert mask[30, 20] and mask[60, 120]
+    assert mask[30, 20]
+    assert mask[60, 120]
     share = f"{100 * np.mean(mask):.2f}\N{NO-BREAK SPACE}%"
     assert painted.startswith(f"Rust {share}")
     page.get_by_role("link", name="Back to it").click()
