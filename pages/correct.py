@@ -25,8 +25,9 @@ GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0
 
 
 def main() -> None:
-    st.title("Correct the mask", anchor=False)
-    person = experts.somebody()
+    with st.container(gap=None):  # what remembers the name takes no room
+        st.title("Correct the mask", anchor=False)
+        person = experts.somebody()
     case = correct_open.case_of_address(person)
     if case is None:
         correct_open.start(person)

@@ -53,7 +53,7 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     painted = canvas.area()
     canvas.keys("Control+s")
     canvas.wait_saved("Not saved: nobody knows who you are")
-    page.get_by_label("Your name").fill("Ada Lovelace")
+    page.get_by_role("textbox", name="Your name").fill("Ada Lovelace")
     page.get_by_role("button", name="That is me").click()
     page.get_by_text("Ada Lovelace (unverified)").wait_for()
     page.get_by_text("glare", exact=True).click()
