@@ -115,9 +115,10 @@ def _said_last() -> None:
             width="content",
         )
         if last["query"] != correct_events.address():
-            st.page_link(
-                "pages/correct.py", label="Back to it", query_params=last["query"],
-                icon=":material/undo:",
+            # No link: one that leads to its own page leaves the address as it is.
+            st.button(
+                "Back to it", key="back", icon=":material/undo:", type="tertiary",
+                on_click=st.query_params.from_dict, args=(last["query"],),
             )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     settle(page)
     assert canvas.area() == painted  # the work is still there
     page.get_by_role("button", name="Try again").click()
-    page.get_by_role("link", name="Back to it").wait_for()  # the next sample is open
+    page.get_by_role("button", name="Back to it").wait_for()  # the next sample is open
     assert f"sample={SAMPLE}" not in page.url
     (row,) = _rows(folder, "corrections")
     assert (row["who"], row["verified"], row["verdict"]) == ("Ada Lovelace", 0, "corrosion")
@@ -75,7 +75,7 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     assert mask[60, 120]
     share = f"{100 * np.mean(mask):.2f}\N{NO-BREAK SPACE}%"
     assert painted.startswith(f"Rust {share}")
-    page.get_by_role("link", name="Back to it").click()
+    page.get_by_role("button", name="Back to it").click()
     page.get_by_text("1 correction").wait_for()
     settle(page)
     assert page.get_by_text("glare ·").or_(page.get_by_text("· glare")).count()
