@@ -25,25 +25,30 @@ GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0
 
 
 def main() -> None:
+    # What may or may not be there has a place of its own: everything below keeps its own, so that
+    # the browser goes on with the canvas that it has.
     with st.container(gap=None):  # what remembers the name takes no room
         st.title("Correct the mask", anchor=False)
         person = experts.somebody()
-    case = correct_open.case_of_address(person)
+    with st.container():
+        case = correct_open.case_of_address(person)
     if case is None:
         correct_open.start(person)
         return
-    correct_open.bar(person, case)
-    _said_last()
-    with st.spinner("Looking at the photo …", show_time=True):
+    with st.container():
+        correct_open.bar(person, case)
+        _said_last()
+    with st.container(), st.spinner("Looking at the photo …", show_time=True):
         made = desk.bench(case)
-    with shared.guard():
+    with st.container(), shared.guard():
         correct_help.draw(unfolded=correct_open.is_first(case))
     _table(case, made, person)
 
 
 def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
     """The canvas, the form beside it and the history below."""
-    past = _past(case, person)
+    with st.container():
+        past = _past(case, person)
     said = correct_form.said(case.digest)
     again = correct_open.is_again(case)
     chosen = desk.PREDICTION if again else correct_history.chosen(case.digest)
@@ -54,7 +59,8 @@ def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
         st.caption(correct_form.model_says(made))
         event = _canvas(case, made, start, person)
     with right:
-        experts.ask_name(person)
+        with st.container():
+            experts.ask_name(person)
         with st.container(border=True):
             correct_form.draw(
                 case.digest, made, said, new=past is None, disabled=not person.may_save
