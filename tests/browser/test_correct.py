@@ -90,7 +90,7 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
 
 
 def test_a_scribble_is_completed_and_a_view_of_another_page_loses_nothing(visit: Visit) -> None:
-    page = visit("/correct?sample=pipe", width=820)
+    page = visit("/correct?sample=pipe")
     canvas = Canvas(page)
     canvas.keys("c")
     canvas.drag((200, 210), (230, 220))
