@@ -41,7 +41,7 @@ def main() -> None:
     with st.container(), st.spinner("Looking at the photo …", show_time=True):
         made = desk.bench(case)
     with st.container(), shared.guard():
-        correct_help.draw(unfolded=correct_open.is_first(case))
+        correct_help.draw(unfolded=correct_open.is_first(case, person))
     _table(case, made, person)
 
 

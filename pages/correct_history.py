@@ -19,7 +19,8 @@ from rustseg_jax.teaching_mask import Difference
 __all__ = ["begin_from", "change", "chosen", "draw"]
 
 _FROM = "correct-from"
-_SIDE = 900  # pixels of the picture of a difference
+_SIDE, _SHOWN = 1280, 640  # pixels of the picture of a difference: sharp on dense screens
+_MOST = 8  # corrections that are listed at first
 _ICONS = {
     "open": "schedule", "approved": "check_circle", "rejected": "cancel", "flagged": "flag",
     "withdrawn": "undo",
@@ -48,7 +49,10 @@ def draw(
     number = len(past.corrections)
     title = "1 correction" if number == 1 else f"{number} corrections"
     with st.expander(f"History: {title}", icon=":material/history:", expanded=True):
-        for correction in reversed(past.corrections):
+        newest = past.corrections[::-1]
+        if number > _MOST and not st.toggle("All of them", key=f"all-{case.digest[:16]}"):
+            newest = newest[:_MOST]
+        for correction in newest:
             with st.container(border=True):
                 _entry(case, made, past, correction, start, names)
         _model(case, made, start)
@@ -113,7 +117,7 @@ def _words(correction: labels.Correction) -> str:
     parts += correction.reasons
     if correction.wrong_reason:
         parts.append("right answer, wrong reason")
-    if correction.seconds:
+    if correction.seconds and correction.seconds >= 1:
         parts.append(f"{correction.seconds:.0f} s")
     return " · ".join(parts)
 
@@ -131,7 +135,7 @@ def _difference(
     key = case.digest, correction.id
     data, words = compute.once("difference", key, lambda: _picture(case, old, correction), size=16)
     what = "the correction that it began from" if before else "the model's mask"
-    st.image(data, alt=f"What the correction changed of {what}: {words}", width="stretch")
+    st.image(data, alt=f"What the correction changed of {what}: {words}", width=_SHOWN)
     st.html(_legend())
     st.caption(f"Against {what}: {words}")
 

@@ -91,9 +91,13 @@ def bar(person: Person, case: Case) -> None:
         )  # fmt: skip
 
 
-def is_first(case: Case) -> bool:
-    """Whether this is the first photo of this visit."""
-    return bool(st.session_state.setdefault(_FIRST, case.digest) == case.digest)
+def is_first(case: Case, person: Person) -> bool:
+    """Whether this is the first photo of somebody of whom nothing is stored yet."""
+    state = st.session_state
+    first = state.setdefault(_FIRST, case.digest)
+    if first and (first != case.digest or state.get(_SAVES) or desk.knows(person)):
+        state[_FIRST] = first = ""  # and from now on
+    return bool(first)
 
 
 def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:

@@ -25,8 +25,8 @@ from rustseg_jax.report import Report
 from rustseg_jax.superpixels import superpixels
 
 __all__ = [
-    "PREDICTION", "Bench", "Said", "Start", "bench", "current_case", "following", "open_store",
-    "orders", "past", "save", "start_of", "waiting",
+    "PREDICTION", "Bench", "Said", "Start", "bench", "current_case", "following", "knows",
+    "open_store", "orders", "past", "save", "start_of", "waiting",
 ]  # fmt: skip
 
 PREDICTION = "prediction"
@@ -296,6 +296,12 @@ def _origin(case: Case) -> dict[str, str]:
 
 
 # What is next
+
+
+def knows(person: Person) -> bool:
+    """Whether somebody has ever saved a correction."""
+    store = open_store(person) if person.name else None
+    return bool(store and labels.count_corrections(store, labels.Filters(who=person.name)))
 
 
 @dataclass(frozen=True)
