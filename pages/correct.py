@@ -37,7 +37,7 @@ def main() -> None:
         return
     with st.container():
         correct_open.bar(person, case)
-        _said_last()
+        _said_last(case)
     with st.container(), st.spinner("Looking at the photo …", show_time=True):
         made = desk.bench(case)
     with st.container(), shared.guard():
@@ -108,7 +108,7 @@ def _canvas(
         return None
 
 
-def _said_last() -> None:
+def _said_last(case: cases.Case) -> None:
     """What was saved last, with a way back to it."""
     last = correct_events.last()
     if not last:
@@ -120,7 +120,7 @@ def _said_last() -> None:
             ),
             width="content",
         )
-        if last["query"] != correct_events.address():
+        if last["query"] != case.query:
             # No link: one that leads to its own page leaves the address as it is.
             st.button(
                 "Back to it", key="back", icon=":material/undo:", type="tertiary",

@@ -6,7 +6,6 @@ the next run: `saved` and `refused` name a save by its nonce.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import streamlit as st
@@ -15,12 +14,11 @@ import rustseg_jax as rs
 from pages import canvas, cases, compute, correct_history, correct_open, desk, experts, shared
 from rustseg_jax.completion import judge_completion
 
-__all__ = ["address", "answers", "last", "on_ask", "on_save"]
+__all__ = ["answers", "last", "on_ask", "on_save"]
 
 _SAVED, _REFUSED, _ANSWER, _LAST = (
     "correct-saved", "correct-refused", "correct-answer", "correct-last",
 )  # fmt: skip
-_log = logging.getLogger("rustseg.pages")
 
 
 def answers() -> dict[str, Any]:
@@ -39,12 +37,6 @@ def last() -> dict[str, Any] | None:
     return st.session_state.get(_LAST)
 
 
-def address() -> dict[str, str]:
-    """The photo in the address."""
-    query = st.query_params.to_dict()
-    return {name: value for name, value in query.items() if name in ("case", "sample")}
-
-
 def on_save(
     case: cases.Case,
     made: desk.Bench,
@@ -61,16 +53,15 @@ def on_save(
         state[_REFUSED] = sent.nonce, str(error)
         return
     except Exception as error:  # a bug of ours; the work stays in the browser
-        _log.error("a correction could not be saved", exc_info=error)
-        state[_REFUSED] = sent.nonce, "something went wrong on the server; press Save again"
+        state[_REFUSED] = sent.nonce, shared.words(error)
         return
     state[_SAVED] = sent.nonce
     state.pop(_ANSWER, None)
     parent = start.parent.mask if start.parent and start.parent.mask else made.mask
     words = correct_history.change(correction, parent)
     correct_history.begin_from(case.digest, "")
-    state[_LAST] = {"title": case.title, "query": address(), "words": words}
-    with shared.guard():  # it is stored, whatever becomes of the next one
+    state[_LAST] = {"title": case.title, "query": case.query, "words": words}
+    with shared.later():  # it is stored, whatever becomes of the next one
         correct_open.go_on(person, case, saved=True)
 
 

@@ -127,13 +127,13 @@ def _order() -> str:
 
 
 def _go_on(person: Person, after: Case | None) -> None:
-    with shared.guard():
+    with shared.later():
         go_on(person, after)
 
 
 def _skip(person: Person, case: Case) -> None:
     st.session_state.setdefault(_SKIPPED, []).append(case.digest)
-    with shared.guard():
+    with shared.later():
         if not go_on(person, case):
             cases.open_case()
 
