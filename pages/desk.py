@@ -178,11 +178,10 @@ def start_of(made: Bench, past: labels.History | None, chosen: str, verdict: str
     verdict : "none" begins with a clear mask
     """
     parent = _parent(past, chosen)
-    if parent is None or parent.mask is None:
-        mask, ignore = made.mask.decode(), None
-    else:
-        mask, ignore = parent.mask.decode(), parent.ignore and parent.ignore.decode()
-    ignore = np.zeros_like(mask) if ignore is None else ignore
+    marked = parent.mask if parent and parent.mask else made.mask
+    unsure = parent.ignore if parent and parent.mask else None
+    mask = marked.decode()
+    ignore = unsure.decode() if unsure else np.zeros_like(mask)
     if verdict == "none" and (mask.any() or ignore.any()):
         return Start(np.zeros_like(mask), np.zeros_like(mask), parent, blank=True)
     return Start(mask, ignore, parent)

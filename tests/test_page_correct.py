@@ -13,7 +13,7 @@ import pytest
 from hand_made import picture
 from streamlit.testing.v1 import AppTest
 
-from pages import canvas, cases, correct_help, experts
+from pages import canvas, cases, correct_help, correct_open, experts
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.images import read, sha256
@@ -291,6 +291,31 @@ def test_the_next_sample_follows_a_sample_and_skipping_saves_nothing(page: Desk)
     page.app.button(key="skip").click().run()
     assert page.app.query_params["sample"] not in ("pipe", first)
     assert not page.folder.exists()
+
+
+def test_an_old_photo_comes_again_without_what_was_said_of_it(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.open(case=DIGEST)
+    page.name()
+    found = page.drawn[-1]["mask"].copy()
+    page.send(lambda mask: mask.fill(True))
+    store = Store(page.folder)
+    other = store.add_photo(png(picture(rusty=False)), origin="plate.png")
+    asked = []
+    monkeypatch.setattr(correct_open, "REPEAT_EVERY", 2)
+    monkeypatch.setattr(
+        labels, "repeats", lambda store, who, **_: asked.append(who) or (other.sha256, DIGEST)
+    )
+    page.open(case=other.sha256)
+    page.send()  # the second of this visit; of the two, the one that is not open comes
+    assert asked == ["Ada"]
+    assert page.app.query_params["case"] == DIGEST
+    assert (page.drawn[-1]["mask"] == found).all()  # and not what Ada said then
+    assert not [e for e in page.app.expander if "History" in e.label]
+    page.send(_stroke)
+    assert [row["parent"] for row in page.rows()] == [None, None, None]
+    assert [e for e in page.app.expander if "2 corrections" in e.label]
 
 
 def test_the_history_says_who_what_and_goes_on_from_any(page: Desk) -> None:
