@@ -81,6 +81,10 @@ def draw(digest: str, made: Bench, now: Said, *, new: bool, disabled: bool) -> N
             "Consent to use the photo", CONSENT, index=CONSENT.index(now.consent),
             format_func=_CONSENT.__getitem__, key=_key("consent", digest), disabled=disabled,
         )  # fmt: skip
+        if not disabled:
+            st.caption(
+                "Saving keeps this photo with the correction: it is not deleted with the uploads."
+            )
 
 
 def model_says(made: Bench) -> str:
