@@ -11,6 +11,7 @@ page = st.navigation(
         st.Page("pages/many.py", title="Many photos", icon=":material/photo_library:"),
         st.Page("pages/compare.py", title="Stages", icon=":material/stairs:"),
         st.Page("pages/tour.py", title="Tour", icon=":material/route:"),
+        st.Page("pages/correct.py", title="Correct", icon=":material/brush:"),
         st.Page("pages/model.py", title="Model", icon=":material/monitoring:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

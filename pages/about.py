@@ -80,10 +80,13 @@ PRIVACY = f"""
   deleted. Whoever has that address can see it while it is there.
 - **What was computed from it** stays in the server's memory, for {cases.KEEP_HOURS} hours at
   most.
+- **A photo that an expert corrects** is kept with the correction, the name of the expert and the
+  time, until whoever runs this server erases it. What was said of it goes with it.
 - **Nothing is sent elsewhere.** No page loads anything from another host, visitors are not
-  counted, and no photo is used for training.
+  counted, and no photo is used for training but those that
+  experts correct, where whoever runs this server chooses to.
 - **Your browser** keeps the theme that you choose, and a cookie that protects uploads against
-  forgery.
+  forgery; of corrections the name that you give and what you have not saved yet.
 """
 
 LICENCES = """

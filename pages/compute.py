@@ -10,9 +10,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -188,9 +190,22 @@ def _report(
     surface: rs.Surface | None,
     doubt: bool,
 ) -> Report:
-    _, _, mode, measured = photo
     pixels = images.read(case.path.read_bytes(), name=case.title)
-    fresh: list[tuple[rs.Segmentation, rs.Uncertainty | None]] = []
+    known, fresh = _known(pixels, classifier, photo)
+    if fresh and turned == AS_FOUND:
+        return make_report(*fresh[0], surface=surface)
+    return make_report(*known.again(pixels, turned, doubt=doubt), surface=surface)
+
+
+Found = tuple[rs.Segmentation, rs.Uncertainty | None]
+
+
+def _known(
+    pixels: np.ndarray, classifier: rs.Classifier, photo: tuple[str, str, str, bool]
+) -> tuple[rs.Adjustable, list[Found]]:
+    """What is kept of a photo, for going on from it; and what was found, if that was only now."""
+    _, _, mode, measured = photo
+    fresh: list[Found] = []
 
     def find() -> rs.Adjustable:
         seg = rs.segment(pixels, classifier, rs.Config(tiles=TileConfig(mode)))
@@ -200,10 +215,48 @@ def _report(
         return rs.adjustable(seg, sure=fresh[0][1])
 
     # What the controls go on from: 15 MB each at 448 pixels, 60 MB of a photo in windows.
-    known = once("adjustable", photo, find, size=4)
-    if fresh and turned == AS_FOUND:
-        return make_report(*fresh[0], surface=surface)
-    return make_report(*known.again(pixels, turned, doubt=doubt), surface=surface)
+    return once("adjustable", photo, find, size=4), fresh
+
+
+def in_full(case: Case, pixels: np.ndarray) -> rs.Segmentation:
+    """What the model finds in a photo, with everything of the photo's size; not kept.
+
+    Parameters
+    ----------
+    case : the photo
+    pixels : of it, `images.read`
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used.
+    """
+    classifier = model()
+    photo = case.digest, classifier.digest, "auto", False
+    with turn():
+        known, fresh = _known(pixels, classifier, photo)
+        return fresh[0][0] if fresh else known.again(pixels, AS_FOUND)[0]
+
+
+def completed(case: Case, *, rust: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """The mask that the CRF makes of strokes on a photo, (H, W) bool; it keeps each of them.
+
+    Parameters
+    ----------
+    case : the photo
+    rust, clean : (H, W) bool strokes
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used, or the strokes contradict each other.
+    """
+    classifier = model()
+    pixels = images.read(case.path.read_bytes(), name=case.title)
+    photo = case.digest, classifier.digest, "auto", False
+    with turn():
+        known, _ = _known(pixels, classifier, photo)
+        return rs.resegment(replace(known.seg, image=pixels), rust=rust, clean=clean).mask
 
 
 def overlay_file(case: Case, found: Report, opacity: float, *, fill: bool = True) -> bytes:

@@ -22,7 +22,10 @@ _STYLE = """<style>
 </style>"""
 
 
-_WAYS = (("pages/compare.py", "See every stage", ":material/stairs:"),)
+_WAYS = (
+    ("pages/compare.py", "See every stage", ":material/stairs:"),
+    ("pages/correct.py", "Correct the mask", ":material/brush:"),
+)
 
 
 @st.fragment

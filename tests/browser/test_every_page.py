@@ -107,7 +107,11 @@ def _unreachable(page: Any) -> list[str]:
             e.checkVisibility({visibilityProperty: true}) && e.tabIndex >= 0 && !e.disabled
             && !(e.type === 'radio' && !e.checked) // of a group, arrows go from one to the next
             && !e.matches('[role=radio][aria-checked=false]') && !e.closest('[inert]')));
-          document.addEventListener('focusin', event => waiting.delete(event.target));
+          document.addEventListener('focusin', event => {
+            waiting.delete(event.target);
+            const bar = event.target.closest('[role=toolbar]'); // there, too
+            for (const one of bar ? bar.querySelectorAll('button') : []) waiting.delete(one);
+          });
           document.activeElement.blur();
           window.waiting = waiting;
           return waiting.size;

@@ -1,0 +1,132 @@
+"""Corrections: the canvas, what an expert says beside it, what was said before, what is next."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+import rustseg_jax as rs
+from pages import (
+    canvas,
+    cases,
+    correct_events,
+    correct_form,
+    correct_help,
+    correct_history,
+    correct_open,
+    desk,
+    experts,
+    shared,
+)
+from rustseg_jax import labels
+from rustseg_jax.grading import ISO_4628_3
+
+GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0))]
+
+
+def main() -> None:
+    # What may or may not be there has a place of its own: everything below keeps its own, so that
+    # the browser goes on with the canvas that it has.
+    with st.container(gap=None):  # what remembers the name takes no room
+        st.title("Correct the mask", anchor=False)
+        person = experts.somebody()
+    with st.container():
+        case = correct_open.case_of_address(person)
+    if case is None:
+        correct_open.start(person)
+        return
+    with st.container():
+        correct_open.bar(person, case)
+        _said_last(case)
+    with st.container(), st.spinner("Looking at the photo …", show_time=True):
+        made = desk.bench(case)
+    with st.container(), shared.guard():
+        correct_help.draw(unfolded=correct_open.is_first(case, person))
+    _table(case, made, person)
+
+
+def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
+    """The canvas, the form beside it and the history below."""
+    with st.container():
+        past = _past(case, person)
+    said = correct_form.said(case.digest)
+    again = correct_open.is_again(case)
+    chosen = desk.PREDICTION if again else correct_history.chosen(case.digest)
+    start = desk.start_of(made, past, chosen, said.verdict)
+    event = None
+    left, right = st.columns([7, 3], gap="medium")
+    with left, shared.guard():
+        st.caption(correct_form.model_says(made))
+        event = _canvas(case, made, start, person)
+    with right:
+        with st.container():
+            experts.ask_name(person)
+        with st.container(border=True):
+            correct_form.draw(
+                case.digest, made, said, new=past is None, disabled=not person.may_save
+            )
+    with shared.guard():
+        if not again:
+            correct_history.draw(case, made, past, start, names=person.may_save)
+    if isinstance(event, canvas.Save):
+        correct_events.on_save(case, made, event, said, person, start)
+        st.rerun()
+    if isinstance(event, canvas.Ask):
+        correct_events.on_ask(case, made, event, start)
+        st.rerun()
+
+
+def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
+    """What was said before; where the store cannot be read, the page says so and goes on."""
+    try:
+        return desk.past(case, person)
+    except rs.LabelsError as error:
+        st.warning(f"The labels cannot be read. {shared.sentence(error)}", icon=":material/error:")
+        return None
+
+
+def _canvas(
+    case: cases.Case, made: desk.Bench, start: desk.Start, person: experts.Person
+) -> canvas.Save | canvas.Ask | None:
+    try:
+        return canvas.canvas(
+            made.photo,
+            start.mask,
+            key="correct-canvas",
+            case=case.digest,
+            ignore=start.ignore,
+            heatmap=np.asarray(made.found.heatmap),
+            doubt=made.found.doubt,
+            superpixels=made.pieces,
+            grades=GRADES,
+            can_save=person.may_save,
+            name=case.title,
+            **correct_events.answers(),
+        )
+    except canvas.CorrectionError as error:  # what the browser sent; the canvas itself is drawn
+        st.error(shared.sentence(error), icon=":material/error:")
+        return None
+
+
+def _said_last(case: cases.Case) -> None:
+    """What was saved last, with a way back to it."""
+    last = correct_events.last()
+    if not last:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            shared.keep_together(
+                f":material/check_circle: Saved: {shared.escape(last['title'])}. {last['words']}"
+            ),
+            width="content",
+        )
+        if last["query"] != case.query:
+            # No link: one that leads to its own page leaves the address as it is.
+            st.button(
+                "Back to it", key="back", icon=":material/undo:", type="tertiary",
+                on_click=st.query_params.from_dict, args=(last["query"],),
+            )  # fmt: skip
+
+
+shared.enter()
+main()

@@ -1,0 +1,111 @@
+"""A correction as an expert makes it: paint, say why, save; it is there after a reload, exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, save_redness, serving, settle
+from test_canvas import Canvas
+
+from rustseg_jax.labels import Store
+from rustseg_jax.strokes import replay
+
+Visit = Callable[..., Any]
+SAMPLE = "skimage-rocket"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("correct")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[str]:
+    """The app with a labels folder of its own; what `visit` opens."""
+    settings = {
+        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
+        "RUSTSEG_CACHE": str(folder / "cache"),
+        "RUSTSEG_LABELS": str(folder / "labels"),
+    }
+    log = folder / "log.txt"
+    with serving(ROOT / "app.py", log, settings) as url:
+        yield url
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
+    with contextlib.closing(sqlite3.connect(folder / "labels" / "labels.sqlite")) as conn:
+        conn.row_factory = sqlite3.Row
+        return [dict(row) for row in conn.execute(f"SELECT * FROM {table} ORDER BY rowid")]
+
+
+def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> None:
+    page = visit(f"/correct?sample={SAMPLE}")
+    canvas = Canvas(page)
+    canvas.drag((20, 30), (120, 60), (60, 110))
+    painted = canvas.area()
+    canvas.keys("Control+s")
+    canvas.wait_saved("Not saved: nobody knows who you are")
+    page.get_by_role("textbox", name="Your name").fill("Ada Lovelace")
+    page.get_by_role("button", name="That is me").click()
+    page.get_by_text("Ada Lovelace (unverified)").wait_for()
+    page.get_by_text("glare", exact=True).click()
+    settle(page)
+    assert canvas.area() == painted  # the work is still there
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Back to it").wait_for()  # the next sample is open
+    assert f"sample={SAMPLE}" not in page.url
+    (row,) = _rows(folder, "corrections")
+    assert (row["who"], row["verified"], row["verdict"]) == ("Ada Lovelace", 0, "corrosion")
+    assert json.loads(row["reasons"]) == ["glare"]
+    assert row["seconds"] > 0
+    store = Store(folder / "labels")
+    saved, prediction = store.correction(row["id"]), store.prediction(row["prediction"])
+    assert saved.mask is not None
+    mask, _ = replay(prediction.mask.decode(), saved.strokes)
+    assert (mask == saved.mask.decode()).all()
+    assert mask[30, 20]
+    assert mask[60, 120]
+    share = f"{100 * np.mean(mask):.2f}\N{NO-BREAK SPACE}%"
+    assert painted.startswith(f"Rust {share}")
+    page.get_by_role("button", name="Back to it").click()
+    page.get_by_text("1 correction").wait_for()
+    settle(page)
+    assert page.get_by_text("glare ·").or_(page.get_by_text("· glare")).count()
+    page.reload()
+    settle(page)
+    canvas = Canvas(page)
+    page.get_by_text("1 correction").wait_for()
+    assert canvas.area() == painted  # it begins with what was saved
+    page.get_by_text("Show what it changed").click()
+    page.get_by_role("img", name="What the correction changed").wait_for()
+    assert len(_rows(folder, "corrections")) == 1
+
+
+def test_a_scribble_is_completed_and_a_view_of_another_page_loses_nothing(visit: Visit) -> None:
+    page = visit("/correct?sample=pipe")
+    canvas = Canvas(page)
+    canvas.keys("c")
+    canvas.drag((200, 210), (230, 220))
+    canvas.keys("Enter")
+    canvas.page.locator(".note", has_text="of the photo").or_(
+        canvas.page.locator(".note", has_text="Your strokes are kept")
+    ).wait_for()
+    page.get_by_label("Note").fill("under the flange")
+    page.get_by_label("Note").blur()
+    settle(page)
+    kept = canvas.area()
+    page.get_by_role("link", name="About").click()
+    page.get_by_role("heading", name="About").wait_for()
+    page.go_back()
+    page.get_by_role("heading", name="Correct the mask").wait_for()
+    settle(page)
+    assert Canvas(page).area() == kept
+    assert page.get_by_label("Note").input_value() == "under the flange"
