@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +82,7 @@ def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
         return
     with st.container(gap="xsmall", key=f"photo-{photo.digest[:16]}"):
         try:
-            st.image(results.thumbnail(photo), alt="", width="stretch")
+            st.image(_inline(results.thumbnail(photo)), alt="", width="stretch")
         except ImageError as error:
             st.caption(shared.sentence(error))
         st.page_link(
@@ -92,6 +93,15 @@ def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
         )
         flag = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
         st.caption(f"{flag} {shared.keep_together(facts['verdict'])}{_doubt(outcome, order)}")
+
+
+def _inline(webp: bytes) -> str:
+    """A picture as an address that holds it, 20 to 30 KB.
+
+    A click while the work goes on ends a run before all of its cards are drawn, and Streamlit
+    then drops the files of those that are still on the screen: they would stay broken.
+    """
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
 
 
 def _doubt(outcome: Outcome, order: str) -> str:
