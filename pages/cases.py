@@ -65,7 +65,7 @@ def current_case() -> Case | None:
     if name := st.query_params.get("sample"):
         return _sample_case(name)
     if digest := st.query_params.get("case"):
-        return _upload_case(digest)
+        return upload_case(digest)
     return None
 
 
@@ -88,7 +88,14 @@ def case_of(sample: samples.Sample) -> Case:
     return Case(sample.title, sample.name, sample.path, digest)
 
 
-def _upload_case(digest: str) -> Case:
+def upload_case(digest: str) -> Case:
+    """An uploaded photo as a case.
+
+    Raises
+    ------
+    CaseError
+        It is not there, or not any more.
+    """
     path = photos_folder() / digest
     if not _DIGEST.fullmatch(digest) or not fresh(path):
         raise CaseError(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
 
 import rustseg_jax as rs
+from pages import cases, compare_steps, compute, lessons, shared
 from pages import compare_address as address
-from pages import compare_steps, compute, lessons, shared
 from pages.slider import compare_slider
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching import Lesson
@@ -103,8 +104,8 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
     address.pick("Compare their", "show", shows, show, default=SHOWN[topic], width=300)
     if topic == "photos":
         varied = {
-            s.name: (s.title, replace(subject, case=address.sample_case(s.name)))
-            for s in list_samples()
+            name: (case.title, replace(subject, case=case))
+            for name, case in _photos_to_choose(reader).items()
         }
     elif topic == "weights":
         varied = {
@@ -117,6 +118,15 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
             for name, title in OPTIONS[topic].items()
         }
     return {name: Item(title, other, show) for name, (title, other) in varied.items()}
+
+
+def _photos_to_choose(reader: address.Reader) -> dict[str, cases.Case]:
+    """Name in the address -> photo: this visit's uploads, the one of the link, the samples."""
+    found = {}
+    for digest in dict.fromkeys([*cases.uploads(), reader.link.get("other", "")]):
+        with suppress(cases.CaseError):
+            found[digest] = cases.upload_case(digest)
+    return found | {s.name: cases.case_of(s) for s in list_samples()}
 
 
 def _one(topic: str, name: str) -> dict[str, Any]:
@@ -149,7 +159,7 @@ def _two(reader: address.Reader, items: Mapping[str, Item], topic: str) -> None:
 
 def _other(reader: address.Reader, subject: lessons.Subject, items: Mapping[str, Item]) -> str:
     titles = {name: item.title for name, item in items.items()}
-    usual = next(name for name in titles if name != subject.case.stem)
+    usual = next(n for n, i in items.items() if i.subject.case.digest != subject.case.digest)
     name = reader.one_of("other", titles, usual)
     address.pick("With", "other", titles, name, default="", width=300)
     return name

@@ -183,6 +183,16 @@ def test_two_photos(app: AppTest) -> None:
     assert "no such picture of this photo" in _texts(app)
 
 
+def test_two_photos_of_which_one_is_an_upload(app: AppTest) -> None:
+    data = png(picture(rusty=True))
+    app.run()  # so that the photos have their folder
+    (cases.photos_folder() / sha256(data)).write_bytes(data)
+    _open(app, view="side", topic="photos", sample="pipe", other=sha256(data), show="rough")
+    assert not app.warning
+    assert app.selectbox(key="address-other").value == sha256(data)
+    assert len(_images(app)) == 2
+
+
 def test_two_models_come_from_the_operators_folder_only(
     app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
