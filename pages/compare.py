@@ -132,6 +132,11 @@ def _said(subject: lessons.Subject) -> None:
         parts.append(f"cut by hand at {choice.cut:.2f}")
     if subject.weights:
         parts.append(f"weights {shared.escape(subject.weights)}")
+    height, width = compute.size(subject.case)
+    if max(height, width) > lessons.LESSON_SIDE:
+        parts.append(
+            f"{width} x {height} pixels, here shrunk to {lessons.LESSON_SIDE} on the longer side"
+        )
     st.caption(" · ".join(parts))
 
 

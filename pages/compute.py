@@ -135,7 +135,18 @@ def plan(case: Case, mode: str = "auto") -> Plan | None:
         The photo or the weights cannot be used.
     """
     input_size = model().config.input_size
-    return rs.plan_tiles(_shape(case.digest, case), TileConfig(mode), input_size=input_size)
+    return rs.plan_tiles(size(case), TileConfig(mode), input_size=input_size)
+
+
+def size(case: Case) -> tuple[int, int]:
+    """Height and width of a photo in pixels.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read.
+    """
+    return _shape(case.digest, case)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -295,10 +295,15 @@ def test_a_lesson_is_computed_once_and_lets_go_of_the_blocks(
     assert lessons.lesson(subject) is lessons.lesson(subject)
 
 
-def test_large_photos_are_shrunk(app: AppTest) -> None:
+def test_large_photos_are_shrunk_and_the_page_says_so(app: AppTest) -> None:
     data = png(picture(rusty=True, size=(64, 2100)))
-    lesson = lessons.lesson(lessons.Subject(_case(data)))
+    case = _case(data)
+    lesson = lessons.lesson(lessons.Subject(case))
     assert lesson.seg.image.shape[:2] == (62, 2048)
+    _open(app, case=case.digest)
+    assert "2100 x 64 pixels, here shrunk to 2048" in _texts(app)
+    _open(app, sample="pipe")
+    assert "here shrunk" not in _texts(app)
 
 
 def test_a_lesson_that_goes_on_from_another_waits_for_no_turn_of_its_own(app: AppTest) -> None:
