@@ -259,12 +259,16 @@ def test_a_failed_photo_keeps_its_older_result_and_is_no_end(tmp_path, monkeypat
 
 # Half a second a photo, so that the interrupt lands in the middle on any machine.
 SLOWLY = """
-import signal, sys, time
+import os, pathlib, signal, sys, time
 from rustseg_jax import pipeline
 # A shell that runs the tests in the background leaves Ctrl-C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 quick = pipeline.segment
+begun = []
 def segment(*args, **options):
+    begun.append(1)
+    if len(begun) == 2:  # the first photo is written and counted
+        pathlib.Path(os.environ["SECOND"]).touch()
     time.sleep(0.5)
     return quick(*args, **options)
 pipeline.segment = segment
@@ -279,7 +283,9 @@ def test_ctrl_c_and_on_again(tmp_path, weights):
         photo(tmp_path / f"in/{k:02}.png", seed=k, size=600)
     out = tmp_path / "out"
     command = ["segment", str(tmp_path / "in"), "--out", str(out), "--decision-threshold", "0"]
+    second = tmp_path / "second"
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "RUSTSEG_NATIVE": "0"}
+    environment["SECOND"] = str(second)
     process = subprocess.Popen(
         [sys.executable, "-c", SLOWLY, *command],
         cwd=ROOT,
@@ -289,7 +295,7 @@ def test_ctrl_c_and_on_again(tmp_path, weights):
         text=True,
     )
     until = time.monotonic() + 120
-    while not list(out.glob("*.json")) and time.monotonic() < until and process.poll() is None:
+    while not second.exists() and time.monotonic() < until and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
