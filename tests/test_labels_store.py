@@ -537,6 +537,11 @@ import os, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from labels_made import photo_bytes, save
 from rustseg_jax.labels import Store, list_corrections, ReadOnlyError
+# All that is imported late, while this may still be read: the project may lie where others may
+# not look, as in a new temporary folder.
+once = Store({trial!r})
+save(once, once.add_photo(photo_bytes(2)))
+list_corrections(once)
 os.setuid(65534)
 store = Store({folder!r})
 photo = store.find_photo({digest!r})
@@ -558,8 +563,9 @@ def test_a_folder_that_may_not_be_written_can_still_be_read(tmp_path):
     photo = store.add_photo(photo_bytes())
     save(store, photo)
     root, tests = (str(p) for p in (Path(images.__file__).parents[1], Path(__file__).parent))
+    trial = str(tmp_path / "trial")
     code = READ_ONLY.format(
-        root=root, tests=tests, folder=str(store.folder), digest=photo.sha256
+        root=root, tests=tests, folder=str(store.folder), digest=photo.sha256, trial=trial
     )  # fmt: skip
     before = snapshot(store.folder)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
