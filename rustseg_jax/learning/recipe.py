@@ -90,7 +90,7 @@ class Recipe:
     rust_weight: float = 2.0  # of a seed of rust: there are five clean ones for each
     blind: float = 0.35  # weight of a rusty picture's crop in which no rust is seeded
     ema: float = 0.995  # about the last 200 steps
-    judge_every: int = 4  # epochs: scoring `val` at three sizes costs half an epoch's time
+    judge_every: int = 4  # epochs: scoring `val` takes up to a quarter of one's time
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
 
@@ -141,7 +141,7 @@ class Recipe:
         return asdict(self)
 
 
-# cpu: two cores, about 50 minutes alone. Expected on our collection, with half A of the seg-*
+# cpu: two cores, about 75 minutes alone. Expected on our collection, with half A of the seg-*
 # splits: AUC 0.958, accuracy 0.927 to 0.941 on `val` by decision threshold, pooled IoU of the
 # masks 0.445 and 0.271 on half A (docs/decisions/0014). labels: no seeds, the first recipe; it
 # made the weights of version 0.1. gpu: as cpu, wider and longer. smoke: seconds, to see it run.
