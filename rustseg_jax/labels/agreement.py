@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -26,6 +27,7 @@ from rustseg_jax.metrics import Confusion, confusion, iou
 
 __all__ = [
     "Agreement",
+    "PhotoAgreement",
     "agree_over_all",
     "compare_experts",
     "opinions",
@@ -188,13 +190,45 @@ def _ancestors(correction: Correction, by_id: Mapping[str, Correction]) -> Itera
         yield correction
 
 
-def agree_over_all(store: Store, *, progress: Progress | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PhotoAgreement:
+    """What one photo adds to the agreement over all.
+
+    Attributes
+    ----------
+    pairs : of two experts each: names, places of their verdicts in `VERDICTS`, and how their
+        masks meet, None where one has none
+    votes : how many gave each of `VERDICTS`; empty where fewer than two experts corrected it
+    pixels : how often a pixel was (marked so often, unmarked so often): those two, and how many
+    repeats : who looked twice, whether they gave the same verdict, and how their masks meet
+    """
+
+    pairs: tuple[tuple[tuple[str, str], tuple[int, int], Confusion | None], ...]
+    votes: tuple[int, ...]
+    pixels: tuple[tuple[int, int, int], ...]
+    repeats: tuple[tuple[str, bool, Confusion | None], ...]
+
+
+Key = tuple[tuple[str, str], ...]
+"""Ids and statuses of a photo's corrections: all that its agreement depends on."""
+
+
+def agree_over_all(
+    store: Store,
+    *,
+    progress: Progress | None = None,
+    known: MutableMapping[Key, PhotoAgreement] | None = None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
     """Measure agreement over all photos that several experts, or one expert twice, looked at.
 
     Parameters
     ----------
     store : a labels folder
     progress : called with (photos done, photos in all)
+    known : what was found before of photos of which nothing changed since; what is found now is
+        added. Whoever keeps it can stop at any time and go on later
+    turn : entered for each photo that is looked at, to wait for others who compute
 
     Returns
     -------
@@ -208,12 +242,15 @@ def agree_over_all(store: Store, *, progress: Progress | None = None) -> dict[st
       mean_iou, cohen (over their pixels)
     """
     totals = _Totals()
+    known = {} if known is None else known
     photos = shared_photos(store)
     for done, digest in enumerate(photos, 1):
         told = history(store, digest)
-        totals.add(opinions(told))
-        for first, second in repeated(told):
-            totals.repeat(first, second)
+        key = tuple((c.id, told.status[c.id]) for c in told.corrections)
+        if (found := known.get(key)) is None:
+            with turn():
+                found = known[key] = _measure(told)
+        totals.add(found)
         if progress:
             progress(done, len(photos))
     return totals.report()
@@ -226,38 +263,56 @@ def shared_photos(store: Store) -> list[str]:
         return [row[0] for row in conn.execute(f"{sql} GROUP BY photo HAVING count(*) > 1")]
 
 
+def _measure(told: History) -> PhotoAgreement:
+    """What one photo says; its masks are let go of before the next."""
+    repeats = tuple(
+        (first.who, first.verdict == second.verdict, _pair(_layers(first), _layers(second)))
+        for first, second in repeated(told)
+    )
+    corrections = opinions(told)
+    if len(corrections) < 2:
+        return PhotoAgreement((), (), (), repeats)
+    layers = {c.who: _layers(c) for c in corrections}
+    pairs = tuple(
+        (
+            (a.who, b.who),
+            (VERDICTS.index(a.verdict), VERDICTS.index(b.verdict)),
+            _pair(layers[a.who], layers[b.who]),
+        )
+        for a, b in combinations(corrections, 2)
+    )
+    given = tuple(sum(c.verdict == v for c in corrections) for v in VERDICTS)
+    votes, pixels = _votes(list(layers.values())), []
+    if votes is not None:
+        for (marked, unmarked), often in zip(*_histogram(*votes), strict=True):
+            pixels.append((int(marked), int(unmarked), int(often)))
+    return PhotoAgreement(pairs, given, tuple(pixels), repeats)
+
+
 class _Totals:
-    """Sums over photos; each photo's masks are let go of before the next."""
+    """Sums over photos."""
 
     def __init__(self) -> None:
         self.photos = 0
         self.pairs: dict[tuple[str, str], list[Confusion]] = defaultdict(list)
         self.verdicts: dict[tuple[str, str], NDArray[np.int64]] = defaultdict(_no_verdicts)
         self.pixels: dict[tuple[int, int], int] = defaultdict(int)
-        self.votes: list[list[int]] = []
-        self.selves: dict[str, list[Confusion | None]] = defaultdict(list)
+        self.votes: list[tuple[int, ...]] = []
+        self.selves: dict[str, list[Confusion]] = defaultdict(list)
         self.same: dict[str, list[bool]] = defaultdict(list)
 
-    def add(self, corrections: Sequence[Correction]) -> None:
-        if len(corrections) < 2:
-            return
-        self.photos += 1
-        layers = {c.who: _layers(c) for c in corrections}
-        for a, b in combinations(corrections, 2):
-            pair = (a.who, b.who)
-            place = VERDICTS.index(a.verdict), VERDICTS.index(b.verdict)
+    def add(self, found: PhotoAgreement) -> None:
+        for pair, place, counts in found.pairs:
             self.verdicts[pair][place] += 1
-            counts = _pair(layers[a.who], layers[b.who])
             self.pairs[pair] += [] if counts is None else [counts]
-        self.votes.append([sum(c.verdict == v for c in corrections) for v in VERDICTS])
-        votes = _votes(list(layers.values()))
-        if votes is not None:
-            for kind, often in zip(*_histogram(*votes), strict=True):
-                self.pixels[int(kind[0]), int(kind[1])] += int(often)
-
-    def repeat(self, first: Correction, second: Correction) -> None:
-        self.same[first.who].append(first.verdict == second.verdict)
-        self.selves[first.who].append(_pair(_layers(first), _layers(second)))
+        if found.votes:
+            self.photos += 1
+            self.votes.append(found.votes)
+        for marked, unmarked, often in found.pixels:
+            self.pixels[marked, unmarked] += often
+        for who, same, counts in found.repeats:
+            self.same[who].append(same)
+            self.selves[who] += [] if counts is None else [counts]
 
     def report(self) -> dict[str, Any]:
         kinds, often = list(self.pixels), list(self.pixels.values())
@@ -280,7 +335,7 @@ class _Totals:
 
     def _self(self, who: str) -> dict[str, Any]:
         same = self.same[who]
-        pooled = _pooled([c for c in self.selves[who] if c is not None])
+        pooled = _pooled(self.selves[who])
         return {
             "repeats": len(same),
             "same_verdict": sum(same) / len(same),

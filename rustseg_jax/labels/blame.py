@@ -7,7 +7,8 @@ stored. What the expert left open is not counted.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +113,12 @@ def blame_correction(correction: Correction, prediction: Prediction) -> Blame:
 
 
 def blame_all(
-    store: Store, filters: Filters | None = None, *, progress: Progress | None = None
+    store: Store,
+    filters: Filters | None = None,
+    *,
+    progress: Progress | None = None,
+    known: MutableMapping[str, Blame] | None = None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> dict[str, Any]:
     """Blame the stages over all corrections that have a mask and a prediction.
 
@@ -122,6 +128,9 @@ def blame_all(
     filters : which corrections; None takes all of experts and imports that are neither
         withdrawn nor rejected
     progress : called with (corrections done, corrections seen so far)
+    known : by the id of a correction what was found before, which never changes; what is found
+        now is added. Whoever keeps it can stop at any time and go on later
+    turn : entered for each correction that is looked at, to wait for others who compute
 
     Returns
     -------
@@ -130,14 +139,20 @@ def blame_all(
     and of all pixels together), ``lost`` (mean IoU that each stage lost) and ``worst`` (how
     often each stage lost most)
     """
-    found = list(_blames(store, filters, progress))
+    found = list(_blames(store, filters, progress, {} if known is None else known, turn))
     by_model: dict[str, list[Blame]] = defaultdict(list)
     for one in found:
         by_model[one.model].append(one)
     return {"all": _sum(found), "models": {m: _sum(by_model[m]) for m in sorted(by_model)}}
 
 
-def _blames(store: Store, filters: Filters | None, progress: Progress | None) -> Iterable[Blame]:
+def _blames(
+    store: Store,
+    filters: Filters | None,
+    progress: Progress | None,
+    known: MutableMapping[str, Blame],
+    turn: Callable[[], AbstractContextManager[None]],
+) -> Iterable[Blame]:
     after, done = None, 0
     while True:
         page = list_corrections(store, filters, after=after, limit=200)
@@ -145,14 +160,26 @@ def _blames(store: Store, filters: Filters | None, progress: Progress | None) ->
             done += 1
             counts = entry.kind != "consensus" and entry.status not in ("withdrawn", "rejected")
             if entry.area is not None and (filters is not None or counts):
-                correction = store.correction(entry.id)
-                if correction.prediction is not None:
-                    yield blame_correction(correction, store.prediction(correction.prediction))
+                blame = known.get(entry.id)
+                if blame is None and (blame := _blame_of(store, entry.id, turn)) is not None:
+                    known[entry.id] = blame
+                if blame is not None:
+                    yield blame
             if progress:
                 progress(done, done)
         after = page.after
         if after is None:
             return
+
+
+def _blame_of(
+    store: Store, id: str, turn: Callable[[], AbstractContextManager[None]]
+) -> Blame | None:
+    correction = store.correction(id)
+    if correction.prediction is None:
+        return None
+    with turn():
+        return blame_correction(correction, store.prediction(correction.prediction))
 
 
 def _sum(blames: list[Blame]) -> dict[str, Any]:
