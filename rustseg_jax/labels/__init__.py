@@ -17,7 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rustseg_jax.labels.agreement import Agreement, agree_over_all, compare_experts, opinions
+    from rustseg_jax.labels.agreement import Agreement, compare_experts, opinions
+    from rustseg_jax.labels.agreement_totals import PhotoAgreement, agree_over_all, shared_photos
     from rustseg_jax.labels.backup import Backup, back_up
     from rustseg_jax.labels.blame import Blame, blame_all, blame_correction
     from rustseg_jax.labels.consensus import make_consensus
@@ -70,9 +71,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "agreement": (
         "Agreement",
-        "agree_over_all",
         "compare_experts",
         "opinions",
+    ),
+    "agreement_totals": (
+        "PhotoAgreement",
+        "agree_over_all",
+        "shared_photos",
     ),
     "backup": (
         "Backup",
@@ -194,6 +199,7 @@ __all__ = [
     "NewerError",
     "Page",
     "Photo",
+    "PhotoAgreement",
     "Prediction",
     "Problem",
     "ReadOnlyError",
@@ -227,6 +233,7 @@ __all__ = [
     "orders",
     "repeats",
     "set_order",
+    "shared_photos",
     "staple",
     "values_of",
     "verify_labels",
