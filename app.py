@@ -12,6 +12,7 @@ page = st.navigation(
         st.Page("pages/compare.py", title="Stages", icon=":material/stairs:"),
         st.Page("pages/tour.py", title="Tour", icon=":material/route:"),
         st.Page("pages/correct.py", title="Correct", icon=":material/brush:"),
+        st.Page("pages/labels.py", title="Labels", icon=":material/label:"),
         st.Page("pages/model.py", title="Model", icon=":material/monitoring:"),
         st.Page("pages/about.py", title="About", icon=":material/info:"),
     ],

@@ -22,7 +22,7 @@ import streamlit as st
 from PIL import Image, ImageOps
 
 import rustseg_jax as rs
-from rustseg_jax import images, samples
+from rustseg_jax import images, labels, samples
 from rustseg_jax.runtime import cache_folder
 
 KEEP_HOURS = 24
@@ -194,3 +194,10 @@ def thumbnail(path: str) -> bytes:
     file = io.BytesIO()
     small.save(file, "WEBP", quality=75)
     return file.getvalue()
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def label_thumbnail(correction: str, _store: labels.Store) -> bytes:
+    """A photo with what a correction marks; neither ever changes. WebP, 20 KB each."""
+    said = _store.correction(correction)
+    return labels.thumbnail(_store.photo_path(said.photo), said)

@@ -159,6 +159,19 @@ def stages(scores: dict[str, Any], wanted: float) -> Drawn:
     return alt.layer(*layers).properties(height=34 * len(data) + AXIS)
 
 
+def lost(values: dict[str, float]) -> Drawn:
+    """Mean IoU that each stage lost; to the left of 0 it won something back."""
+    data = pd.DataFrame([{"stage": name, "lost": value} for name, value in values.items()])
+    y = alt.Y("stage:N", title=None, sort=list(values), axis=alt.Axis(labelLimit=240))
+    x = alt.X("lost:Q", title="IoU lost", axis=alt.Axis(tickCount=5))
+    bars = (
+        alt.Chart(data)
+        .mark_bar(height=18)
+        .encode(y=y, x=x, tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("lost:Q", format="+.3f")])
+    )
+    return alt.layer(bars).properties(height=34 * len(data) + AXIS)
+
+
 def _rule(axis: str, place: float) -> alt.Chart:
     chart = alt.Chart(pd.DataFrame({"place": [place]}))
     return chart.mark_rule(color=REFERENCE, strokeDash=[5, 4]).encode(**{axis: "place:Q"})

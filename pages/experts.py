@@ -21,7 +21,7 @@ import streamlit as st
 from pages import shared
 from pages.remember import remembered
 
-__all__ = ["LONGEST_NAME", "Person", "ask_name", "demo", "person_of", "somebody"]
+__all__ = ["LONGEST_NAME", "Person", "ask_login", "ask_name", "demo", "person_of", "somebody"]
 
 LONGEST_NAME = 80  # characters
 
@@ -121,6 +121,12 @@ def ask_name(person: Person) -> None:
         _form()
 
 
+def ask_login(person: Person) -> None:
+    """Offer to log in, where that is set up and still to be done."""
+    if "is_logged_in" in st.user and not person.verified and not demo():
+        st.button("Log in", key="login", on_click=st.login, icon=":material/login:")
+
+
 def _form() -> None:
     with st.form("who", border=False):
         st.text_input(
@@ -149,7 +155,7 @@ def _say_why(person: Person) -> None:
         )
     elif "is_logged_in" in st.user and not person.verified:
         st.info("Log in to save corrections; without, you can try.", icon=":material/login:")
-        st.button("Log in", key="login", on_click=st.login, icon=":material/login:")
+        ask_login(person)
     else:
         st.info(
             "You can try all tools; saving is for the experts that this server lists.",

@@ -82,7 +82,7 @@ def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
         return
     with st.container(gap="xsmall", key=f"photo-{photo.digest[:16]}"):
         try:
-            st.image(_inline(results.thumbnail(photo)), alt="", width="stretch")
+            st.image(inline(results.thumbnail(photo)), alt="", width="stretch")
         except ImageError as error:
             st.caption(shared.sentence(error))
         st.page_link(
@@ -95,7 +95,7 @@ def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
         st.caption(f"{flag} {shared.keep_together(facts['verdict'])}{_doubt(outcome, order)}")
 
 
-def _inline(webp: bytes) -> str:
+def inline(webp: bytes) -> str:
     """A picture as an address that holds it, 20 to 30 KB.
 
     A click while the work goes on ends a run before all of its cards are drawn, and Streamlit

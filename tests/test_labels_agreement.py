@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
-from labels_made import new_store, nonce, photo_bytes, save
+from labels_made import box, new_store, nonce, photo_bytes, save
 
 from rustseg_jax import ConfigError
 from rustseg_jax.labels import (
@@ -254,3 +257,28 @@ def test_verdicts_of_a_consensus(store):
     odd = of(("none", rows()), ("none", None), ("none", None), ("corrosion", rows(1)),
              ("corrosion", rows(1)), seed=4)  # fmt: skip
     assert (odd.verdict, odd.area) == ("none", 0)
+
+
+def test_a_photo_is_measured_again_only_when_something_was_said_of_it(tmp_path: Path) -> None:
+    store, known = new_store(tmp_path), {}
+    turns: list[int] = []
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        turns.append(1)
+        yield
+
+    def measure() -> int:
+        found = agree_over_all(store, known=known, turn=turn)
+        assert found == agree_over_all(store)
+        return len(turns)
+
+    for seed in range(2):
+        photo = store.add_photo(photo_bytes(seed))
+        save(store, photo, "ada", mask=box(0, 0, 5, 9))
+        last = save(store, photo, "ben", mask=box(0, 0, 9, 9))
+    assert measure() == 2
+    assert measure() == 2
+    store.review(last.id, "reject", nonce=nonce(), who="rita")  # his word counts no longer
+    assert measure() == 3
+    assert agree_over_all(store, known=known)["photos"] == 1

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hand_made import picture, red_model
-from labels_made import new_store, nonce, photo_bytes, result, save
+from labels_made import box, new_store, nonce, photo_bytes, result, save
 
 from rustseg_jax import Config, ConfigError, segment
-from rustseg_jax.labels import Filters, blame_all, blame_correction
+from rustseg_jax.labels import Blame, Filters, blame_all, blame_correction
 from rustseg_jax.teaching_mask import compare_with_truth
 
 SHAPE = (16, 16)
@@ -124,3 +128,22 @@ def test_what_cannot_be_blamed(store):
         blame_correction(other, shown)
     with pytest.raises(ConfigError, match="no mask"):
         blame_correction(save(store, store.photo(made.photo)), shown)
+
+
+def test_what_was_found_before_is_not_looked_at_again(tmp_path: Path) -> None:
+    store = new_store(tmp_path)
+    turns: list[int] = []
+    known: dict[str, Blame] = {}
+
+    @contextmanager
+    def turn() -> Iterator[None]:
+        turns.append(1)
+        yield
+
+    for seed in range(2):
+        photo = store.add_photo(photo_bytes(seed))
+        prediction = store.add_prediction(photo, result(rough=box(0, 0, 9, 9)))
+        save(store, photo, mask=box(0, 0, 5, 9), prediction=prediction.id)
+        again = blame_all(store, known=known, turn=turn)
+        assert again == blame_all(store)
+    assert len(turns) == len(known) == 2

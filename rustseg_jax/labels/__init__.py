@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         values_of,
     )
     from rustseg_jax.labels.merge import Merge, merge_labels
+    from rustseg_jax.labels.packed import Extent, export_extent, pack_labels
     from rustseg_jax.labels.queue import Case, count_queue, next_cases, orders, repeats, set_order
     from rustseg_jax.labels.records import (
         ACTIONS,
@@ -66,6 +67,13 @@ if TYPE_CHECKING:
     from rustseg_jax.labels.stats import count_labels
     from rustseg_jax.labels.store import Store, labels_folder
     from rustseg_jax.labels.verify import Problem, Verification, verify_labels
+    from rustseg_jax.labels.views import (
+        Change,
+        change_picture,
+        correction_picture,
+        disagreement_picture,
+        thumbnail,
+    )
     from rustseg_jax.labels.voting import Staple, majority, staple
 
 _HOMES = {
@@ -129,6 +137,11 @@ _HOMES = {
         "Merge",
         "merge_labels",
     ),
+    "packed": (
+        "Extent",
+        "export_extent",
+        "pack_labels",
+    ),
     "queue": (
         "Case",
         "count_queue",
@@ -161,6 +174,13 @@ _HOMES = {
         "Verification",
         "verify_labels",
     ),
+    "views": (
+        "Change",
+        "change_picture",
+        "correction_picture",
+        "disagreement_picture",
+        "thumbnail",
+    ),
     "voting": (
         "Staple",
         "majority",
@@ -181,6 +201,7 @@ __all__ = [
     "Backup",
     "Blame",
     "Case",
+    "Change",
     "ConflictError",
     "Correction",
     "DamagedError",
@@ -188,6 +209,7 @@ __all__ = [
     "ErasedError",
     "Erasure",
     "Export",
+    "Extent",
     "Filters",
     "ForeignError",
     "FullError",
@@ -213,11 +235,15 @@ __all__ = [
     "back_up",
     "blame_all",
     "blame_correction",
+    "change_picture",
     "cohens_kappa",
     "compare_experts",
+    "correction_picture",
     "count_corrections",
     "count_labels",
     "count_queue",
+    "disagreement_picture",
+    "export_extent",
     "export_labels",
     "fleiss_kappa",
     "history",
@@ -231,10 +257,12 @@ __all__ = [
     "next_cases",
     "opinions",
     "orders",
+    "pack_labels",
     "repeats",
     "set_order",
     "shared_photos",
     "staple",
+    "thumbnail",
     "values_of",
     "verify_labels",
 ]

@@ -27,6 +27,7 @@ __all__ = ["HEATMAP_THRESHOLD", "Blame", "blame_all", "blame_correction"]
 HEATMAP_THRESHOLD = 0.5
 """At which a heat map is scored whatever the rule found, as `evaluate` does."""
 
+ORDER = ("grid", "heatmap", "threshold", "crf", "verdict")
 SCORED = ("heatmap", "rough", "mask")
 Progress = Callable[[int, int], None]
 
@@ -185,7 +186,7 @@ def _blame_of(
 def _sum(blames: list[Blame]) -> dict[str, Any]:
     if not blames:
         return {"n": 0}
-    stages = list(dict.fromkeys(name for b in blames for name in b.stages))
+    stages = [name for name in ORDER if any(name in b.stages for b in blames)]
     worst = [b.worst for b in blames]
     return {
         "n": len(blames),

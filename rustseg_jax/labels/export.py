@@ -95,7 +95,7 @@ def export_labels(
     chosen = _Chosen(
         store,
         approved=approved,
-        kinds=("consensus",) if take == "consensus" else ("expert", "import"),
+        kinds=kinds_of(take),
         who=who,
         verdicts=folder.VERDICTS if format == "folder" else VERDICTS,
         progress=progress,
@@ -104,6 +104,11 @@ def export_labels(
         out.mkdir(parents=True, exist_ok=True)
         _WRITERS[format](iter(chosen), out)
     return Export(out, format, chosen.written, chosen.without, chosen.left_out)
+
+
+def kinds_of(take: str) -> tuple[str, ...]:
+    """Kinds of corrections that are taken."""
+    return ("consensus",) if take == "consensus" else ("expert", "import")
 
 
 class _Chosen:

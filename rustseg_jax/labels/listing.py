@@ -326,11 +326,16 @@ def latest(
         return read_latest(conn, known, who=who, kinds=kinds, approved=approved)
 
 
+def counted(approved: bool) -> tuple[str, ...]:
+    """Statuses of the corrections that count: approved ones, or all but rejected and withdrawn."""
+    return ("approved",) if approved else ("open", "approved", "flagged")
+
+
 def read_latest(
     conn: sqlite3.Connection, photo: Photo, *, who: str, kinds: Sequence[str], approved: bool
 ) -> Correction | None:
     """As `latest`, on an open connection."""
-    statuses = ("approved",) if approved else ("open", "approved", "flagged")
+    statuses = counted(approved)
     marks = ", ".join("?" * len(statuses)), ", ".join("?" * len(kinds))
     sql = f"""SELECT c.* FROM standing s JOIN corrections c ON c.id = s.correction
 WHERE s.photo = ? AND s.status IN ({marks[0]}) AND s.kind IN ({marks[1]})

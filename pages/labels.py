@@ -1,0 +1,90 @@
+"""Labels: what experts said of photos, to look through, compare, review and take away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import rustseg_jax as rs
+from pages import (
+    address,
+    desk,
+    experts,
+    labels_experts,
+    labels_export,
+    labels_list,
+    labels_photo,
+    labels_stages,
+    shared,
+)
+from pages.experts import Person
+from rustseg_jax import labels
+
+VIEWS = {
+    "": ":material/grid_view: Corrections",
+    "experts": ":material/groups: Experts",
+    "stages": ":material/troubleshoot: Stages",
+    "export": ":material/download: Export",
+}
+
+
+def main() -> None:
+    with st.container(gap=None):  # what remembers the name takes no room
+        st.title("Labels", anchor=False)
+        person = experts.somebody()
+    if not person.may_save:
+        _closed(person)
+        return
+    try:
+        store = desk.open_store(person)
+    except rs.LabelsError as error:
+        st.error(f"The labels cannot be read. {shared.sentence(error)}", icon=":material/error:")
+        return
+    if store is None:
+        _empty()
+        return
+    reader = address.Reader()
+    if digest := reader.link.get("photo"):
+        labels_photo.show(store, digest, reader, person)
+        return
+    view = reader.one_of("view", VIEWS, "")
+    address.switch("What to see", "view", VIEWS, view, default="", label_visibility="collapsed")
+    with shared.guard():
+        _view(view, store, reader, person)
+
+
+def _view(view: str, store: labels.Store, reader: address.Reader, person: Person) -> None:
+    if view == "experts":
+        labels_experts.over_all(store)
+    elif view == "stages":
+        labels_stages.over_all(store)
+    elif view == "export":
+        labels_export.draw(store)
+    else:
+        labels_list.draw(store, reader, person)
+
+
+def _closed(person: Person) -> None:
+    st.markdown(
+        "Experts correct masks on this site, and reviewers judge what they drew. What they say of "
+        "photos, and their names, is for them alone."
+    )
+    experts.ask_login(person)
+    st.page_link(
+        "pages/correct.py", label="Try the tools for correcting a mask", icon=":material/brush:"
+    )
+
+
+def _empty() -> None:
+    st.markdown(
+        "Nothing has been corrected yet. Once somebody saves a mask on the page Correct, it is "
+        "here: to look through, to compare with what others drew, to approve, and to export."
+    )
+    st.page_link("pages/correct.py", label="Correct a mask", icon=":material/brush:")
+    st.caption(
+        "Masks that lie in files already are taken in by "
+        "`python -m rustseg_jax labels import --data FOLDER --expert NAME`."
+    )
+
+
+shared.enter()
+main()
