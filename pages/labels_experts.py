@@ -29,7 +29,7 @@ def of_photo(store: labels.Store, told: labels.History, person: Person) -> None:
     given = labels.opinions(told)
     if len(given) < 2:
         return
-    st.subheader("Its experts", anchor=False)
+    st.header("Its experts", anchor=False)
     key = (told.photo.sha256, *(c.id for c in given))
 
     def work() -> tuple[labels.Agreement, bytes | None]:
@@ -115,13 +115,13 @@ def over_all(store: labels.Store) -> None:
         st.metric("Fleiss' kappa, pixels", _number(found["fleiss"]), width="content", help=_KAPPA)
         st.metric("Fleiss' kappa, verdicts", _number(found["verdict_fleiss"]), width="content")
     if found["pairs"]:
-        st.subheader("Two by two", anchor=False)
+        st.header("Two by two", anchor=False)
         st.dataframe(
             [_pair(pair) for pair in found["pairs"]], hide_index=True, height="content",
             placeholder=NOTHING, alt="How far each two experts agree",
         )  # fmt: skip
     if found["selves"]:
-        st.subheader("With themselves", anchor=False)
+        st.header("With themselves", anchor=False)
         st.dataframe(
             [_self(*item) for item in found["selves"].items()], hide_index=True, height="content",
             placeholder=NOTHING, alt="How far each expert agrees with themselves",

@@ -48,7 +48,7 @@ def draw(store: labels.Store) -> None:
         )
         return
     photos = "1 photo" if extent.photos == 1 else f"{extent.photos} photos"
-    st.markdown(f"**{photos}**, {_size(extent.bytes)} with the masks a little more.")
+    st.markdown(f"**{photos}**, {_size(extent.bytes)}; with the masks a little more.")
     if extent.bytes > MOST_BYTES:
         st.info("That is too much for a download. On the server:", icon=":material/terminal:")
         st.code(same, language="bash")

@@ -19,6 +19,13 @@ __all__ = ["draw", "filters_of", "open_photo"]
 
 PAGE = gallery.PAGE
 _LOOKS = {"": ":material/grid_view: Cards", "table": ":material/table_rows: Table"}
+# All pictures of a row are of one height, whatever their shape, and need no tools.
+_CARDS = """<style>
+[class*="st-key-label-"] [data-testid="stElementToolbar"] { display: none; }
+[class*="st-key-label-"] img {
+  aspect-ratio: 4 / 3; object-fit: contain; background: rgba(128, 128, 128, 0.12);
+}
+</style>"""
 _STACK = "labels-before"  # where the pages before this one began
 _KINDS = {"expert": "drawn here", "import": "from a file", "consensus": "consensus"}
 _OFFERED = ("who", "status", "verdict", "reason", "model", "kind")
@@ -29,7 +36,7 @@ def draw(store: labels.Store, reader: address.Reader, person: Person) -> None:
     _numbers(store)
     filters = filters_of(store, reader)
     look = reader.one_of("look", _LOOKS, "")
-    with st.container(border=True):
+    with st.expander("Filter", icon=":material/filter_alt:", expanded=_chosen(filters)):
         _choose(store, filters)
     reader.complain()
     number = labels.count_corrections(store, filters)
@@ -183,9 +190,10 @@ def _turn(reader: address.Reader, page: labels.Page) -> None:
 
 
 def _cards(store: labels.Store, page: labels.Page) -> None:
+    st.html(_CARDS)
     with st.grid("auto", min_column_width=180, gap="medium"):
         for entry in page.entries:
-            with st.container(gap="xsmall"):
+            with st.container(gap="xsmall", key=f"label-{entry.id}"):
                 _picture(store, entry)
                 st.button(
                     shared.escape(entry.origin or entry.photo[:8]), key=f"see-{entry.id}",

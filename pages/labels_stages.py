@@ -27,9 +27,12 @@ def of_one(told: labels.History, chosen: Correction) -> None:
     if made is None or chosen.mask is None:
         return
     found = compute.once(
-        "blame", (chosen.id,), lambda: labels.blame_correction(chosen, made), size=64
+        "blame",
+        (told.photo.sha256, chosen.id),
+        lambda: labels.blame_correction(chosen, made),
+        size=64,
     )
-    st.subheader("Which stage lost it", anchor=False)
+    st.header("Which stage lost it", anchor=False)
     if not found.worst:
         st.markdown("Nothing was lost: the expert agrees with the model.")
         return

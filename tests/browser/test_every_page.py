@@ -46,15 +46,15 @@ def addresses() -> list[str]:
 def test_every_page(visit: Visit, path: str) -> None:
     page = visit(path)
     empty = page.inner_text(MAIN)
-    wrong = _unreachable(page) + _look(page, "")
+    wrong = unreachable(page) + look_at(page, "")
     page.goto(page.url + SAMPLE)
     settle(page)
     if page.inner_text(MAIN) != empty:  # a page that shows the case of its address
-        wrong += _unreachable(page) + _look(page, SAMPLE)
+        wrong += unreachable(page) + look_at(page, SAMPLE)
     assert not wrong, "\n".join(dict.fromkeys(wrong))
 
 
-def _look(page: Any, state: str) -> list[str]:
+def look_at(page: Any, state: str) -> list[str]:
     """All that is wrong in any tab of the page, with everything unfolded, at each look."""
     wrong = []
     page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
@@ -97,7 +97,7 @@ def _unnamed(page: Any) -> list[str]:
     ]
 
 
-def _unreachable(page: Any) -> list[str]:
+def unreachable(page: Any) -> list[str]:
     """Controls of the page's own part that Tab does not come to, from the top of the page."""
     wanted = page.evaluate(
         """() => {
