@@ -15,6 +15,7 @@ from pages import (
     correct_history,
     correct_open,
     desk,
+    desk_saving,
     experts,
     shared,
 )
@@ -51,8 +52,8 @@ def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
         past = _past(case, person)
     said = correct_form.said(case.digest)
     again = correct_open.is_again(case)
-    chosen = desk.PREDICTION if again else correct_history.chosen(case.digest)
-    start = desk.start_of(made, past, chosen, said.verdict)
+    chosen = desk_saving.PREDICTION if again else correct_history.chosen(case.digest)
+    start = desk_saving.start_of(made, past, chosen, said.verdict)
     event = None
     left, right = st.columns([7, 3], gap="medium")
     with left, shared.guard():
@@ -86,7 +87,7 @@ def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
 
 
 def _canvas(
-    case: cases.Case, made: desk.Bench, start: desk.Start, person: experts.Person
+    case: cases.Case, made: desk.Bench, start: desk_saving.Start, person: experts.Person
 ) -> canvas.Save | canvas.Ask | None:
     try:
         return canvas.canvas(

@@ -10,7 +10,8 @@ from dataclasses import replace
 import streamlit as st
 
 from pages import shared
-from pages.desk import Bench, Said
+from pages.desk import Bench
+from pages.desk_saving import Said
 from rustseg_jax.labels import CONSENT, REASONS, VERDICTS
 
 __all__ = ["draw", "said"]

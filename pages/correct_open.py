@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import cases, desk, shared
+from pages import cases, desk, desk_queue, shared
 from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax.samples import list_samples
@@ -40,7 +40,7 @@ def start(person: Person) -> None:
         "What you save is kept with the photo, and the model can learn from it."
     )
     with shared.guard():
-        number = desk.waiting(person) if person.may_save else 0
+        number = desk_queue.waiting(person) if person.may_save else 0
         if number:
             photos = "1 photo waits" if number == 1 else f"{number} photos wait"
             st.button(
@@ -74,7 +74,7 @@ def start(person: Person) -> None:
 
 def _orders(person: Person) -> None:
     """Which photos come first, where somebody computed another order than that of doubt."""
-    offered = desk.orders(person)
+    offered = desk_queue.orders(person)
     if len(offered) > 1:
         place = offered.index(_order()) if _order() in offered else 0
         st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
@@ -95,7 +95,7 @@ def is_first(case: Case, person: Person) -> bool:
     """Whether this is the first photo of somebody of whom nothing is stored yet."""
     state = st.session_state
     first = state.setdefault(_FIRST, case.digest)
-    if first and (first != case.digest or state.get(_SAVES) or desk.knows(person)):
+    if first and (first != case.digest or state.get(_SAVES) or desk_queue.knows(person)):
         state[_FIRST] = first = ""  # and from now on
     return bool(first)
 
@@ -110,7 +110,7 @@ def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
         state[_SAVES], state[_AGAIN] = state.get(_SAVES, 0) + 1, ""
     again = saved and state[_SAVES] % REPEAT_EVERY == 0
     skipped = state.setdefault(_SKIPPED, [])
-    found = desk.following(person, after=after, skip=skipped, order=_order(), again=again)
+    found = desk_queue.following(person, after=after, skip=skipped, order=_order(), again=again)
     if found:
         state[_AGAIN] = found.query["case"] if found.again else ""
         st.query_params.from_dict(found.query)

@@ -13,7 +13,7 @@ import pytest
 from hand_made import picture
 from streamlit.testing.v1 import AppTest
 
-from pages import canvas, cases, correct_help, correct_open, experts
+from pages import canvas, cases, correct_help, correct_open, desk_saving, experts
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.images import read, sha256
@@ -249,14 +249,12 @@ def test_what_the_store_cannot_do_is_told_and_then_works(
 def test_a_bug_while_saving_keeps_its_text_to_itself(
     page: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pages import desk
-
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
     page.open(case=DIGEST)
     page.name()
-    monkeypatch.setattr(desk, "save", broken)
+    monkeypatch.setattr(desk_saving, "save", broken)
     page.send(_stroke)
     assert "secret" not in page.drawn[-1]["refused"][1]
     assert "secret detail" in caplog.text
