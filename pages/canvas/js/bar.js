@@ -70,7 +70,7 @@ export class Bar {
     const acts = {
       undo: () => app.undo(), redo: () => app.redo(),
       save: () => app.canSave && app.work.save(), retry: () => app.work.saver.retry(),
-      discard: () => app.discard(), complete: () => app.complete(),
+      discard: () => app.discard(), complete: () => app.completion.ask(),
       in: () => stage.zoom(1.4), out: () => stage.zoom(1 / 1.4), fit: () => stage.fit(),
       one: () => stage.zoom(1 / stage.view.scale / stage.density),
       style: () => app.setLook({ filled: !look.filled }),
@@ -221,8 +221,8 @@ export class Bar {
     this.one("[data-do=redo]").disabled = !history.canRedo
     this.one("[data-do=save]").disabled = work.saver.state === "saving"
     const complete = this.one(".complete")
-    complete.disabled = app.busy || Boolean(app.asked)
-    complete.textContent = app.asked ? "Completing" : "Complete"
+    complete.disabled = app.busy || Boolean(app.completion.asked)
+    complete.textContent = app.completion.asked ? "Completing" : "Complete"
     this.one(".hint").textContent = app.readonly ? "" : (HINTS[settings.tool] ?? "")
     this.#showSliders()
     this.#showWords()

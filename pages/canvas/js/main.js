@@ -23,7 +23,7 @@ export default function (component) {
   app.canSave = data.canSave && !data.readonly
   place.bar.use(app, data)
   place.bar.refresh()
-  if (data.suggestion) app.suggest(data.suggestion)
+  if (data.suggestion) app.completion.take(data.suggestion)
   return () => {
     place.app.stop()
     place.input.stop()
