@@ -28,7 +28,8 @@ GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0
 def main() -> None:
     # What may or may not be there has a place of its own: everything below keeps its own, so that
     # the browser goes on with the canvas that it has.
-    with st.container(gap=None):  # what remembers the name takes no room
+    unseen = st.container(gap=None)  # what the browser remembers takes no room
+    with unseen:
         st.title("Correct the mask", anchor=False)
         person = experts.somebody()
     with st.container():
@@ -43,14 +44,17 @@ def main() -> None:
         made = desk.bench(case)
     with st.container(), shared.guard():
         correct_help.draw(unfolded=correct_open.is_first(case, person))
-    _table(case, made, person)
+    with unseen:
+        said = correct_form.said(case.digest, keep=person.may_save)
+    _table(case, made, person, said)
 
 
-def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
+def _table(
+    case: cases.Case, made: desk.Bench, person: experts.Person, said: desk_saving.Said
+) -> None:
     """The canvas, the form beside it and the history below."""
     with st.container():
         past = _past(case, person)
-    said = correct_form.said(case.digest)
     again = correct_open.is_again(case)
     chosen = desk_saving.PREDICTION if again else correct_history.chosen(case.digest)
     start = desk_saving.start_of(made, past, chosen, said.verdict)

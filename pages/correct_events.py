@@ -15,6 +15,7 @@ from pages import (
     canvas,
     cases,
     compute,
+    correct_form,
     correct_history,
     correct_open,
     desk,
@@ -68,6 +69,7 @@ def on_save(
     state[_SAVED] = sent.nonce
     state.pop(_ANSWER, None)
     parent = start.parent.mask if start.parent and start.parent.mask else made.mask
+    correct_form.was_saved(case.digest, said)
     words = correct_history.change(correction, parent)
     correct_history.begin_from(case.digest, "")
     state[_LAST] = {"title": case.title, "query": case.query, "words": words}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from hand_made import picture
 from streamlit.testing.v1 import AppTest
 
-from pages import canvas, cases, correct_help, correct_open, desk_saving, experts
+from pages import canvas, cases, correct_form, correct_help, correct_open, desk_saving, experts
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.images import read, sha256
@@ -365,6 +366,60 @@ def test_a_question_is_answered_by_the_crf_and_keeps_every_stroke(page: Desk) ->
     assert answer.mask[0, 0]
     found = labels.history(Store(page.folder), DIGEST).predictions[0].mask.decode()
     assert not answer.mask[found & ~dot].any()
+
+
+def test_the_browser_keeps_a_form_until_it_is_saved(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, Any] = {}
+
+    def browser(photo: str, form: Any, *, ask: str, saved: Any = ()) -> Any:
+        for done in saved:
+            kept.pop(done, None)
+        if ask:
+            return kept.get(photo, {})
+        kept.pop(photo, None)
+        if form:
+            kept[photo] = json.loads(json.dumps(form))
+        return None
+
+    def fields() -> list[Any]:
+        app = page.app
+        kinds = {"verdict": app.segmented_control, "confidence": app.segmented_control,
+                 "reasons": app.pills, "note": app.text_area}  # fmt: skip
+        return [kind(key=f"correct-{name}-{key}").value for name, kind in kinds.items()]
+
+    key = DIGEST[:16]
+    monkeypatch.setattr(correct_form, "remembered_form", browser)
+    page.open(case=DIGEST)
+    page.name()
+    page.app.segmented_control(key=f"correct-verdict-{key}").set_value("corrosion")
+    page.app.pills(key=f"correct-reasons-{key}").set_value(["glare", "brick"])
+    page.app.segmented_control(key=f"correct-confidence-{key}").set_value("Guess")
+    page.app.text_area(key=f"correct-note-{key}").set_value("by the gate").run()
+    filled = ["corrosion", "Guess", ["brick", "glare"], "by the gate"]
+    page.app = AppTest.from_file(
+        page.app._script_path, default_timeout=60
+    )  # another session: a reload
+    page.app.user = {}
+    page.app.run()
+    page.open(case=DIGEST)
+    assert fields() == filled
+    page.name()
+    page.send(_stroke)
+    assert [row["note"] for row in page.rows()] == ["by the gate"]
+    page.app.run()
+    assert kept == {}
+    assert fields() == filled  # for as long as this visit lasts
+    page.app.text_area(key=f"correct-note-{key}").set_value("no, by the wall").run()
+    assert kept[DIGEST]["note"] == "no, by the wall"
+
+
+def test_what_a_browser_keeps_is_taken_as_far_as_the_form_allows_it() -> None:
+    wrong = {"verdict": "maybe", "reasons": ["brick", "<b>"], "note": 5, "confidence": 0.99,
+             "wrong_reason": "yes", "consent": None, "who": "Eve"}  # fmt: skip
+    assert correct_form.read_form(wrong) == desk_saving.Said(reasons=("brick",))
+    assert correct_form.read_form({"reasons": "brick", "verdict": []}) == desk_saving.Said()
 
 
 def test_a_demo_writes_nothing_whatever_is_sent(
