@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,6 +82,39 @@ def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 
     """
     with _line() as show:
         return _answers(kind, size).get(key, work, show, visitor=_visitor())
+
+
+def ahead(
+    kind: str,
+    key: tuple[Any, ...],
+    work: Callable[[], object],
+    *,
+    size: int,
+    given_up: Callable[[], bool],
+) -> None:
+    """Compute what `once` will be asked for, as soon as no visitor waits for anything.
+
+    Parameters
+    ----------
+    kind, key, work, size : as for `once`
+    given_up : asked while waiting; once it is true, nothing is computed
+
+    Raises
+    ------
+    BusyError
+        Too many wait already.
+    """
+
+    def show(_: Place) -> None:
+        if given_up():
+            raise _GivenUpError
+
+    with suppress(_GivenUpError):
+        _answers(kind, size).get(key, work, show, spare=True)
+
+
+class _GivenUpError(Exception):
+    """Nobody wants it any more."""
 
 
 @contextmanager

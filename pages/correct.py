@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import streamlit as st
 
@@ -79,6 +81,8 @@ def _table(
     if isinstance(event, canvas.Ask):
         correct_events.on_ask(case, made, event, start)
         st.rerun()
+    with suppress(rs.LabelsError):  # said above, where the labels are read
+        correct_open.look_ahead(person, case)
 
 
 def _past(case: cases.Case, person: experts.Person) -> labels.History | None:

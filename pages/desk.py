@@ -7,6 +7,7 @@ What is saved is in `desk_saving`, which photo is next in `desk_queue`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,9 +22,14 @@ from rustseg_jax.labels.store import DATABASE
 from rustseg_jax.report import Report
 from rustseg_jax.superpixels import superpixels
 
-__all__ = ["Bench", "bench", "current_case", "open_store", "past"]
+__all__ = [
+    "Bench", "bench", "bench_ahead", "current_case", "make_bench", "open_store", "past",
+    "stored_case",
+]  # fmt: skip
 
-BENCHES = 6  # photos kept as the canvas needs them, 6 MB each at 12 megapixels
+# Photos kept as the canvas needs them, 6 MB each at 12 megapixels: of six experts the one that is
+# open and the one that is next.
+BENCHES = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,29 +66,40 @@ def bench(case: Case) -> Bench:
         The photo or the weights cannot be used, or too many wait.
     """
 
-    def work() -> Bench:
-        found = compute.report(case)
-        pixels = images.read(case.path.read_bytes(), name=case.title)
-        seg = compute.in_full(case, pixels)
-        nothing = np.broadcast_to(np.zeros((), np.bool_), seg.mask.shape)  # takes no memory
-        light = replace(
-            seg,
-            image=np.broadcast_to(np.zeros(3, np.uint8), pixels.shape),
-            rough=nothing,
-            mask=nothing,
-            posterior=None,
-            lattice=None,
-        )
-        return Bench(
-            found,
-            light,
-            labels.Rle.of(seg.rough),
-            labels.Rle.of(seg.mask),
-            canvas.encode_photo(pixels),
-            superpixels(pixels),
-        )
+    return compute.once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
 
-    return compute.once("bench", (case.digest, compute.model().digest), work, size=BENCHES)
+
+def bench_ahead(case: Case, *, given_up: Callable[[], bool]) -> None:
+    """Make a photo ready before it is opened, as soon as no visitor waits; see `compute.ahead`."""
+    compute.ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
+
+
+def _key(case: Case) -> tuple[str, str]:
+    return case.digest, compute.model().digest
+
+
+def make_bench(case: Case) -> Bench:
+    """As `bench`, anew; in the caller's turn."""
+    found = compute.report(case)
+    pixels = images.read(case.path.read_bytes(), name=case.title)
+    seg = compute.in_full(case, pixels)
+    nothing = np.broadcast_to(np.zeros((), np.bool_), seg.mask.shape)  # takes no memory
+    light = replace(
+        seg,
+        image=np.broadcast_to(np.zeros(3, np.uint8), pixels.shape),
+        rough=nothing,
+        mask=nothing,
+        posterior=None,
+        lattice=None,
+    )
+    return Bench(
+        found,
+        light,
+        labels.Rle.of(seg.rough),
+        labels.Rle.of(seg.mask),
+        canvas.encode_photo(pixels),
+        superpixels(pixels),
+    )
 
 
 def current_case(digest: str | None, person: Person) -> Case | None:
@@ -95,10 +112,23 @@ def current_case(digest: str | None, person: Person) -> Case | None:
     LabelsError
         The store cannot be read.
     """
-    if digest and (store := open_store(person)) and (photo := store.find_photo(digest)):
-        title = photo.origin or "Photo of the labels folder"
-        return Case(title, Path(title).stem, store.photo_path(photo), photo.sha256)
-    return cases.current_case()
+    return (stored_case(digest, person) if digest else None) or cases.current_case()
+
+
+def stored_case(digest: str, person: Person) -> Case | None:
+    """A photo of the labels store as a case, None where it is not there.
+
+    Raises
+    ------
+    LabelsError
+        The store cannot be read.
+    """
+    store = open_store(person)
+    photo = store.find_photo(digest) if store else None
+    if store is None or photo is None:
+        return None
+    title = photo.origin or "Photo of the labels folder"
+    return Case(title, Path(title).stem, store.photo_path(photo), photo.sha256)
 
 
 def open_store(person: Person) -> labels.Store | None:

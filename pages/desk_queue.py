@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pages.cases import Case
-from pages.desk import open_store
+from pages.cases import Case, case_of
+from pages.desk import open_store, stored_case
 from pages.experts import Person
 from rustseg_jax import images, labels, samples
 
@@ -25,6 +25,13 @@ class Next:
 
     query: dict[str, str]
     again: bool = False
+
+    def case(self, person: Person) -> Case | None:
+        """The photo itself; None where it is gone."""
+        if digest := self.query.get("case"):
+            return stored_case(digest, person)
+        named = (s for s in samples.list_samples() if s.name == self.query.get("sample"))
+        return next((case_of(sample) for sample in named), None)
 
 
 def waiting(person: Person) -> int:

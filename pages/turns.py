@@ -7,6 +7,10 @@ The order is round robin: whoever had a turn in a round waits for the next one, 
 join the round that is under way. So a visitor with 200 photos, each a turn of its own, holds
 nobody up by more than one photo. A round takes in no more than may wait: newcomers without
 end cannot shut anybody out.
+
+What nobody waits for, such as a photo that is made ready before it is opened, is asked for as
+`spare`: it takes its turn when nobody else wants one, so that it holds a visitor up by one photo
+at most, however much of it there is.
 """
 
 from __future__ import annotations
@@ -60,7 +64,13 @@ class _Ticket:
     round: int
     visitor: Hashable
     thread: int
+    spare: bool
     began: float = 0.0
+
+    @property
+    def place(self) -> tuple[bool, int, int]:
+        """What the line is sorted by."""
+        return self.spare, self.round, self.number
 
 
 def _silent(_: Place) -> None:
@@ -100,6 +110,7 @@ class Turns:
         *,
         visitor: Hashable = None,
         unless: Callable[[], bool] = _never,
+        spare: bool = False,
     ) -> Iterator[bool]:
         """Wait for a turn and have it: `with turns.turn(show) as mine: ...`.
 
@@ -110,6 +121,7 @@ class Turns:
             What it raises gives the place up.
         visitor : who it is, for the rounds; None is always a newcomer
         unless : asked while waiting; once it is true the place is given up
+        spare : behind everybody else, whenever they come; it takes no place in a round
 
         Yields
         ------
@@ -124,7 +136,7 @@ class Turns:
         if self._is_mine():
             yield True
             return
-        ticket = self._join(visitor)
+        ticket = self._join(visitor, spare)
         try:
             yield self._wait(ticket, show, unless)
         finally:
@@ -140,29 +152,29 @@ class Turns:
         with self._changed:
             return self._current is not None and self._current.thread == threading.get_ident()
 
-    def _join(self, visitor: Hashable) -> _Ticket:
+    def _join(self, visitor: Hashable, spare: bool) -> _Ticket:
         with self._changed:
-            if len(self._waiting) >= self._limit:
+            if sum(spare or not t.spare for t in self._waiting) >= self._limit:
                 raise BusyError(
                     f"busy: {self._limit} others are waiting already; try again in a minute"
                 )
             if self._current is None and not self._waiting:
                 self._last.clear()  # nobody waits: everybody is a newcomer
-            ticket = _Ticket(
-                self._tickets, self._round_for(visitor), visitor, threading.get_ident()
-            )
+            own_round = self._round if spare else self._round_for(visitor)
+            ticket = _Ticket(self._tickets, own_round, visitor, threading.get_ident(), spare)
             self._tickets += 1
             self._waiting.append(ticket)
-            self._waiting.sort(key=lambda t: (t.round, t.number))
+            self._waiting.sort(key=lambda t: t.place)
             self._tell()
             return ticket
 
     def _round_for(self, visitor: Hashable) -> int:
-        members = self._given + sum(t.round == self._round for t in self._waiting)
+        visitors = [t for t in self._waiting if not t.spare]
+        members = self._given + sum(t.round == self._round for t in visitors)
         still_open = self._round + (members >= self._limit)
         if visitor is None:
             return still_open
-        own = [t.round for t in self._waiting if t.visitor == visitor]
+        own = [t.round for t in visitors if t.visitor == visitor]
         return max(still_open, 1 + max(own, default=self._last.get(visitor, -1)))
 
     def _wait(
@@ -188,14 +200,19 @@ class Turns:
             return False
         self._current = self._waiting.pop(0)
         ticket.began = self._clock()
+        if not ticket.spare:
+            self._count(ticket)
+        self._tell()
+        return True
+
+    def _count(self, ticket: _Ticket) -> None:
+        """Note whose turn of which round it is."""
         self._given = self._given + 1 if ticket.round == self._round else 1
         self._round = ticket.round
         # Whoever last had a turn before this round may have one in it, like a newcomer.
         self._last = {v: r for v, r in self._last.items() if r >= self._round}
         if ticket.visitor is not None:
             self._last[ticket.visitor] = ticket.round
-        self._tell()
-        return True
 
     def _place(self, ticket: _Ticket) -> Place:
         if self._current is ticket:
@@ -252,6 +269,7 @@ class Answers:
         show: Callable[[Place], None] = _silent,
         *,
         visitor: Hashable = None,
+        spare: bool = False,
     ) -> T:
         """Return the answer to a key: the kept one at once, else `work()` in a turn.
 
@@ -261,7 +279,7 @@ class Answers:
         ----------
         key : what the answer depends on
         work : computes it; what it raises is raised here, and nothing is kept
-        show, visitor : as for `Turns.turn`
+        show, visitor, spare : as for `Turns.turn`
 
         Raises
         ------
@@ -272,7 +290,10 @@ class Answers:
             if found := self._find(key):
                 return found[0]
             with self._turns.turn(
-                show, visitor=visitor, unless=lambda: self._find(key) is not None
+                show,
+                visitor=visitor,
+                unless=lambda: self._find(key) is not None,
+                spare=spare,
             ) as mine:
                 if mine and not self._find(key):
                     answer = work()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,18 @@ import pytest
 from hand_made import picture
 from streamlit.testing.v1 import AppTest
 
-from pages import canvas, cases, correct_form, correct_help, correct_open, desk_saving, experts
+import rustseg_jax as rs
+from pages import (
+    ahead,
+    canvas,
+    cases,
+    correct_form,
+    correct_help,
+    correct_open,
+    desk,
+    desk_saving,
+    experts,
+)
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.images import read, sha256
@@ -86,14 +98,22 @@ class Desk:
 
 
 @pytest.fixture
-def page(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def page(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     folder = tmp_path / "labels"
     for name in ("RUSTSEG_EXPERTS", "RUSTSEG_REVIEWERS", "RUSTSEG_DEMO", "RUSTSEG_EXIF"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUSTSEG_LABELS", str(folder))
     app.run()
     (cases.photos_folder() / DIGEST).write_bytes(PHOTO)
-    return Desk(app, folder, monkeypatch)
+    yield Desk(app, folder, monkeypatch)
+    _join()
+
+
+def _join() -> None:
+    """Wait for the photo that is made ready ahead."""
+    for thread in threading.enumerate():
+        if thread.name == "ahead":
+            thread.join()
 
 
 def _stroke(mask: np.ndarray) -> None:
@@ -280,6 +300,53 @@ def test_the_next_photo_comes_at_once_and_the_last_is_a_link_away(page: Desk) ->
     page.open(case=DIGEST)
     page.app.button(key="back").click().run()
     assert page.app.query_params["case"] == other.sha256
+
+
+def test_the_next_photo_is_made_ready_ahead_for_who_may_save(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = desk.make_bench
+    monkeypatch.setattr(desk, "make_bench", lambda case: made.append(case.digest) or make(case))
+    other = Store(page.folder).add_photo(png(picture(rusty=False)), origin="plate.png").sha256
+    page.open(case=DIGEST)
+    _join()
+    assert made == [DIGEST]  # nobody knows yet who that is
+    page.name()
+    page.app.run()
+    _join()
+    assert made == [DIGEST, other]
+    page.send(_stroke)
+    assert page.drawn[-1]["case"] == other
+    _join()
+    assert made == [DIGEST, other]  # it was there, and no other photo waits
+    monkeypatch.setenv("RUSTSEG_DEMO", "1")
+    page.app.query_params.clear()
+    page.open(sample="pipe")
+    _join()
+    assert len(made) == 3  # what is open, not the sample that is next
+
+
+def test_only_the_last_wish_is_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def make(case: str, given_up: Callable[[], bool]) -> None:
+        done.append(case)
+        begun.set()
+        go.wait(20)
+        done.append(given_up())
+        if case == "last":
+            raise rs.ImageError("told to whoever opens it")
+
+    monkeypatch.setattr(desk, "bench_ahead", make)
+    wishes: Any = ahead.Ahead()
+    wishes.want("first")
+    assert begun.wait(20)
+    for case in ("second", "last"):
+        wishes.want(case)
+    go.set()
+    wishes.join()
+    assert done == ["first", True, "last", False]
 
 
 def test_the_next_sample_follows_a_sample_and_skipping_saves_nothing(page: Desk) -> None:

@@ -45,6 +45,7 @@ class Hall:
         *,
         show: Callable[[Place], None] | None = None,
         body: Callable[[], None] | None = None,
+        spare: bool = False,
     ) -> None:
         """Let a thread wait, and do `body` in its turn; returns once it has seen its place."""
         seen = threading.Event()
@@ -57,7 +58,7 @@ class Hall:
 
         def wait() -> None:
             try:
-                with self.turns.turn(see, visitor=visitor):
+                with self.turns.turn(see, visitor=visitor, spare=spare):
                     self.order.append(name)
                     if body:
                         body()
@@ -122,6 +123,20 @@ def test_newcomers_without_end_shut_nobody_out() -> None:
         hall.queue("many 2", "many")
         hall.queue("new 1", "one", body=lambda: hall.queue("new 2", "two"))
     assert hall.order == ["new 1", "many 2", "new 2"]
+
+
+def test_what_nobody_waits_for_comes_after_everybody() -> None:
+    hall = Hall(Turns(limit=4))
+    with hall.held("many"):
+        hall.queue("spare", spare=True)
+        hall.queue("many 2", "many")  # even behind who had a turn already
+        hall.queue("spare 2", spare=True)
+        hall.queue("new", "new")
+        with ThreadPoolExecutor(1) as pool, pytest.raises(BusyError):
+            pool.submit(hall.turns.turn(spare=True).__enter__).result(PATIENCE)
+        hall.queue("third")  # a place that is only spare is taken from nobody
+        assert hall.befores("spare 2")[-1] == 5
+    assert hall.order == ["new", "third", "many 2", "spare", "spare 2"]
 
 
 def test_the_line_is_bounded() -> None:
