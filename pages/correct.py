@@ -64,7 +64,8 @@ def _table(
     left, right = st.columns([7, 3], gap="medium")
     with left, shared.guard():
         st.caption(correct_form.model_says(made))
-        event = _canvas(case, made, start, person)
+        offers = not (chosen or start.blank)  # this mask was not chosen, it came
+        event = _canvas(case, made, start, person, offers=offers)
     with right:
         with st.container():
             experts.ask_name(person)
@@ -95,7 +96,12 @@ def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
 
 
 def _canvas(
-    case: cases.Case, made: desk.Bench, start: desk_saving.Start, person: experts.Person
+    case: cases.Case,
+    made: desk.Bench,
+    start: desk_saving.Start,
+    person: experts.Person,
+    *,
+    offers: bool,
 ) -> canvas.Save | canvas.Ask | None:
     try:
         return canvas.canvas(
@@ -109,6 +115,7 @@ def _canvas(
             superpixels=made.pieces,
             grades=GRADES,
             can_save=person.may_save,
+            offers=offers,
             name=case.title,
             **correct_events.answers(),
         )

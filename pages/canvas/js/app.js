@@ -6,7 +6,7 @@ import { History } from "./history.mjs"
 import { Drawing, Outlining } from "./input.js"
 import { Keys } from "./keys.js"
 import { boxOfRuns, CLEAN, Labels, RUST, UNSURE } from "./labels.mjs"
-import { Colours, loadMask, loadPieces, showPhoto } from "./load.js"
+import { bytesOf, Colours, loadMask, loadPieces, showPhoto } from "./load.js"
 import { Stage } from "./stage.js"
 import { BrushStroke, closeOutline, PiecesStroke, SmartStroke, takePatch } from "./tools.js"
 import { Work } from "./work.js"
@@ -19,11 +19,13 @@ const settings = {
 }
 
 export class App {
-  constructor(root, data, send, refresh) {
-    Object.assign(this, { root, send, settings, refresh })
+  // `earlier` is {base, files}: another mask than the server's, to go on from; else null.
+  constructor(root, data, { send, refresh, turnTo, earlier }) {
+    Object.assign(this, { root, send, settings, refresh, turnTo, earlier })
     this.photo = { width: data.width, height: data.height }
     this.photoCase = data.case
-    this.base = this.seenBase = data.base
+    this.base = earlier?.base ?? data.base
+    this.files = earlier?.files ?? null // {mask, ignore}: PNG files of where the history begins
     this.labels = new Labels(data.width, data.height)
     this.history = new History(this.labels)
     this.look = { opacity: settings.opacity, filled: settings.filled, marks: false, pieces: false, lit: -1 }
@@ -51,8 +53,9 @@ export class App {
   async open(data) {
     const photo = showPhoto(this.stage.image, data).catch(() => this.say("The photo cannot be shown."))
     const pieces = data.pieces ? this.#takePieces(data.pieces) : null
-    await loadMask(data.mask, RUST, this.labels)
-    if (data.ignore) await loadMask(data.ignore, UNSURE, this.labels)
+    this.files ??= { mask: await bytesOf(data.mask), ignore: data.ignore && (await bytesOf(data.ignore)) }
+    await loadMask(this.files.mask, RUST, this.labels)
+    if (this.files.ignore) await loadMask(this.files.ignore, UNSURE, this.labels)
     this.before = this.share
     const told = this.readonly ? "" : await this.work.restore()
     await photo
@@ -64,6 +67,7 @@ export class App {
     this.stage.drawAll()
     if (told) this.say(told)
     this.refresh()
+    if (!this.readonly) await this.work.look()
   }
 
   async #takePieces(pieces) {

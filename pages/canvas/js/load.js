@@ -17,10 +17,10 @@ export async function showPhoto(image, { photo, name }) {
   await image.decode()
 }
 
-// Gives the pixels of a mask a label.
-export async function loadMask(url, label, labels) {
+// Gives the pixels of a mask, the bytes of a PNG, a label.
+export async function loadMask(png, label, labels) {
   const { plane, counts, width } = labels
-  await decodePng(await bytesOf(url), (y, row) => {
+  await decodePng(png, (y, row) => {
     for (let x = 0; x < width; ) {
       if (!row[x >> 3] && (x & 7) === 0) {
         x += 8
