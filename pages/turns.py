@@ -1,7 +1,4 @@
-"""Turns at the model: one at a time, in a fair and bounded line; answers kept for all.
-
-Nothing here knows of Streamlit. `Turns` is the line, `Answers` keeps what a turn gave, so
-that what is known already needs no turn, and what several wait for is computed once.
+"""Turns at the model: one at a time, in a fair and bounded line. Nothing here knows of Streamlit.
 
 The order is round robin: whoever had a turn in a round waits for the next one, newcomers
 join the round that is under way. So a visitor with 200 photos, each a turn of its own, holds
@@ -17,21 +14,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from rustseg_jax.errors import RustsegError
 
-__all__ = ["Answers", "BusyError", "Place", "Turns"]
+__all__ = ["BusyError", "Place", "Turns", "silent"]
 
 WAITING = 60  # three times the 20 visitors at once that the app is made for
 SLICE = 0.25  # seconds between two looks round while waiting: a visitor who left is noticed
 _REMEMBERED = 8  # turns whose mean time tells how long the next ones take
-
-T = TypeVar("T")
 
 
 class BusyError(RustsegError):
@@ -73,8 +67,8 @@ class _Ticket:
         return self.spare, self.round, self.number
 
 
-def _silent(_: Place) -> None:
-    pass
+def silent(_: Place) -> None:
+    """Show nothing of the place in line."""
 
 
 def _never() -> bool:
@@ -106,7 +100,7 @@ class Turns:
     @contextmanager
     def turn(
         self,
-        show: Callable[[Place], None] = _silent,
+        show: Callable[[Place], None] = silent,
         *,
         visitor: Hashable = None,
         unless: Callable[[], bool] = _never,
@@ -237,81 +231,3 @@ class Turns:
     def _tell(self) -> None:
         self._changes += 1
         self._changed.notify_all()
-
-
-class Answers:
-    """What turns gave, the latest of it, for a time.
-
-    Parameters
-    ----------
-    turns : where an answer that is not known yet is computed
-    size : how many are kept; the one unused for longest goes first
-    seconds : how long one is kept
-    clock : seconds; tests bring their own
-    """
-
-    def __init__(
-        self,
-        turns: Turns,
-        *,
-        size: int,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._turns, self._size, self._seconds, self._clock = turns, size, seconds, clock
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-
-    def get(
-        self,
-        key: Hashable,
-        work: Callable[[], T],
-        show: Callable[[Place], None] = _silent,
-        *,
-        visitor: Hashable = None,
-        spare: bool = False,
-    ) -> T:
-        """Return the answer to a key: the kept one at once, else `work()` in a turn.
-
-        Of several who wait for one key the first computes and all get its answer.
-
-        Parameters
-        ----------
-        key : what the answer depends on
-        work : computes it; what it raises is raised here, and nothing is kept
-        show, visitor, spare : as for `Turns.turn`
-
-        Raises
-        ------
-        BusyError
-            Too many wait already.
-        """
-        while True:
-            if found := self._find(key):
-                return found[0]
-            with self._turns.turn(
-                show,
-                visitor=visitor,
-                unless=lambda: self._find(key) is not None,
-                spare=spare,
-            ) as mine:
-                if mine and not self._find(key):
-                    answer = work()
-                    self._keep(key, answer)
-                    return answer
-
-    def _find(self, key: Hashable) -> tuple[Any] | None:
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None or self._clock() - found[0] > self._seconds:
-                self._kept.pop(key, None)
-                return None
-            self._kept.move_to_end(key)
-            return (found[1],)
-
-    def _keep(self, key: Hashable, answer: object) -> None:
-        with self._lock:
-            self._kept[key] = self._clock(), answer
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
