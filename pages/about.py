@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import cases, document, shared
+from pages import cases, compute, document, shared
 
 # Checked against arXiv's listing of 2205.05426 (12 May 2022).
 CITATION = """@misc{burton2022rustseg,
@@ -79,7 +79,7 @@ PRIVACY = f"""
   the SHA-256 of its bytes, so that reloading works and its address can be shared. Then it is
   deleted. Whoever has that address can see it while it is there.
 - **What was computed from it** stays in the server's memory, for {cases.KEEP_HOURS} hours at
-  most.
+  most, and goes at once when you delete it below.
 - **A photo that an expert corrects** is kept with the correction, the name of the expert and the
   time, until whoever runs this server erases it. What was said of it goes with it.
 - **Nothing is sent elsewhere.** No page loads anything from another host, visitors are not
@@ -154,7 +154,8 @@ def _privacy() -> None:
 
 def _delete() -> None:
     with shared.guard():
-        cases.delete_uploads()
+        for digest in cases.delete_uploads():
+            compute.forget(digest)
 
 
 shared.enter()

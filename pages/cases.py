@@ -135,10 +135,14 @@ def _named(key: str) -> bool:
     return key.startswith("name-") and bool(_DIGEST.fullmatch(key.removeprefix("name-")))
 
 
-def delete_uploads() -> None:
+def delete_uploads() -> list[str]:
     """Delete all photos of this visit, and the sets that they are in, before their time is over.
 
     A set goes whole: without one of its photos it could not be shown.
+
+    Returns
+    -------
+    SHA-256 of each, for `compute.forget`
     """
     digests = list(uploads())
     for listed in photos_folder().glob("set-*/set.json"):
@@ -147,7 +151,9 @@ def delete_uploads() -> None:
             shutil.rmtree(listed.parent, ignore_errors=True)
     for digest in digests:
         (photos_folder() / digest).unlink(missing_ok=True)
+        thumbnail.clear(str(photos_folder() / digest))
         del st.session_state[f"name-{digest}"]
+    return digests
 
 
 @st.cache_resource(show_spinner=False)

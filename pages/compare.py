@@ -132,6 +132,8 @@ def _said(subject: lessons.Subject) -> None:
         parts.append(f"cut by hand at {choice.cut:.2f}")
     if subject.weights:
         parts.append(f"weights {shared.escape(subject.weights)}")
+    if subject.marked:
+        parts.append(f"true mask: {shared.escape(subject.marked.words)}")
     height, width = compute.size(subject.case)
     if max(height, width) > lessons.LESSON_SIDE:
         parts.append(

@@ -5,7 +5,10 @@ A link that a teacher hands out opens what the teacher saw.
 
 from __future__ import annotations
 
-from pages import address, cases, compute, lessons
+from contextlib import suppress
+
+import rustseg_jax as rs
+from pages import address, cases, compute, desk, experts, lessons, truths
 from pages.address import pick, put, switch
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching_choice import Choice, read_choice
@@ -17,7 +20,16 @@ SAMPLE = "pipe"
 
 
 class Reader(address.Reader):
-    """Reads the address of this run, and gathers what is wrong with it."""
+    """Reads the address of this run, and gathers what is wrong with it.
+
+    Attributes
+    ----------
+    person : who looks: what experts said is not for everybody
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.person = experts.somebody()
 
     def choice(self) -> Choice:
         """What is chosen of the method."""
@@ -28,16 +40,26 @@ class Reader(address.Reader):
     def case(self) -> cases.Case:
         """The photo; a sample where the address names none, or one that is gone."""
         try:
-            found = cases.current_case()
+            found = self._stored() or cases.current_case()
         except cases.CaseError as error:
             self.complaints.append(str(error))
             found = None
         return found or sample_case(SAMPLE)
 
+    def _stored(self) -> cases.Case | None:
+        """The photo where the labels store has it; it is not for every visitor."""
+        digest = self.link.get("case")
+        if not digest or not self.person.may_save:
+            return None
+        with suppress(rs.LabelsError):  # then only the uploads are there
+            return desk.stored_case(digest, self.person)
+        return None
+
     def subject(self) -> lessons.Subject:
         """The photo, the way through the method, the weights."""
         weights = self.one_of("weights", compute.offered_weights(), "")
-        return lessons.Subject(self.case(), self.choice(), weights)
+        case = self.case()
+        return lessons.Subject(case, self.choice(), weights, truths.marked(case, self.person))
 
 
 def sample_case(name: str) -> cases.Case:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import cases, compare_steps, compute, lessons, shared
+from pages import cases, compare_steps, compute, lessons, shared, truths
 from pages import compare_address as address
 from pages.slider import compare_slider
 from rustseg_jax.samples import list_samples
@@ -104,7 +104,10 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
     address.pick("Compare their", "show", shows, show, default=SHOWN[topic], width=300)
     if topic == "photos":
         varied = {
-            name: (case.title, replace(subject, case=case))
+            name: (
+                case.title,
+                replace(subject, case=case, marked=truths.marked(case, reader.person)),
+            )
             for name, case in _photos_to_choose(reader).items()
         }
     elif topic == "weights":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,9 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import rustseg_jax as rs
+from pages.answers import Answers
 from pages.cases import KEEP_HOURS, Case
-from pages.turns import Answers, Place, Turns
+from pages.turns import Place, Turns
 from rustseg_jax import images, weights
 from rustseg_jax.kept import Kept, Photo, write_zip
 from rustseg_jax.report import Report, full_overlay, make_report
@@ -43,7 +44,26 @@ def _turns() -> Turns:
 @st.cache_resource(show_spinner=False)
 def _answers(kind: str, size: int) -> Answers:
     del kind  # the key: each kind of answer has its own room
-    return Answers(_turns(), size=size, seconds=KEEP_HOURS * 3600)
+    made = Answers(_turns(), size=size, seconds=KEEP_HOURS * 3600)
+    _rooms().append(made)
+    return made
+
+
+@st.cache_resource(show_spinner=False)
+def _rooms() -> list[Answers]:
+    """All answers, of every kind."""
+    return []
+
+
+def forget(digest: str) -> None:
+    """Drop all that was computed of a photo that is deleted.
+
+    Parameters
+    ----------
+    digest : its SHA-256, with which the key of every answer about a photo begins
+    """
+    for answers in _rooms():
+        answers.forget(lambda key: key[:1] == (digest,))
 
 
 @contextmanager
@@ -71,7 +91,8 @@ def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 
     Parameters
     ----------
     kind : what is computed, a name of its own
-    key : what it depends on: a photo's SHA-256, the weights' digest, settings; never pixels
+    key : what it depends on: first the photo's SHA-256, so that it can be forgotten, then the
+        weights' digest, settings; never pixels
     work : computes it; the result is handed out by reference, so nobody may change it
     size : how many of this kind are kept, always the same for a kind
 
@@ -82,6 +103,39 @@ def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 
     """
     with _line() as show:
         return _answers(kind, size).get(key, work, show, visitor=_visitor())
+
+
+def ahead(
+    kind: str,
+    key: tuple[Any, ...],
+    work: Callable[[], object],
+    *,
+    size: int,
+    given_up: Callable[[], bool],
+) -> None:
+    """Compute what `once` will be asked for, as soon as no visitor waits for anything.
+
+    Parameters
+    ----------
+    kind, key, work, size : as for `once`
+    given_up : asked while waiting; once it is true, nothing is computed
+
+    Raises
+    ------
+    BusyError
+        Too many wait already.
+    """
+
+    def show(_: Place) -> None:
+        if given_up():
+            raise _GivenUpError
+
+    with suppress(_GivenUpError):
+        _answers(kind, size).get(key, work, show, spare=True)
+
+
+class _GivenUpError(Exception):
+    """Nobody wants it any more."""
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import streamlit as st
 
@@ -15,6 +17,7 @@ from pages import (
     correct_history,
     correct_open,
     desk,
+    desk_saving,
     experts,
     shared,
 )
@@ -27,7 +30,8 @@ GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0
 def main() -> None:
     # What may or may not be there has a place of its own: everything below keeps its own, so that
     # the browser goes on with the canvas that it has.
-    with st.container(gap=None):  # what remembers the name takes no room
+    unseen = st.container(gap=None)  # what the browser remembers takes no room
+    with unseen:
         st.title("Correct the mask", anchor=False)
         person = experts.somebody()
     with st.container():
@@ -42,22 +46,26 @@ def main() -> None:
         made = desk.bench(case)
     with st.container(), shared.guard():
         correct_help.draw(unfolded=correct_open.is_first(case, person))
-    _table(case, made, person)
+    with unseen:
+        said = correct_form.said(case.digest, keep=person.may_save)
+    _table(case, made, person, said)
 
 
-def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
+def _table(
+    case: cases.Case, made: desk.Bench, person: experts.Person, said: desk_saving.Said
+) -> None:
     """The canvas, the form beside it and the history below."""
     with st.container():
         past = _past(case, person)
-    said = correct_form.said(case.digest)
     again = correct_open.is_again(case)
-    chosen = desk.PREDICTION if again else correct_history.chosen(case.digest)
-    start = desk.start_of(made, past, chosen, said.verdict)
+    chosen = desk_saving.PREDICTION if again else correct_history.chosen(case.digest)
+    start = desk_saving.start_of(made, past, chosen, said.verdict)
     event = None
     left, right = st.columns([7, 3], gap="medium")
     with left, shared.guard():
         st.caption(correct_form.model_says(made))
-        event = _canvas(case, made, start, person)
+        offers = not (chosen or start.blank)  # this mask was not chosen, it came
+        event = _canvas(case, made, start, person, offers=offers)
     with right:
         with st.container():
             experts.ask_name(person)
@@ -74,6 +82,8 @@ def _table(case: cases.Case, made: desk.Bench, person: experts.Person) -> None:
     if isinstance(event, canvas.Ask):
         correct_events.on_ask(case, made, event, start)
         st.rerun()
+    with suppress(rs.LabelsError):  # said above, where the labels are read
+        correct_open.look_ahead(person, case)
 
 
 def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
@@ -86,7 +96,12 @@ def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
 
 
 def _canvas(
-    case: cases.Case, made: desk.Bench, start: desk.Start, person: experts.Person
+    case: cases.Case,
+    made: desk.Bench,
+    start: desk_saving.Start,
+    person: experts.Person,
+    *,
+    offers: bool,
 ) -> canvas.Save | canvas.Ask | None:
     try:
         return canvas.canvas(
@@ -100,6 +115,7 @@ def _canvas(
             superpixels=made.pieces,
             grades=GRADES,
             can_save=person.may_save,
+            offers=offers,
             name=case.title,
             **correct_events.answers(),
         )

@@ -11,7 +11,18 @@ from typing import Any
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import canvas, cases, compute, correct_history, correct_open, desk, experts, shared
+from pages import (
+    canvas,
+    cases,
+    compute,
+    correct_form,
+    correct_history,
+    correct_open,
+    desk,
+    desk_saving,
+    experts,
+    shared,
+)
 from rustseg_jax.completion import judge_completion
 
 __all__ = ["answers", "last", "on_ask", "on_save"]
@@ -41,14 +52,14 @@ def on_save(
     case: cases.Case,
     made: desk.Bench,
     sent: canvas.Save,
-    said: desk.Said,
+    said: desk_saving.Said,
     person: experts.Person,
-    start: desk.Start,
+    start: desk_saving.Start,
 ) -> None:
     """Store a save, tell the canvas, and open the next photo; or tell why it is not stored."""
     state = st.session_state
     try:
-        correction = desk.save(case, made, sent, said, person, start)
+        correction = desk_saving.save(case, made, sent, said, person, start)
     except rs.RustsegError as error:
         state[_REFUSED] = sent.nonce, str(error)
         return
@@ -58,6 +69,7 @@ def on_save(
     state[_SAVED] = sent.nonce
     state.pop(_ANSWER, None)
     parent = start.parent.mask if start.parent and start.parent.mask else made.mask
+    correct_form.was_saved(case.digest, said)
     words = correct_history.change(correction, parent)
     correct_history.begin_from(case.digest, "")
     state[_LAST] = {"title": case.title, "query": case.query, "words": words}
@@ -65,7 +77,7 @@ def on_save(
         correct_open.go_on(person, case, saved=True)
 
 
-def on_ask(case: cases.Case, made: desk.Bench, asked: canvas.Ask, start: desk.Start) -> None:
+def on_ask(case: cases.Case, made: desk.Bench, asked: canvas.Ask, start: desk_saving.Start) -> None:
     """Let the CRF complete what was marked; what experts set before is kept like a stroke."""
     rust, clean = asked.rust, asked.clean
     if start.parent is not None and not start.blank:

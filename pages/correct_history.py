@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages import compute, said, shared
 from pages.cases import Case
-from pages.desk import PREDICTION, Bench, Start
+from pages.desk import Bench
+from pages.desk_saving import PREDICTION, Start
 from rustseg_jax import images, labels
 from rustseg_jax.grading import grade
 

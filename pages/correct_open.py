@@ -5,18 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import cases, desk, shared
+from pages import cases, desk, desk_queue, shared
+from pages.ahead import Ahead
 from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax.samples import list_samples
 
-__all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "start"]
+__all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "look_ahead", "start"]
 
 REPEAT_EVERY = 10
 """So many saves of a visit, and then a photo comes that the expert has seen before."""
 
-_SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER = (
+_SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER, _AHEAD, _LOOKED = (
     "correct-skipped", "correct-first", "correct-saves", "correct-again", "correct-order",
+    "correct-ahead", "correct-looked",
 )  # fmt: skip
 
 
@@ -40,7 +42,7 @@ def start(person: Person) -> None:
         "What you save is kept with the photo, and the model can learn from it."
     )
     with shared.guard():
-        number = desk.waiting(person) if person.may_save else 0
+        number = desk_queue.waiting(person) if person.may_save else 0
         if number:
             photos = "1 photo waits" if number == 1 else f"{number} photos wait"
             st.button(
@@ -74,7 +76,7 @@ def start(person: Person) -> None:
 
 def _orders(person: Person) -> None:
     """Which photos come first, where somebody computed another order than that of doubt."""
-    offered = desk.orders(person)
+    offered = desk_queue.orders(person)
     if len(offered) > 1:
         place = offered.index(_order()) if _order() in offered else 0
         st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
@@ -95,7 +97,7 @@ def is_first(case: Case, person: Person) -> bool:
     """Whether this is the first photo of somebody of whom nothing is stored yet."""
     state = st.session_state
     first = state.setdefault(_FIRST, case.digest)
-    if first and (first != case.digest or state.get(_SAVES) or desk.knows(person)):
+    if first and (first != case.digest or state.get(_SAVES) or desk_queue.knows(person)):
         state[_FIRST] = first = ""  # and from now on
     return bool(first)
 
@@ -108,13 +110,31 @@ def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
     state = st.session_state
     if saved:
         state[_SAVES], state[_AGAIN] = state.get(_SAVES, 0) + 1, ""
-    again = saved and state[_SAVES] % REPEAT_EVERY == 0
-    skipped = state.setdefault(_SKIPPED, [])
-    found = desk.following(person, after=after, skip=skipped, order=_order(), again=again)
+    found = _following(person, after, again=saved and state[_SAVES] % REPEAT_EVERY == 0)
     if found:
         state[_AGAIN] = found.query["case"] if found.again else ""
         st.query_params.from_dict(found.query)
     return found is not None
+
+
+def _following(person: Person, after: Case | None, *, again: bool) -> desk_queue.Next | None:
+    skipped = st.session_state.setdefault(_SKIPPED, [])
+    return desk_queue.following(person, after=after, skip=skipped, order=_order(), again=again)
+
+
+def look_ahead(person: Person, case: Case) -> None:
+    """Have the photo made ready that a save will open, once for each photo that is opened.
+
+    Not for who cannot save.
+    """
+    state = st.session_state
+    ahead: Ahead = state.setdefault(_AHEAD, Ahead())
+    about = case.digest, person, _order(), tuple(state.get(_SKIPPED, ()))
+    if not person.may_save or not person.name or state.get(_LOOKED) == about:
+        return
+    state[_LOOKED] = about
+    found = _following(person, case, again=(state.get(_SAVES, 0) + 1) % REPEAT_EVERY == 0)
+    ahead.want(found.case(person) if found else None)
 
 
 def is_again(case: Case) -> bool:

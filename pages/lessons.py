@@ -15,55 +15,51 @@ import numpy as np
 import rustseg_jax as rs
 from pages import compute
 from pages.cases import Case, keep_upload, photos_folder
+from pages.truths import Marked, keep_scene, true_mask
 from rustseg_jax import images
 from rustseg_jax.faithfulness import Road
 from rustseg_jax.refine import working_shape
 from rustseg_jax.report import png
-from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching import Lesson, faithfulness, look_inside, teach
 from rustseg_jax.teaching_choice import Choice, refine_as
 from rustseg_jax.teaching_figure import figure_bytes
 from rustseg_jax.teaching_tour import SCENES, tour_scene
+from rustseg_jax.upsample import bilinear
 
 LESSON_SIDE = 2048
 """Photos with a longer side are shrunk to this many pixels before they are taken apart."""
 
 LESSONS, DRAWN, ROADS = 4, 64, 256  # how many of each are kept
 
-_SCENE_MASKS: dict[str, np.ndarray] = {}  # of the tour's few scenes, by the photo's digest
-
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is taken apart: a photo, the way through the method, the weights by name ("" ours)."""
+    """What is taken apart.
+
+    Attributes
+    ----------
+    case : the photo
+    choice : the way through the method
+    weights : by name, "" are ours
+    marked : the expert's mask that counts as true, where there is one that this visitor may see
+    """
 
     case: Case
     choice: Choice = field(default_factory=Choice)
     weights: str = ""
+    marked: Marked | None = None
 
-    def key(self) -> tuple[str, str, Choice]:
+    def key(self) -> tuple[str, str, Choice, str]:
         """What the answer hangs on."""
-        return self.case.digest, self.model.digest, self.choice
+        truth = self.marked.id if self.marked else ""
+        return self.case.digest, self.model.digest, self.choice, truth
 
     @property
     def model(self) -> rs.Classifier:
         """Its weights; raises `WeightsError`."""
         return compute.named_model(self.weights)
-
-
-def true_mask(case: Case) -> np.ndarray | None:
-    """The true mask of a photo, (H, W) bool, where it is known: that of a rendered scene.
-
-    Experts' corrections are asked for here, too, once there are some.
-    """
-    if case.digest in _SCENE_MASKS:
-        return _SCENE_MASKS[case.digest]
-    for sample in list_samples():
-        if sample.path == case.path and sample.mask:
-            return images.read(sample.mask)[..., 0] > 127
-    return None
 
 
 def tour_case(name: str) -> Case:
@@ -77,7 +73,7 @@ def _scene(name: str) -> bytes:
     scene = tour_scene(name)
     data = png(scene.image)
     if scene.corroded:
-        _SCENE_MASKS[images.sha256(data)] = scene.mask
+        keep_scene(data, scene.mask)
     return data
 
 
@@ -94,7 +90,9 @@ def lesson(subject: Subject) -> Lesson:
     base = None if chosen == chosen.seen else lesson(replace(subject, choice=chosen.seen))
 
     def work() -> Lesson:
-        true = true_mask(subject.case)
+        true = true_mask(subject.case, subject.marked)
+        if true is not None:
+            true = _shrunk(true, LESSON_SIDE)
         if base:
             return teach(refine_as(chosen, base.seg), model, true=true, inside=base.inside)
         photo = _at_most(images.read(subject.case.path.read_bytes()), LESSON_SIDE)
@@ -105,6 +103,12 @@ def lesson(subject: Subject) -> Lesson:
         return teach(seg, model, true=true, inside=inside)
 
     return compute.once("lesson", subject.key(), work, size=LESSONS)
+
+
+def _shrunk(mask: np.ndarray, side: int) -> np.ndarray:
+    """A mask as `_at_most` makes its photo: rust where at least half of a pixel was."""
+    shape = working_shape((mask.shape[0], mask.shape[1]), side)
+    return mask if mask.shape == shape else bilinear(mask.astype(np.float32), shape) >= 0.5
 
 
 def _at_most(photo: np.ndarray, side: int) -> np.ndarray:

@@ -1,13 +1,17 @@
-"""A name that was typed once, remembered by the browser: it is in no cookie and in no address.
+"""What a browser remembers: a name that was typed once, and forms that were not saved yet.
 
-A reload, a restarted server and the next day find it again. Only this page reads it.
+It is in no cookie and in no address. A reload, a restarted server and the next day find it again.
+Only pages of this app read it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import streamlit as st
 
-__all__ = ["remembered"]
+__all__ = ["remembered", "remembered_form"]
 
 # The text must hold a line break: Streamlit would take it for a path.
 _JS = """
@@ -50,6 +54,68 @@ def remembered(name: str, *, forget: bool, longest: int) -> str:
     if name or forget or not isinstance(kept, str):
         return name
     return " ".join(kept.split())[:longest]
+
+
+# Asked, it answers with what it keeps, under the same token: what it said to a server that has
+# gone since is then no answer. A storage that cannot be read is an empty one.
+_FORMS_JS = """
+const KEY = "rustseg-forms", MOST = 24
+const read = () => {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {}
+  } catch {
+    return {}
+  }
+}
+const write = (all) => {
+  const newest = Object.entries(all).sort((a, b) => b[1].when - a[1].when).slice(0, MOST)
+  try {
+    localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(newest)))
+  } catch {
+    // This browser keeps nothing: a reload empties the form.
+  }
+}
+export default function ({ data, setStateValue }) {
+  const { photo, form, ask, saved } = data
+  const all = read()
+  for (const done of saved) delete all[done]
+  if (ask) setStateValue("kept", { ask, form: all[photo]?.form ?? null })
+  else if (form) all[photo] = { form, when: Date.now() }
+  else delete all[photo]
+  write(all)
+}
+"""
+
+_mount_form = st.components.v2.component(
+    "rustseg.remember_form", html="<i hidden></i>\n", js=_FORMS_JS
+)
+
+
+def remembered_form(
+    photo: str, form: Mapping[str, Any] | None, *, ask: str, saved: Sequence[str] = ()
+) -> Mapping[str, Any] | None:
+    """Let the browser keep what a form says, or tell what it keeps.
+
+    Parameters
+    ----------
+    photo : names the form
+    form : what it says, plain values; None says nothing that is worth keeping
+    ask : a token of this visit: unless it is "", the browser is asked, and keeps what it has
+    saved : names of forms that it need not keep any more
+
+    Returns
+    -------
+    None as long as there is no answer to the question, then what the browser keeps; nobody has
+    checked that
+    """
+    data = {"photo": photo, "form": form, "ask": ask, "saved": list(saved)}
+    result = _mount_form(
+        key="remember-form", data=data, on_kept_change=_nothing, height="content", width="content"
+    )
+    kept = result.get("kept") if result else None
+    if not ask or not isinstance(kept, Mapping) or kept.get("ask") != ask:
+        return None
+    return kept["form"] if isinstance(kept.get("form"), Mapping) else {}
 
 
 def _nothing() -> None:

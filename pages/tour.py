@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages import compare_address, compare_steps, lessons, shared, teach
+from pages import compare_address, compare_steps, lessons, shared, teach, truths
 from pages.slider import compare_slider
 from rustseg_jax.report import png
 from rustseg_jax.samples import list_samples
@@ -109,7 +109,7 @@ def _labels(stop: TourStop) -> None:
 
 def _truth(stop: TourStop) -> None:
     case = _subject(stop.subjects[0]).case
-    true = lessons.true_mask(case)
+    true = truths.true_mask(case)
     st.image(str(case.path), caption="The scene", alt=case.title, width="stretch")
     if true is not None:
         st.image(
@@ -140,7 +140,7 @@ def _outcomes(stop: TourStop) -> None:
     for name in stop.subjects:
         with st.spinner(f"Rendering and judging: {name.replace('_', ' ')} …", show_time=True):
             subject = _subject(name)
-            rusty = lessons.true_mask(subject.case) is not None or corroded.get(name, False)
+            rusty = truths.true_mask(subject.case) is not None or corroded.get(name, False)
             said = lessons.of_lesson(subject, outcome, rusty)
             views = [lessons.of_lesson(subject, exhibit, show).view for show in ("photo", "mask")]
         captions = subject.case.title, "What is marked as rust"

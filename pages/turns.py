@@ -1,33 +1,31 @@
-"""Turns at the model: one at a time, in a fair and bounded line; answers kept for all.
-
-Nothing here knows of Streamlit. `Turns` is the line, `Answers` keeps what a turn gave, so
-that what is known already needs no turn, and what several wait for is computed once.
+"""Turns at the model: one at a time, in a fair and bounded line. Nothing here knows of Streamlit.
 
 The order is round robin: whoever had a turn in a round waits for the next one, newcomers
 join the round that is under way. So a visitor with 200 photos, each a turn of its own, holds
 nobody up by more than one photo. A round takes in no more than may wait: newcomers without
 end cannot shut anybody out.
+
+What nobody waits for, such as a photo that is made ready before it is opened, is asked for as
+`spare`: it takes its turn when nobody else wants one, so that it holds a visitor up by one photo
+at most, however much of it there is.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from rustseg_jax.errors import RustsegError
 
-__all__ = ["Answers", "BusyError", "Place", "Turns"]
+__all__ = ["BusyError", "Place", "Turns", "silent"]
 
 WAITING = 60  # three times the 20 visitors at once that the app is made for
 SLICE = 0.25  # seconds between two looks round while waiting: a visitor who left is noticed
 _REMEMBERED = 8  # turns whose mean time tells how long the next ones take
-
-T = TypeVar("T")
 
 
 class BusyError(RustsegError):
@@ -60,11 +58,17 @@ class _Ticket:
     round: int
     visitor: Hashable
     thread: int
+    spare: bool
     began: float = 0.0
 
+    @property
+    def place(self) -> tuple[bool, int, int]:
+        """What the line is sorted by."""
+        return self.spare, self.round, self.number
 
-def _silent(_: Place) -> None:
-    pass
+
+def silent(_: Place) -> None:
+    """Show nothing of the place in line."""
 
 
 def _never() -> bool:
@@ -96,10 +100,11 @@ class Turns:
     @contextmanager
     def turn(
         self,
-        show: Callable[[Place], None] = _silent,
+        show: Callable[[Place], None] = silent,
         *,
         visitor: Hashable = None,
         unless: Callable[[], bool] = _never,
+        spare: bool = False,
     ) -> Iterator[bool]:
         """Wait for a turn and have it: `with turns.turn(show) as mine: ...`.
 
@@ -110,6 +115,7 @@ class Turns:
             What it raises gives the place up.
         visitor : who it is, for the rounds; None is always a newcomer
         unless : asked while waiting; once it is true the place is given up
+        spare : behind everybody else, whenever they come; it takes no place in a round
 
         Yields
         ------
@@ -124,7 +130,7 @@ class Turns:
         if self._is_mine():
             yield True
             return
-        ticket = self._join(visitor)
+        ticket = self._join(visitor, spare)
         try:
             yield self._wait(ticket, show, unless)
         finally:
@@ -140,29 +146,29 @@ class Turns:
         with self._changed:
             return self._current is not None and self._current.thread == threading.get_ident()
 
-    def _join(self, visitor: Hashable) -> _Ticket:
+    def _join(self, visitor: Hashable, spare: bool) -> _Ticket:
         with self._changed:
-            if len(self._waiting) >= self._limit:
+            if sum(spare or not t.spare for t in self._waiting) >= self._limit:
                 raise BusyError(
                     f"busy: {self._limit} others are waiting already; try again in a minute"
                 )
             if self._current is None and not self._waiting:
                 self._last.clear()  # nobody waits: everybody is a newcomer
-            ticket = _Ticket(
-                self._tickets, self._round_for(visitor), visitor, threading.get_ident()
-            )
+            own_round = self._round if spare else self._round_for(visitor)
+            ticket = _Ticket(self._tickets, own_round, visitor, threading.get_ident(), spare)
             self._tickets += 1
             self._waiting.append(ticket)
-            self._waiting.sort(key=lambda t: (t.round, t.number))
+            self._waiting.sort(key=lambda t: t.place)
             self._tell()
             return ticket
 
     def _round_for(self, visitor: Hashable) -> int:
-        members = self._given + sum(t.round == self._round for t in self._waiting)
+        visitors = [t for t in self._waiting if not t.spare]
+        members = self._given + sum(t.round == self._round for t in visitors)
         still_open = self._round + (members >= self._limit)
         if visitor is None:
             return still_open
-        own = [t.round for t in self._waiting if t.visitor == visitor]
+        own = [t.round for t in visitors if t.visitor == visitor]
         return max(still_open, 1 + max(own, default=self._last.get(visitor, -1)))
 
     def _wait(
@@ -188,14 +194,19 @@ class Turns:
             return False
         self._current = self._waiting.pop(0)
         ticket.began = self._clock()
+        if not ticket.spare:
+            self._count(ticket)
+        self._tell()
+        return True
+
+    def _count(self, ticket: _Ticket) -> None:
+        """Note whose turn of which round it is."""
         self._given = self._given + 1 if ticket.round == self._round else 1
         self._round = ticket.round
         # Whoever last had a turn before this round may have one in it, like a newcomer.
         self._last = {v: r for v, r in self._last.items() if r >= self._round}
         if ticket.visitor is not None:
             self._last[ticket.visitor] = ticket.round
-        self._tell()
-        return True
 
     def _place(self, ticket: _Ticket) -> Place:
         if self._current is ticket:
@@ -220,77 +231,3 @@ class Turns:
     def _tell(self) -> None:
         self._changes += 1
         self._changed.notify_all()
-
-
-class Answers:
-    """What turns gave, the latest of it, for a time.
-
-    Parameters
-    ----------
-    turns : where an answer that is not known yet is computed
-    size : how many are kept; the one unused for longest goes first
-    seconds : how long one is kept
-    clock : seconds; tests bring their own
-    """
-
-    def __init__(
-        self,
-        turns: Turns,
-        *,
-        size: int,
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._turns, self._size, self._seconds, self._clock = turns, size, seconds, clock
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-
-    def get(
-        self,
-        key: Hashable,
-        work: Callable[[], T],
-        show: Callable[[Place], None] = _silent,
-        *,
-        visitor: Hashable = None,
-    ) -> T:
-        """Return the answer to a key: the kept one at once, else `work()` in a turn.
-
-        Of several who wait for one key the first computes and all get its answer.
-
-        Parameters
-        ----------
-        key : what the answer depends on
-        work : computes it; what it raises is raised here, and nothing is kept
-        show, visitor : as for `Turns.turn`
-
-        Raises
-        ------
-        BusyError
-            Too many wait already.
-        """
-        while True:
-            if found := self._find(key):
-                return found[0]
-            with self._turns.turn(
-                show, visitor=visitor, unless=lambda: self._find(key) is not None
-            ) as mine:
-                if mine and not self._find(key):
-                    answer = work()
-                    self._keep(key, answer)
-                    return answer
-
-    def _find(self, key: Hashable) -> tuple[Any] | None:
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None or self._clock() - found[0] > self._seconds:
-                self._kept.pop(key, None)
-                return None
-            self._kept.move_to_end(key)
-            return (found[1],)
-
-    def _keep(self, key: Hashable, answer: object) -> None:
-        with self._lock:
-            self._kept[key] = self._clock(), answer
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import pytest
 from hand_made import picture, save_redness
 from streamlit.testing.v1 import AppTest
 
-from pages import cases, compare_side, compute, lessons
+from pages import cases, compare_side, compute, lessons, truths
 from pages import compare_address as address
 from rustseg_jax.images import sha256
+from rustseg_jax.labels import Store
 from rustseg_jax.report import png
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching import STEPS
@@ -315,11 +317,48 @@ def test_a_lesson_that_goes_on_from_another_waits_for_no_turn_of_its_own(app: Ap
 
 def test_true_masks_are_those_of_the_samples(app: AppTest) -> None:
     for sample in list_samples():
-        true = lessons.true_mask(cases.case_of(sample))
+        true = truths.true_mask(cases.case_of(sample))
         assert (true is not None) == (sample.mask is not None)
         if true is not None:
             assert true.dtype == np.bool_
             assert 0.05 < true.mean() < 0.6
+
+
+def test_a_corrected_photo_is_judged_by_the_experts_mask(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.user = {}  # no login is configured
+    for name in ("RUSTSEG_EXPERTS", "RUSTSEG_REVIEWERS", "RUSTSEG_DEMO"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RUSTSEG_LABELS", str(tmp_path / "labels"))
+    store = Store(tmp_path / "labels")
+    photo = store.add_photo(png(picture(rusty=True)), origin="gate.png")
+    whole = np.ones(photo.shape, bool)
+
+    def correct(mask: np.ndarray) -> str:
+        nonce = uuid.uuid4().hex
+        return store.save_correction(
+            photo, nonce=nonce, who="Ada", verdict="corrosion", mask=mask
+        ).id
+
+    def iou() -> str:
+        _open(app, case=photo.sha256, step="truth")
+        return next(m.value for m in app.markdown if "IoU" in m.value).split()[4]
+
+    first = correct(whole)
+    assert iou() == "0.25"  # a quarter of the photo is found
+    assert "true mask: Ada, " in _texts(app).replace("\\", "")
+    correct(whole & (np.arange(photo.width) < photo.width // 2))
+    assert iou() == "0.20"  # 1/8 in both, 5/8 in either; nothing is left of the lesson before
+    store.review(first, "approve", nonce=uuid.uuid4().hex, who="Bob")
+    assert iou() == "0.25"
+    monkeypatch.setenv("RUSTSEG_DEMO", "1")  # neither the photo nor the mask is for everybody
+    _open(app)
+    assert "is not here any more" in _texts(app)
+    _upload(png(picture(rusty=True)))
+    _open(app, step="")
+    assert "Truth" not in _texts(app)
+    assert "Ada" not in _texts(app)
 
 
 def test_the_figure_is_offered_in_two_forms(app: AppTest) -> None:

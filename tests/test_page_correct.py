@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,18 @@ import pytest
 from hand_made import picture
 from streamlit.testing.v1 import AppTest
 
-from pages import canvas, cases, correct_help, correct_open, experts
+import rustseg_jax as rs
+from pages import (
+    ahead,
+    canvas,
+    cases,
+    correct_form,
+    correct_help,
+    correct_open,
+    desk,
+    desk_saving,
+    experts,
+)
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.images import read, sha256
@@ -85,14 +98,22 @@ class Desk:
 
 
 @pytest.fixture
-def page(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def page(app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     folder = tmp_path / "labels"
     for name in ("RUSTSEG_EXPERTS", "RUSTSEG_REVIEWERS", "RUSTSEG_DEMO", "RUSTSEG_EXIF"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RUSTSEG_LABELS", str(folder))
     app.run()
     (cases.photos_folder() / DIGEST).write_bytes(PHOTO)
-    return Desk(app, folder, monkeypatch)
+    yield Desk(app, folder, monkeypatch)
+    _join()
+
+
+def _join() -> None:
+    """Wait for the photo that is made ready ahead."""
+    for thread in threading.enumerate():
+        if thread.name == "ahead":
+            thread.join()
 
 
 def _stroke(mask: np.ndarray) -> None:
@@ -249,14 +270,12 @@ def test_what_the_store_cannot_do_is_told_and_then_works(
 def test_a_bug_while_saving_keeps_its_text_to_itself(
     page: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pages import desk
-
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
     page.open(case=DIGEST)
     page.name()
-    monkeypatch.setattr(desk, "save", broken)
+    monkeypatch.setattr(desk_saving, "save", broken)
     page.send(_stroke)
     assert "secret" not in page.drawn[-1]["refused"][1]
     assert "secret detail" in caplog.text
@@ -281,6 +300,53 @@ def test_the_next_photo_comes_at_once_and_the_last_is_a_link_away(page: Desk) ->
     page.open(case=DIGEST)
     page.app.button(key="back").click().run()
     assert page.app.query_params["case"] == other.sha256
+
+
+def test_the_next_photo_is_made_ready_ahead_for_who_may_save(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = desk.make_bench
+    monkeypatch.setattr(desk, "make_bench", lambda case: made.append(case.digest) or make(case))
+    other = Store(page.folder).add_photo(png(picture(rusty=False)), origin="plate.png").sha256
+    page.open(case=DIGEST)
+    _join()
+    assert made == [DIGEST]  # nobody knows yet who that is
+    page.name()
+    page.app.run()
+    _join()
+    assert made == [DIGEST, other]
+    page.send(_stroke)
+    assert page.drawn[-1]["case"] == other
+    _join()
+    assert made == [DIGEST, other]  # it was there, and no other photo waits
+    monkeypatch.setenv("RUSTSEG_DEMO", "1")
+    page.app.query_params.clear()
+    page.open(sample="pipe")
+    _join()
+    assert len(made) == 3  # what is open, not the sample that is next
+
+
+def test_only_the_last_wish_is_made_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go, done = threading.Event(), threading.Event(), []
+
+    def make(case: str, given_up: Callable[[], bool]) -> None:
+        done.append(case)
+        begun.set()
+        go.wait(20)
+        done.append(given_up())
+        if case == "last":
+            raise rs.ImageError("told to whoever opens it")
+
+    monkeypatch.setattr(desk, "bench_ahead", make)
+    wishes: Any = ahead.Ahead()
+    wishes.want("first")
+    assert begun.wait(20)
+    for case in ("second", "last"):
+        wishes.want(case)
+    go.set()
+    wishes.join()
+    assert done == ["first", True, "last", False]
 
 
 def test_the_next_sample_follows_a_sample_and_skipping_saves_nothing(page: Desk) -> None:
@@ -309,7 +375,7 @@ def test_an_old_photo_comes_again_without_what_was_said_of_it(
     )
     page.open(case=other.sha256)
     page.send()  # the second of this visit; of the two, the one that is not open comes
-    assert asked == ["Ada"]
+    assert set(asked) == {"Ada"}  # once ahead, and once more when it is opened
     assert page.app.query_params["case"] == DIGEST
     assert (page.drawn[-1]["mask"] == found).all()  # and not what Ada said then
     assert not [e for e in page.app.expander if "History" in e.label]
@@ -367,6 +433,60 @@ def test_a_question_is_answered_by_the_crf_and_keeps_every_stroke(page: Desk) ->
     assert answer.mask[0, 0]
     found = labels.history(Store(page.folder), DIGEST).predictions[0].mask.decode()
     assert not answer.mask[found & ~dot].any()
+
+
+def test_the_browser_keeps_a_form_until_it_is_saved(
+    page: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, Any] = {}
+
+    def browser(photo: str, form: Any, *, ask: str, saved: Any = ()) -> Any:
+        for done in saved:
+            kept.pop(done, None)
+        if ask:
+            return kept.get(photo, {})
+        kept.pop(photo, None)
+        if form:
+            kept[photo] = json.loads(json.dumps(form))
+        return None
+
+    def fields() -> list[Any]:
+        app = page.app
+        kinds = {"verdict": app.segmented_control, "confidence": app.segmented_control,
+                 "reasons": app.pills, "note": app.text_area}  # fmt: skip
+        return [kind(key=f"correct-{name}-{key}").value for name, kind in kinds.items()]
+
+    key = DIGEST[:16]
+    monkeypatch.setattr(correct_form, "remembered_form", browser)
+    page.open(case=DIGEST)
+    page.name()
+    page.app.segmented_control(key=f"correct-verdict-{key}").set_value("corrosion")
+    page.app.pills(key=f"correct-reasons-{key}").set_value(["glare", "brick"])
+    page.app.segmented_control(key=f"correct-confidence-{key}").set_value("Guess")
+    page.app.text_area(key=f"correct-note-{key}").set_value("by the gate").run()
+    filled = ["corrosion", "Guess", ["brick", "glare"], "by the gate"]
+    page.app = AppTest.from_file(
+        page.app._script_path, default_timeout=60
+    )  # another session: a reload
+    page.app.user = {}
+    page.app.run()
+    page.open(case=DIGEST)
+    assert fields() == filled
+    page.name()
+    page.send(_stroke)
+    assert [row["note"] for row in page.rows()] == ["by the gate"]
+    page.app.run()
+    assert kept == {}
+    assert fields() == filled  # for as long as this visit lasts
+    page.app.text_area(key=f"correct-note-{key}").set_value("no, by the wall").run()
+    assert kept[DIGEST]["note"] == "no, by the wall"
+
+
+def test_what_a_browser_keeps_is_taken_as_far_as_the_form_allows_it() -> None:
+    wrong = {"verdict": "maybe", "reasons": ["brick", "<b>"], "note": 5, "confidence": 0.99,
+             "wrong_reason": "yes", "consent": None, "who": "Eve"}  # fmt: skip
+    assert correct_form.read_form(wrong) == desk_saving.Said(reasons=("brick",))
+    assert correct_form.read_form({"reasons": "brick", "verdict": []}) == desk_saving.Said()
 
 
 def test_a_demo_writes_nothing_whatever_is_sent(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import lessons
+from pages import lessons, truths
 from rustseg_jax.teaching_tour import SCENES, TOUR
 
 
@@ -66,10 +66,10 @@ def test_a_stop_that_is_not_there(app: AppTest) -> None:
 def test_a_scene_is_a_case_that_links_can_open(app: AppTest) -> None:
     case = lessons.tour_case("small")
     assert case.path.read_bytes().startswith(b"\x89PNG")
-    true = lessons.true_mask(case)
+    true = truths.true_mask(case)
     assert true is not None
     assert 0 < true.mean() < 0.02
-    assert lessons.true_mask(lessons.tour_case("timber")) is None
+    assert truths.true_mask(lessons.tour_case("timber")) is None
     app.switch_page("pages/compare.py")
     app.query_params.update(case=case.digest, step="truth")
     app.run()

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from pages.turns import Answers, BusyError, Place, Turns
+from pages.answers import Answers
+from pages.turns import BusyError, Place, Turns
 from rustseg_jax.errors import RustsegError
 
 PATIENCE = 20  # seconds until a test that hangs fails
@@ -45,6 +46,7 @@ class Hall:
         *,
         show: Callable[[Place], None] | None = None,
         body: Callable[[], None] | None = None,
+        spare: bool = False,
     ) -> None:
         """Let a thread wait, and do `body` in its turn; returns once it has seen its place."""
         seen = threading.Event()
@@ -57,7 +59,7 @@ class Hall:
 
         def wait() -> None:
             try:
-                with self.turns.turn(see, visitor=visitor):
+                with self.turns.turn(see, visitor=visitor, spare=spare):
                     self.order.append(name)
                     if body:
                         body()
@@ -122,6 +124,19 @@ def test_newcomers_without_end_shut_nobody_out() -> None:
         hall.queue("many 2", "many")
         hall.queue("new 1", "one", body=lambda: hall.queue("new 2", "two"))
     assert hall.order == ["new 1", "many 2", "new 2"]
+
+
+def test_what_nobody_waits_for_comes_after_everybody() -> None:
+    hall = Hall(Turns(limit=4))
+    with hall.held("many"):
+        hall.queue("spare", spare=True)
+        hall.queue("many 2", "many")  # even behind who had a turn already
+        hall.queue("spare 2", spare=True)
+        hall.queue("new", "new")
+        with ThreadPoolExecutor(1) as pool, pytest.raises(BusyError):
+            pool.submit(hall.turns.turn(spare=True).__enter__).result(PATIENCE)
+        hall.queue("third")  # a place that is only spare is taken from nobody
+    assert hall.order == ["new", "third", "many 2", "spare", "spare 2"]
 
 
 def test_the_line_is_bounded() -> None:
@@ -272,6 +287,21 @@ def test_answers_are_kept_for_a_time_and_the_unused_go_first() -> None:
     assert answers.get("b", lambda: "again") == "again"
     now[0] = 11.0
     assert answers.get("a", lambda: "later") == "later"
+
+
+def test_what_is_forgotten_is_computed_anew_even_if_that_was_under_way() -> None:
+    answers = Answers(Turns(), size=4, seconds=60)
+    for key in ("a", 1), ("a", 2), ("b", 1):
+        answers.get(key, lambda: "old")
+    answers.forget(lambda key: key[0] == "a")
+    assert [answers.get(key, lambda: "new") for key in (("a", 1), ("b", 1))] == ["new", "old"]
+
+    def work() -> str:
+        answers.forget(lambda key: key[0] == "c")
+        return "late"
+
+    assert answers.get(("c", 1), work) == "late"
+    assert answers.get(("c", 1), lambda: "new") == "new"
 
 
 def test_a_page_shows_its_place_in_line(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:

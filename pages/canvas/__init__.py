@@ -81,6 +81,7 @@ def canvas(
     grades: Sequence[tuple[float, str]] = (),
     readonly: bool = False,
     can_save: bool = True,
+    offers: bool = True,
     name: str = "The photo",
 ) -> Save | Ask | None:
     """Draw the canvas, as wide as its place.
@@ -117,6 +118,9 @@ def canvas(
         To look at only.
     can_save
         False lets visitors try everything but saving.
+    offers
+        Whether unsaved work of this case that began from another mask is offered, to go on with or
+        to drop; not where the expert has just chosen this mask.
     name
         The photo in words, for who cannot see it.
 
@@ -156,6 +160,7 @@ def canvas(
         "grades": [[float(most), str(label)] for most, label in grades],
         "readonly": readonly,
         "canSave": can_save,
+        "offers": offers,
     }
     result = _mount(key=key, data=data, on_save_change=_nothing, on_ask_change=_nothing)
     if readonly:

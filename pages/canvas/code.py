@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 
 MODULES = (
     "raster.mjs", "labels.mjs", "history.mjs", "png.mjs", "grow.mjs", "geometry.mjs",
-    "shade.mjs", "pieces.mjs", "saver.mjs", "drafts.mjs", "stage.js", "tools.js", "input.js",
-    "work.js", "app.js", "bar.js", "main.js",
+    "shade.mjs", "pieces.mjs", "saver.mjs", "drafts.mjs", "load.js", "stage.js", "tools.js",
+    "input.js", "keys.js", "complete.js", "work.js", "app.js", "bar.js", "main.js",
 )  # fmt: skip
 """Files of `js/`, each after those that it needs."""
 

@@ -1,20 +1,25 @@
-"""What is about to be saved, checked: the row of a correction from what a page hands over."""
+"""What is about to be saved, checked: rows from what a page or the model hands over."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import sha256
-from rustseg_jax.labels.records import KINDS, REASONS, VERDICTS, Photo, canonical
+from rustseg_jax.labels.records import KINDS, REASONS, VERDICTS, Photo, canonical, now
 from rustseg_jax.labels.rle import check_mask, encode
+from rustseg_jax.labels.rows import pack_heat
 
-__all__ = ["author", "correction_row", "record_id", "words"]
+if TYPE_CHECKING:
+    from rustseg_jax.result import Segmentation
+
+__all__ = ["author", "correction_row", "prediction_row", "record_id", "words"]
 
 Mask = NDArray[np.bool_]
 
@@ -31,9 +36,15 @@ def record_id(nonce: str) -> str:
     return str(uuid.uuid5(_SPACE, nonce))
 
 
-def author(who: str, verified: bool, app: str, made: str) -> dict[str, Any]:
-    """The columns that every act has."""
-    return {"who": words("who", who, least=1), "verified": int(verified), "app": app, "made": made}
+def author(who: str, verified: bool) -> dict[str, Any]:
+    """The columns that every act has, as of now."""
+    return {"who": words("who", who, least=1), "verified": int(verified), **_made()}
+
+
+def _made() -> dict[str, str]:
+    import rustseg_jax
+
+    return {"app": rustseg_jax.__version__, "made": now()}
 
 
 def words(name: str, text: str, *, least: int = 0, most: int = 10_000) -> str:
@@ -44,6 +55,39 @@ def words(name: str, text: str, *, least: int = 0, most: int = 10_000) -> str:
     if "\0" in text:
         raise ConfigError(f"{name} holds a NUL character; leave it out")
     return text
+
+
+def prediction_row(photo: Photo, seg: Segmentation, uncertainty: float | None) -> dict[str, Any]:
+    """Make the row of what a model said of a photo.
+
+    Raises
+    ------
+    ConfigError
+        `seg` is of a photo of another size.
+    """
+    if seg.mask.shape != photo.shape:
+        raise ConfigError(
+            f"the result is of a photo of {seg.mask.shape[1]} x {seg.mask.shape[0]} pixels; "
+            f"{photo.origin or photo.sha256} has {photo.width} x {photo.height}"
+        )
+    heat = np.asarray(seg.heat, np.float32)
+    return {
+        "id": str(uuid.uuid4()),
+        "photo": photo.sha256,
+        "model": str(seg.model.get("digest", "")),
+        "config": canonical(asdict(seg.config)),
+        "probability": float(seg.probability),
+        "corroded": int(seg.corroded),
+        "threshold": float(seg.threshold),
+        "reason": seg.reason,
+        "uncertainty": None if uncertainty is None else float(uncertainty),
+        "heat_rows": heat.shape[0],
+        "heat_columns": heat.shape[1],
+        "heat": pack_heat(heat),
+        "rough": encode(seg.rough),
+        "mask": encode(seg.mask),
+        **_made(),
+    }
 
 
 def correction_row(

@@ -21,9 +21,10 @@ from rustseg_jax.labels import files
 from rustseg_jax.labels.backup import snapshot
 from rustseg_jax.labels.database import Database
 from rustseg_jax.labels.faults import explained
+from rustseg_jax.labels.lookups import erase_rows
 from rustseg_jax.labels.rows import Row, fetch, fetch_all, insert
 from rustseg_jax.labels.schema import RECORD_TABLES
-from rustseg_jax.labels.store import DATABASE, Store, erase_rows
+from rustseg_jax.labels.store import DATABASE, Store
 
 __all__ = ["Merge", "merge_labels"]
 

@@ -1,7 +1,8 @@
 """A page with the canvas, for test_canvas.py: it keeps saves in a folder and answers in words.
 
 `?size=4000x3000` sets the photo's size, `?readonly`, `?trial`; `?deaf` never acknowledges a save,
-`?mind` refuses one. CANVAS_FOLDER names the folder, so that a restarted server finds it.
+`?mind` refuses one, `?newer` begins from another mask. CANVAS_FOLDER names the folder, so that a
+restarted server finds it.
 """
 
 import json
@@ -44,6 +45,8 @@ def scene(width: int, height: int):
 
 
 photo, encoded, mask, heat, pieces = scene(width, height)
+if "newer" in query:  # as if somebody had saved a correction
+    mask = np.roll(mask, 30, axis=1)
 state = st.session_state
 state["runs"] = state.get("runs", 0) + 1
 st.title("Canvas")

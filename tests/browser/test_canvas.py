@@ -317,13 +317,59 @@ def test_unsaved_work_survives_reruns_page_switches_and_reload(visit: Visit) -> 
     assert asked == ["beforeunload"]  # all was undone: nothing to lose
 
 
+def test_work_on_an_earlier_mask_is_offered_and_neither_is_lost(
+    visit: Visit, running: Server
+) -> None:
+    known = set(running.saves())
+    page = visit("/?case=earlier")
+    page.on("dialog", lambda dialog: dialog.accept())
+    offer = page.locator(".offer")
+    canvas = Canvas(page)
+    canvas.drag((50, 50), (90, 60))
+    canvas.wait_saved("Not saved; kept in this browser")
+    old = canvas.area()
+    page.goto(page.url + "&newer")  # somebody else has saved a correction
+    canvas = Canvas(page)
+    offer.get_by_text("You have unsaved work on an earlier mask").wait_for()
+    newer = canvas.area()
+    assert newer != old
+    canvas.drag((50, 350), (90, 360))
+    both = canvas.area()
+    page.get_by_role("button", name="Go on with it").click()
+    offer.get_by_text("You have unsaved work on the newer mask").wait_for()
+    assert canvas.area() == old
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_selector(IDLE)
+    assert canvas.area() == old
+    page.get_by_role("button", name="Go on with it").click()
+    offer.get_by_text("You have unsaved work on an earlier mask").wait_for()
+    assert canvas.area() == both
+    page.get_by_role("button", name="Drop it").click()
+    offer.wait_for(state="hidden")
+    page.goto(page.url.replace("&newer", ""))
+    canvas = Canvas(page)
+    page.get_by_role("button", name="Go on with it").click()
+    offer.get_by_text("This is your work on an earlier mask").wait_for()
+    assert canvas.area() == both
+    page.get_by_role("button", name="To the newer mask").click()
+    page.get_by_role("button", name="Go on with it").click()
+    offer.get_by_text("This is your work on an earlier mask").wait_for()
+    canvas.save()
+    assert offer.is_hidden()
+    _, save = _only(running, known)
+    base = np.roll(save["base"], 30, axis=1)  # the mask that it began from, not the one sent
+    assert json.loads(str(save["about"]))[1] == base_of(base, np.zeros_like(base))
+    mask, ignore = replay(base, json.loads(str(save["strokes"])))
+    assert (mask != save["mask"]).sum() + (ignore != save["ignore"]).sum() == 0
+
+
 def test_damaged_and_foreign_drafts_do_no_harm(visit: Visit) -> None:
     page = visit("/?case=damaged")
     canvas = Canvas(page)
     canvas.drag((50, 50), (90, 60))
     canvas.wait_saved("Not saved; kept in this browser")
     damage = """() => new Promise((resolve) => {
-      const request = indexedDB.open("rustseg-canvas", 1)
+      const request = indexedDB.open("rustseg-canvas")
       request.onsuccess = () => {
         const steps = request.result.transaction("steps", "readwrite").objectStore("steps")
         steps.getAll().onsuccess = (event) => {

@@ -89,7 +89,9 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     assert len(_rows(folder, "corrections")) == 1
 
 
-def test_a_scribble_is_completed_and_a_view_of_another_page_loses_nothing(visit: Visit) -> None:
+def test_a_scribble_and_the_form_survive_another_page_and_a_reload_until_saved(
+    visit: Visit, folder: Path
+) -> None:
     page = visit("/correct?sample=pipe")
     canvas = Canvas(page)
     canvas.keys("c")
@@ -109,3 +111,28 @@ def test_a_scribble_is_completed_and_a_view_of_another_page_loses_nothing(visit:
     settle(page)
     assert Canvas(page).area() == kept
     assert page.get_by_label("Note").input_value() == "under the flange"
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_text("red paint", exact=True).click()
+    page.get_by_text("Fairly sure", exact=True).click()
+    settle(page)
+    page.reload()
+    chosen = page.locator("[data-selected=true]", has_text="red paint")
+    chosen.wait_for()
+    settle(page)
+    assert page.get_by_label("Note").input_value() == "under the flange"
+    assert page.locator("[data-selected=true]", has_text="Fairly sure").count() == 1
+    canvas = Canvas(page)
+    assert canvas.area() == kept
+    page.get_by_role("textbox", name="Your name").fill("Ada Lovelace")
+    page.get_by_role("button", name="That is me").click()
+    page.get_by_text("Ada Lovelace (unverified)").wait_for()
+    page.locator("[data-do=save]").click()
+    page.get_by_role("button", name="Back to it").wait_for()
+    page.wait_for_function("localStorage['rustseg-forms'] === '{}'")
+    (row,) = [row for row in _rows(folder, "corrections") if row["note"]]
+    assert (row["note"], row["confidence"]) == ("under the flange", 0.6)
+    assert json.loads(row["reasons"]) == ["red paint"]
+    page.goto(page.url.split("/correct")[0] + "/correct?sample=pipe")
+    page.get_by_text("1 correction").wait_for()
+    settle(page)
+    assert page.get_by_label("Note").input_value() == ""

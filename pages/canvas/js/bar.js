@@ -70,7 +70,7 @@ export class Bar {
     const acts = {
       undo: () => app.undo(), redo: () => app.redo(),
       save: () => app.canSave && app.work.save(), retry: () => app.work.saver.retry(),
-      discard: () => app.discard(), complete: () => app.complete(),
+      discard: () => app.discard(), other: () => this.#other(), drop: () => app.work.drop(), complete: () => app.completion.ask(),
       in: () => stage.zoom(1.4), out: () => stage.zoom(1 / 1.4), fit: () => stage.fit(),
       one: () => stage.zoom(1 / stage.view.scale / stage.density),
       style: () => app.setLook({ filled: !look.filled }),
@@ -138,6 +138,12 @@ export class Bar {
       if ([" ", "Enter"].includes(event.key)) this.app?.hide(true)
     }
     button.onkeyup = set(false)
+  }
+
+  // To the mask on which there is other work; from an earlier one without, back to the server's.
+  #other() {
+    const { other } = this.app.work
+    this.app.turnTo(other?.base === this.data.base ? null : other)
   }
 
   #full() {
@@ -221,8 +227,8 @@ export class Bar {
     this.one("[data-do=redo]").disabled = !history.canRedo
     this.one("[data-do=save]").disabled = work.saver.state === "saving"
     const complete = this.one(".complete")
-    complete.disabled = app.busy || Boolean(app.asked)
-    complete.textContent = app.asked ? "Completing" : "Complete"
+    complete.disabled = app.busy || Boolean(app.completion.asked)
+    complete.textContent = app.completion.asked ? "Completing" : "Complete"
     this.one(".hint").textContent = app.readonly ? "" : (HINTS[settings.tool] ?? "")
     this.#showSliders()
     this.#showWords()
@@ -250,8 +256,17 @@ export class Bar {
     const { state, text, retry, discard } = app.work.words
     this.one(".saved").dataset.state = state
     this.one(".saved span").textContent = text
+    this.#showOffer(app.work.offer)
     this.one("[data-do=retry]").hidden = !retry
     this.one("[data-do=discard]").hidden = !discard
+  }
+
+  #showOffer(offer) {
+    this.one(".offer").hidden = !offer
+    if (!offer) return
+    this.one(".offer span").textContent = offer.text
+    this.one("[data-do=other]").textContent = offer.go
+    this.one("[data-do=drop]").hidden = !offer.drop
   }
 
   // The area alone, while a stroke goes on.

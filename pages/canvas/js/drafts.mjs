@@ -1,12 +1,13 @@
 // Unsaved work, kept in the browser (IndexedDB) until the server has acknowledged it: every
-// step as it is done, so that a reload, a crash or a page switch loses nothing.
+// step as it is done, so that a reload, a crash or a page switch loses nothing. The mask that it
+// began from lies beside it: when the server sends another one, the work can still be gone on with.
 
 import { soundRuns } from "./labels.mjs"
 
 const NAME = "rustseg-canvas"
 const MOST_CASES = 24
 const MOST_KEPT = 64e6
-const STORES = ["heads", "steps", "saves"]
+const STORES = ["heads", "steps", "saves", "bases"]
 
 const result = (request) => new Promise((resolve, reject) => {
   request.onsuccess = () => resolve(request.result)
@@ -40,6 +41,22 @@ export class Drafts {
     })
   }
 
+  // The newest unsaved work of a photo that began from another mask, with that mask, or null.
+  earlier(photo, key) {
+    return this.#run(async (tx) => {
+      const range = IDBKeyRange.bound(`${photo}|`, `${photo}|\uffff`)
+      const heads = await result(tx.objectStore("heads").getAll(range))
+      heads.sort((a, b) => b.when - a.when)
+      for (const head of heads) {
+        const save = await result(tx.objectStore("saves").get(head.key))
+        if (head.key === key || !(head.cursor || save?.save)) continue
+        const kept = await result(tx.objectStore("bases").get(head.key))
+        if (kept) return { key: head.key, when: head.when, base: kept.base, files: kept.files }
+      }
+      return null
+    })
+  }
+
   // A step was done: it replaces all later ones.
   step(head, n, { op, runs }) {
     return this.#run(async (tx) => {
@@ -47,7 +64,7 @@ export class Drafts {
       const steps = tx.objectStore("steps")
       steps.delete(stepsOf(head.key, n))
       steps.put({ key: head.key, n, op, runs })
-      tx.objectStore("heads").put(head)
+      this.#put(tx, head)
     }, head.key)
   }
 
@@ -55,7 +72,7 @@ export class Drafts {
   head(head, save) {
     return this.#run(async (tx) => {
       await this.#own(tx, head)
-      tx.objectStore("heads").put(head)
+      this.#put(tx, head)
       if (save !== undefined) tx.objectStore("saves").put({ key: head.key, save })
     }, head.key)
   }
@@ -65,7 +82,7 @@ export class Drafts {
     return this.#run(async (tx) => {
       await this.#remove(tx, oldKey)
       if (!steps.length) return
-      tx.objectStore("heads").put(head)
+      this.#begin(tx, head)
       steps.forEach(({ op, runs }, n) => tx.objectStore("steps").put({ key: head.key, n, op, runs }))
     })
   }
@@ -121,12 +138,25 @@ export class Drafts {
       tx.abort()
       throw new Elsewhere()
     }
-    if (!kept) this.queue.then(() => this.#trim(head.key))
+    if (kept) return
+    this.#begin(tx, head)
+    this.queue.then(() => this.#trim(head.key))
+  }
+
+  #begin(tx, head) {
+    const { key, base, files } = head
+    tx.objectStore("bases").put({ key, base, files })
+    this.#put(tx, head)
+  }
+
+  #put(tx, { files, ...head }) {
+    tx.objectStore("heads").put(head)
   }
 
   async #remove(tx, key) {
     tx.objectStore("heads").delete(key)
     tx.objectStore("saves").delete(key)
+    tx.objectStore("bases").delete(key)
     tx.objectStore("steps").delete(stepsOf(key))
   }
 
@@ -152,11 +182,16 @@ export class Drafts {
 }
 
 function open() {
-  const request = indexedDB.open(NAME, 1)
-  request.onupgradeneeded = () => {
-    request.result.createObjectStore("heads", { keyPath: "key" })
-    request.result.createObjectStore("saves", { keyPath: "key" })
-    request.result.createObjectStore("steps", { keyPath: ["key", "n"] })
+  const request = indexedDB.open(NAME, 2)
+  request.onupgradeneeded = ({ oldVersion }) => {
+    const db = request.result
+    db.onversionchange = () => db.close()
+    if (oldVersion < 1) {
+      db.createObjectStore("heads", { keyPath: "key" })
+      db.createObjectStore("saves", { keyPath: "key" })
+      db.createObjectStore("steps", { keyPath: ["key", "n"] })
+    }
+    db.createObjectStore("bases", { keyPath: "key" })
   }
   return result(request)
 }

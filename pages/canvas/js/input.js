@@ -73,7 +73,7 @@ export class Input {
       const steps = event.getCoalescedEvents?.() ?? []
       for (const step of steps.length ? steps : [event]) this.stroke.gesture.move(...this.#at(step))
     }
-    this.app.byKeys = null
+    this.app.keys.at = null
     if (event.pointerType !== "touch" || this.stroke) this.app.point([x, y])
   }
 
@@ -133,7 +133,7 @@ export class Input {
       this.space = true
       this.stage.element.classList.add("pan")
     }
-    if (event.key === " " || this.app.key(event)) {
+    if (event.key === " " || this.app.keys.press(event)) {
       event.preventDefault()
       event.stopPropagation() // Streamlit has keys of its own
       this.app.clock.note()

@@ -14,16 +14,13 @@ export default function (component) {
     place = { bar: new Bar(root), app: null, input: null, send: null }
     places.set(parentElement, place)
   }
-  place.send = setTriggerValue
+  Object.assign(place, { send: setTriggerValue, data })
   answer(place.app, data)
   if (!place.app || isAnother(place.app, data)) begin(root, place, data)
   const { app } = place
   app.seenBase = data.base
-  app.readonly = data.readonly
-  app.canSave = data.canSave && !data.readonly
-  place.bar.use(app, data)
-  place.bar.refresh()
-  if (data.suggestion) app.suggest(data.suggestion)
+  use(place, data)
+  if (data.suggestion) app.completion.take(data.suggestion)
   return () => {
     place.app.stop()
     place.input.stop()
@@ -38,18 +35,34 @@ function isAnother(app, data) {
   return app.photoCase !== data.case || news
 }
 
-function begin(root, place, data) {
+function begin(root, place, data, earlier = null) {
   place.app?.stop()
   place.input?.stop()
-  const send = (name, payload) => place.send(name, payload)
-  const app = new App(root, data, send, () => place.app === app && place.bar.refresh())
+  const app = new App(root, data, {
+    send: (name, payload) => place.send(name, payload),
+    refresh: () => place.app === app && place.bar.refresh(),
+    turnTo: (other) => {
+      begin(root, place, place.data, other)
+      use(place, place.data)
+    },
+    earlier,
+  })
   place.app = app
+  app.seenBase = data.base
   app.readonly = data.readonly
   place.input = app.input = new Input(app)
   app.open(data).then(() => answer(app, data)).catch((error) => {
     console.warn("canvas:", error)
     app.say("The mask cannot be shown; reload the page.")
   })
+}
+
+function use({ app, bar }, data) {
+  app.readonly = data.readonly
+  app.canSave = data.canSave && !data.readonly
+  app.offers = data.offers
+  bar.use(app, data)
+  bar.refresh()
 }
 
 // What the server says of a save. A save that it has is acknowledged however late it hears so.

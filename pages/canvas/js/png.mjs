@@ -180,6 +180,8 @@ export function concat(parts) {
   return out
 }
 
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+
 export function toBase64(bytes) {
   let text = ""
   for (let i = 0; i < bytes.length; i += 8192) {

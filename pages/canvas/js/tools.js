@@ -69,7 +69,7 @@ export class SmartStroke {
     const reach = (this.d >> 1) + 3
     const [left, top] = [Math.max(0, x - reach), Math.max(0, y - reach)]
     const [w, h] = [Math.min(width, x + reach + 1) - left, Math.min(height, y + reach + 1) - top]
-    const pixels = this.app.pixels(left, top, w, h)
+    const pixels = this.app.colours.window(left, top, w, h)
     grow(pixels, w, h, x - left, y - top, this.d, this.app.settings.tolerance, (row, from, to) => {
       this.pen.span(row + top, from + left, to + left)
     })

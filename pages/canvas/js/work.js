@@ -2,7 +2,7 @@
 
 import { Drafts } from "./drafts.mjs"
 import { LABEL, RUST, UNSURE, HAND } from "./labels.mjs"
-import { deflateText, encodeMask, toBase64 } from "./png.mjs"
+import { deflateText, encodeMask, fromBase64, toBase64 } from "./png.mjs"
 import { Clock, newNonce, packStrokes, Saver } from "./saver.mjs"
 
 const TAB = newNonce() // one for each load of the page
@@ -17,6 +17,7 @@ export class Work {
     this.app = app
     this.trouble = ""
     this.savedOnce = false
+    this.other = null // unsaved work on another mask
     this.again = false // Save was pressed while an earlier save was on its way
     this.clock = new Clock()
     this.drafts = new Drafts((kind) => {
@@ -49,9 +50,10 @@ export class Work {
   get #head() {
     const { app } = this
     const { steps, cursor, undos } = app.history
-    const bytes = steps.reduce((sum, step) => sum + 4 * step.runs.length + 200, 0)
+    const { base, files } = app
+    const bytes = steps.reduce((sum, step) => sum + 4 * step.runs.length + 200, files.mask.length)
     return {
-      key: `${app.photoCase}|${app.base}`, tab: TAB, when: Date.now(), cursor, undos, bytes,
+      key: `${app.photoCase}|${base}`, tab: TAB, when: Date.now(), cursor, undos, bytes, base, files,
       seconds: this.clock.seconds,
     }
   }
@@ -67,9 +69,33 @@ export class Work {
     app.history.restore(steps, head.cursor, head.undos)
     this.clock.seconds = head.seconds
     if (save) this.saver.submit(save.payload, save.cursor)
-    if (!head.cursor) return ""
-    const time = new Date(head.when).toLocaleString([], { dateStyle: "short", timeStyle: "short" })
-    return `Unsaved work of ${time} is back.`
+    return head.cursor ? `Unsaved work of ${timeOf(head.when)} is back.` : ""
+  }
+
+  // Look for unsaved work on another mask of this photo, to be offered. It stays where it is
+  // until the expert drops it.
+  async look() {
+    const { app } = this
+    this.other = app.offers || app.earlier ? await this.drafts.earlier(app.photoCase, this.#head.key) : null
+    app.refresh()
+  }
+
+  async drop() {
+    const { key } = this.other
+    this.other = null
+    await this.drafts.clear(key)
+    return this.look()
+  }
+
+  // What is to be said and offered of another mask: {text, go, drop}, or null.
+  get offer() {
+    const { app, other } = this
+    if (other) {
+      const which = app.earlier ? "on the newer mask" : "on an earlier mask"
+      return { text: `You have unsaved work ${which}, of ${timeOf(other.when)}.`, go: "Go on with it", drop: true }
+    }
+    if (!app.earlier || this.savedOnce) return null
+    return { text: "This is your work on an earlier mask.", go: "To the newer mask" }
   }
 
   done(step) {
@@ -123,7 +149,9 @@ export class Work {
     }
     const oldKey = this.#head.key
     this.app.history.rebase(done.cursor)
-    this.app.base = done.payload.now
+    const { now, mask, ignore } = done.payload
+    this.app.base = now
+    this.app.files = { mask: fromBase64(mask), ignore: ignore && fromBase64(ignore) }
     this.savedOnce = true
     this.drafts.saved(oldKey, this.#head, this.changed ? this.app.history.steps : [])
     if (this.again && this.changed) this.save()
@@ -151,6 +179,7 @@ export class Work {
   }
 }
 
+const timeOf = (when) => new Date(when).toLocaleString([], { dateStyle: "short", timeStyle: "short" })
 const hex = (n) => n.toString(16).padStart(8, "0")
 // As pages/canvas names the mask that it sends.
 const baseOf = (mask, ignore, { width, height }) => `${width}x${height}-${hex(mask)}${hex(ignore)}`

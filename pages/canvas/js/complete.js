@@ -1,0 +1,64 @@
+// Completing: Python is asked once, with everything that was set by hand; its answer is a step
+// like any other.
+
+import { changeOp } from "./history.mjs"
+import { CLEAN, HAND, LABEL, RUST } from "./labels.mjs"
+import { bytesOf } from "./load.js"
+import { decodePng, encodeMask, toBase64 } from "./png.mjs"
+import { newNonce } from "./saver.mjs"
+
+const ANSWER = 45 // seconds to wait for a completion
+
+export class Completion {
+  constructor(app) {
+    this.app = app
+    this.asked = null // {nonce, taken} of the one that is being waited for
+  }
+
+  ask() {
+    const { app } = this
+    if (app.busy || this.asked || app.readonly) return
+    const { plane } = app.labels
+    const { width, height } = app.photo
+    const encode = (label) => encodeMask(plane, width, height, label | HAND, LABEL | HAND)
+    app.whileBusy(async () => {
+      const nonce = newNonce()
+      const [rust, clean] = [await encode(RUST), await encode(CLEAN)]
+      const mask = await encodeMask(plane, width, height, RUST, LABEL)
+      if (!plane.some((byte) => byte === (RUST | HAND) || byte === (CLEAN | HAND))) {
+        return app.say("First mark a little rust, or what is clean; then the rest is completed.")
+      }
+      this.asked = { nonce }
+      app.send("ask", {
+        nonce, case: app.photoCase, width, height, kind: "crf",
+        mask: toBase64(mask.png), rust: toBase64(rust.png), clean: toBase64(clean.png),
+      })
+      this.patience = setTimeout(() => {
+        this.asked = null
+        app.say("No answer came; try again.")
+      }, ANSWER * 1000)
+    })
+  }
+
+  async take({ nonce, mask, words, boxes }) {
+    if (this.asked?.nonce !== nonce || this.asked.taken) return
+    const { app } = this
+    this.asked.taken = true
+    clearTimeout(this.patience)
+    await app.idle()
+    await app.whileBusy(async () => {
+      const runs = []
+      try {
+        await decodePng(await bytesOf(mask), (y, row) => app.labels.completeRow(y, row, runs))
+      } catch {
+        app.labels.toggle(runs)
+        this.asked = null
+        return app.say("The completion did not arrive; try again.")
+      }
+      this.asked = null
+      app.stage.drawAll()
+      app.commit(changeOp("crf", runs), runs)
+      app.say(words, boxes)
+    })
+  }
+}

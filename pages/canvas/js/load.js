@@ -1,0 +1,80 @@
+// What comes from the server as files: the photo, masks, pieces of like colour.
+
+import { mediaUrl } from "./geometry.mjs"
+import { Pieces } from "./pieces.mjs"
+import { decodePng } from "./png.mjs"
+
+export async function bytesOf(url) {
+  const reply = await fetch(mediaUrl(url))
+  if (!reply.ok) throw new Error(`${url} answered ${reply.status}`)
+  return new Uint8Array(await reply.arrayBuffer())
+}
+
+// Resolves once the picture can be drawn.
+export async function showPhoto(image, { photo, name }) {
+  image.src = mediaUrl(photo)
+  image.alt = name
+  await image.decode()
+}
+
+// Gives the pixels of a mask, the bytes of a PNG, a label.
+export async function loadMask(png, label, labels) {
+  const { plane, counts, width } = labels
+  await decodePng(png, (y, row) => {
+    for (let x = 0; x < width; ) {
+      if (!row[x >> 3] && (x & 7) === 0) {
+        x += 8
+        continue
+      }
+      if ((row[x >> 3] >> (7 - (x & 7))) & 1) {
+        counts[plane[y * width + x]]--
+        counts[label]++
+        plane[y * width + x] = label
+      }
+      x++
+    }
+  })
+}
+
+export async function loadPieces({ url, width, height }, photo) {
+  const map = new Uint16Array(width * height)
+  await decodePng(await bytesOf(url), (y, row) => {
+    for (let x = 0; x < width; x++) map[y * width + x] = (row[2 * x] << 8) | row[2 * x + 1]
+  })
+  return new Pieces(map, width, height, photo)
+}
+
+// The photo's pixels, which the smart brush needs; decoded once, apart from the page's own picture.
+export class Colours {
+  constructor(image) {
+    this.image = image
+    this.bitmap = null
+    this.fetching = false
+  }
+
+  get ready() {
+    return this.bitmap !== null
+  }
+
+  stop() {
+    this.bitmap?.close()
+  }
+
+  async need() {
+    if (this.bitmap || this.fetching) return
+    this.fetching = true
+    const file = await fetch(this.image.src)
+    this.bitmap = await createImageBitmap(await file.blob()).catch(() => null)
+    this.fetching = false
+  }
+
+  // RGBA of a window of the photo.
+  window(left, top, width, height) {
+    this.scratch ??= document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+    const { canvas } = this.scratch
+    if (canvas.width < width) canvas.width = width
+    if (canvas.height < height) canvas.height = height
+    this.scratch.drawImage(this.bitmap, left, top, width, height, 0, 0, width, height)
+    return this.scratch.getImageData(0, 0, width, height).data
+  }
+}
