@@ -25,6 +25,8 @@ from rustseg_jax import images, localise, refine, tiles, windows
 from rustseg_jax.classify import CLEAN, CORROSION, Classifier, Output
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.result import NO_CORROSION, NO_HEAT, NOTHING_LEFT, Config, Segmentation
+from rustseg_jax.spread import SIDE, spread
+from rustseg_jax.upsample import bilinear
 
 __all__ = ["Config", "Segmentation", "resegment", "segment", "segment_batch"]
 
@@ -333,10 +335,27 @@ def _refine(
             evidence = refine.foreground_probability(seg.heat, threshold, shape=shape)
         else:
             evidence = np.full(shape, DOUBT, np.float32)
+        evidence = _told(lattice.image, evidence, rust, clean)
         posterior = refine.crf_refine(
             seg.image, evidence, seg.crf, rust=rust, clean=clean, lattice=lattice
         )
         return posterior, posterior >= 0.5
+
+
+def _told(
+    small: np.ndarray, evidence: np.ndarray, rust: np.ndarray | None, clean: np.ndarray | None
+) -> np.ndarray:
+    """Evidence at the CRF's size, and what strokes say of the pixels around them."""
+    if not any(mark is not None and mark.any() for mark in (rust, clean)):
+        return evidence
+    # Colours need no more pixels than this, and what is said is smooth.
+    shape = refine.working_shape(evidence.shape, SIDE)
+    rust, clean = refine.shrink_strokes(rust, clean, shape)
+    if shape == evidence.shape:
+        return spread(small, evidence, rust=rust, clean=clean)
+    before = bilinear(evidence, shape)
+    after = spread(images.resize(small, shape), before, rust=rust, clean=clean)
+    return np.clip(evidence + bilinear(after - before, evidence.shape), 0, 1)
 
 
 def _check_strokes(

@@ -39,6 +39,7 @@ __all__ = [
     "moved_by",
     "moved_threshold",
     "rough_mask",
+    "shrink_strokes",
     "working_shape",
 ]
 
@@ -295,7 +296,7 @@ def crf_refine(
             f"give one of the size {small} and {params}, or none"
         )
     evidence = bilinear(checked_unit(probability, "probability"), small)
-    small_rust, small_clean = _shrink_strokes(rust, clean, small)
+    small_rust, small_clean = shrink_strokes(rust, clean, small)
     posterior = lattice.weighted(params).infer(evidence, rust=small_rust, clean=small_clean)
     full = guided_upsample(
         posterior, lattice.image, image, radius=params.guide_radius, epsilon=params.guide_epsilon
@@ -307,7 +308,7 @@ def crf_refine(
     return full
 
 
-def _shrink_strokes(
+def shrink_strokes(
     rust: Mask | None, clean: Mask | None, shape: Shape
 ) -> tuple[Mask | None, Mask | None]:
     """Mark every working pixel that a stroke touches; none that both kinds touch."""

@@ -17,13 +17,13 @@ from rustseg_jax.refine import (
     CRFParams,
     Lattice,
     ThresholdConfig,
-    _shrink_strokes,
     crf_refine,
     find_threshold,
     foreground_probability,
     moved_by,
     moved_threshold,
     rough_mask,
+    shrink_strokes,
     working_shape,
 )
 
@@ -408,7 +408,7 @@ def test_strokes_shrink_by_hand() -> None:
     rust, clean = np.zeros((5, 7), bool), np.zeros((5, 7), bool)
     rust[0, 1] = rust[4, 6] = rust[2, 2] = True
     clean[0, 0] = clean[0, 4] = True
-    small_rust, small_clean = _shrink_strokes(rust, clean, (2, 3))
+    small_rust, small_clean = shrink_strokes(rust, clean, (2, 3))
     np.testing.assert_array_equal(small_rust, [[0, 0, 0], [0, 1, 1]])
     np.testing.assert_array_equal(small_clean, [[0, 0, 1], [0, 0, 0]])
 
