@@ -52,7 +52,7 @@ def painted(case: Case, marks: Marks) -> np.ndarray:
 
 def pinned(case: Case, marks: Marks) -> np.ndarray:
     """The dense CRF with the strokes as hard constraints and the heat map's evidence."""
-    return _crf(case, marks, _evidence(case))
+    return _crf(case, marks, evidence_of(case))
 
 
 def resegment(case: Case, marks: Marks) -> np.ndarray:
@@ -69,7 +69,7 @@ def geodesic(case: Case, marks: Marks) -> np.ndarray:
         np.exp(-MCP_Geometric(cost).find_costs(np.argwhere(mark))[0] / reach) if mark.any() else 0
         for mark in (marks.rust, marks.clean)
     ]
-    return _crf(case, marks, expit(logit(_evidence(case)) + 6 * (pull[0] - pull[1])))
+    return _crf(case, marks, expit(logit(evidence_of(case)) + 6 * (pull[0] - pull[1])))
 
 
 def walker(case: Case, marks: Marks) -> np.ndarray:
@@ -95,7 +95,7 @@ WAYS: dict[str, Method] = {
 }
 
 
-def _evidence(case: Case) -> np.ndarray:
+def evidence_of(case: Case) -> np.ndarray:
     seg, shape = case.seg, case.seg.image.shape[:2]
     if not seg.corroded:
         return np.full(shape, DOUBT, np.float32)

@@ -303,13 +303,16 @@ def in_full(case: Case, pixels: np.ndarray) -> rs.Segmentation:
         return fresh[0][0] if fresh else known.again(pixels, AS_FOUND)[0]
 
 
-def completed(case: Case, *, rust: np.ndarray, clean: np.ndarray) -> np.ndarray:
+def completed(
+    case: Case, *, rust: np.ndarray, clean: np.ndarray, settled: np.ndarray | None = None
+) -> np.ndarray:
     """The mask that the CRF makes of strokes on a photo, (H, W) bool; it keeps each of them.
 
     Parameters
     ----------
     case : the photo
     rust, clean : (H, W) bool strokes
+    settled : (H, W) bool, which of them do not spread; see `rs.resegment`
 
     Raises
     ------
@@ -321,7 +324,8 @@ def completed(case: Case, *, rust: np.ndarray, clean: np.ndarray) -> np.ndarray:
     photo = case.digest, classifier.digest, "auto", False
     with turn():
         known, _ = _known(pixels, classifier, photo)
-        return rs.resegment(replace(known.seg, image=pixels), rust=rust, clean=clean).mask
+        seg = replace(known.seg, image=pixels)
+        return rs.resegment(seg, rust=rust, clean=clean, settled=settled).mask
 
 
 def overlay_file(case: Case, found: Report, opacity: float, *, fill: bool = True) -> bytes:

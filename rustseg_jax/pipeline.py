@@ -143,6 +143,7 @@ def resegment(
     *,
     rust: np.ndarray | None = None,
     clean: np.ndarray | None = None,
+    settled: np.ndarray | None = None,
     threshold: float | None = None,
     crf: refine.CRFParams | None = None,
 ) -> Segmentation:
@@ -152,7 +153,10 @@ def resegment(
     ----------
     seg : an earlier result; left as it is
     rust, clean : (H, W) bool strokes at the photo's size, or None; every marked
-        pixel is kept in the new mask, to the pixel
+        pixel is kept in the new mask, to the pixel, and is an example of what is
+        around it that looks alike
+    settled : (H, W) bool, or None; marked pixels here are kept like others, but are
+        no examples: an area that was finished earlier should not grow
     threshold : another threshold of the heat map, in (0, 1), instead of the found one
     crf : other CRF parameters
 
@@ -166,7 +170,7 @@ def resegment(
     ConfigError
         Strokes of another shape or type, or that contradict each other.
     """
-    _check_strokes(seg.image.shape[:2], rust, clean)
+    _check_strokes(seg.image.shape[:2], rust, clean, settled)
     if crf:
         seg = replace(seg, config=replace(seg.config, crf=crf))
     if threshold is not None and not 0 < threshold < 1:
@@ -190,7 +194,7 @@ def resegment(
         kept = seg.lattice
         fits = kept is not None and kept.fits(seg.crf)
         lattice = kept.weighted(seg.crf) if kept and fits else _lattice(seg.image, seg.crf)
-    posterior, mask = _refine(seg, cut, lattice, clock, rust=rust, clean=clean)
+    posterior, mask = _refine(seg, cut, lattice, clock, rust=rust, clean=clean, settled=settled)
     return replace(
         seg,
         threshold=cut,
@@ -327,6 +331,7 @@ def _refine(
     *,
     rust: np.ndarray | None = None,
     clean: np.ndarray | None = None,
+    settled: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Run the CRF and cut its posterior at one half."""
     with clock.stage("refine"):
@@ -335,11 +340,17 @@ def _refine(
             evidence = refine.foreground_probability(seg.heat, threshold, shape=shape)
         else:
             evidence = np.full(shape, DOUBT, np.float32)
-        evidence = _told(lattice.image, evidence, rust, clean)
+        evidence = _told(
+            lattice.image, evidence, _unsettled(rust, settled), _unsettled(clean, settled)
+        )
         posterior = refine.crf_refine(
             seg.image, evidence, seg.crf, rust=rust, clean=clean, lattice=lattice
         )
         return posterior, posterior >= 0.5
+
+
+def _unsettled(mark: np.ndarray | None, settled: np.ndarray | None) -> np.ndarray | None:
+    return mark if mark is None or settled is None else mark & ~settled
 
 
 def _told(
@@ -359,9 +370,12 @@ def _told(
 
 
 def _check_strokes(
-    shape: tuple[int, ...], rust: np.ndarray | None, clean: np.ndarray | None
+    shape: tuple[int, ...],
+    rust: np.ndarray | None,
+    clean: np.ndarray | None,
+    settled: np.ndarray | None,
 ) -> None:
-    for name, stroke in (("rust", rust), ("clean", clean)):
+    for name, stroke in (("rust", rust), ("clean", clean), ("settled", settled)):
         if stroke is not None and (stroke.dtype != np.bool_ or stroke.shape != shape):
             raise ConfigError(
                 f"{name} is {stroke.dtype}{stroke.shape}; allowed is bool{tuple(shape)}, "

@@ -380,6 +380,35 @@ def test_clean_strokes_alone_leave_an_empty_mask(nothing: rs.Segmentation) -> No
     assert not rs.resegment(nothing, clean=np.ones(SHAPE, bool)).mask.any()
 
 
+def test_a_stroke_spreads_unless_it_is_settled(nothing: rs.Segmentation) -> None:
+    photo = nothing.image.copy()
+    photo[40:60, 40:70] = (60, 90, 60)  # a colour that the network does not see
+    seg, rust = replace(nothing, image=photo, lattice=None), np.zeros(SHAPE, bool)
+    rust[49:51, 45:65] = True
+    grown = rs.resegment(seg, rust=rust).mask
+    assert grown[42:58, 42:68].all()
+    assert grown.sum() < 1.2 * 20 * 30
+    kept = rs.resegment(seg, rust=rust, settled=rust).mask
+    assert kept[rust].all()
+    assert kept.sum() < 3 * rust.sum()  # the CRF's rim around it, 2 x 20 pixels wide
+    with pytest.raises(rs.ConfigError, match="settled is bool"):
+        rs.resegment(seg, rust=rust, settled=rust[1:])
+
+
+def test_strokes_spread_alike_at_any_size_of_the_crf(nothing: rs.Segmentation) -> None:
+    photo = np.repeat(np.repeat(nothing.image, 8, axis=0), 8, axis=1)
+    photo[320:480, 320:560] = (60, 90, 60)
+    rust = np.zeros(photo.shape[:2], bool)
+    rust[390:410, 360:520] = True
+    empty = np.zeros_like(rust)
+    seg = replace(nothing, image=photo, lattice=None, mask=empty, rough=empty)
+    for working_size in (256, 448, 900):
+        mask = rs.resegment(seg, rust=rust, crf=rs.CRFParams(working_size=working_size)).mask
+        assert mask[rust].all()
+        assert mask[336:464, 336:544].mean() > 0.99
+        assert mask.sum() < 1.2 * 160 * 240
+
+
 def test_another_threshold_and_other_parameters(found: rs.Segmentation) -> None:
     low, high = (rs.resegment(found, threshold=t) for t in (0.05, 0.95))
     assert (low.threshold, high.threshold) == (0.05, 0.95)
