@@ -62,7 +62,8 @@ Window = tuple[slice, slice]
 class Weights:
     """Of the features that give the log odds of a stroke's label; see `features_of`.
 
-    Fitted on half A, by `python -m benchmarks.scribbles_fit`.
+    Fitted on half A by the trial that `python -m benchmarks.scribbles_fit` was written from;
+    another choice of pictures gives somewhat other numbers.
     """
 
     evidence: float = 1.538
