@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 SIDE = 448
-"""Longer side in pixels at which everything was measured (docs/decisions/scribbles.md)."""
+"""Longer side in pixels at which everything was measured (docs/decisions/0021-scribbles.md)."""
 
 EIGHT = np.ones((3, 3), np.bool_)
 SMOOTHING = 1.0  # pixels; the grain of sensor and JPEG is no colour of its own
