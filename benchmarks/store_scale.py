@@ -31,6 +31,8 @@ from rustseg_jax.labels import (
     Store,
     count_corrections,
     count_queue,
+    count_states,
+    export_extent,
     history,
     latest,
     list_corrections,
@@ -174,6 +176,8 @@ def questions(store: Store) -> dict[str, Callable[[], Any]]:
             store, Filters(who="expert 3", verdict="corrosion")
         ),
         "who there is": lambda: values_of(store, "who"),
+        "labels page, its numbers": lambda: count_states(store),
+        "labels page, size of an export": lambda: export_extent(store),
     }
     for name, chosen in filters.items():
         asked[f"list by {name}"] = lambda chosen=chosen: list_corrections(store, chosen)

@@ -83,15 +83,14 @@ def open_photo(digest: str, correction: str = "") -> None:
 
 
 def _numbers(store: labels.Store) -> None:
-    found = labels.count_labels(store)
-    status = found["corrections"]["status"]
+    found = labels.count_states(store)
     shown = {
-        "Photos": found["photos"]["all"],
-        "Corrected": found["photos"]["corrected"],
-        "Waiting": found["photos"]["waiting"],
-        "To review": status["open"],
-        "Approved": status["approved"],
-        "Flagged": status["flagged"],
+        "Photos": found["photos"],
+        "Corrected": found["corrected"],
+        "Waiting": found["waiting"],
+        "To review": found["open"],
+        "Approved": found["approved"],
+        "Flagged": found["flagged"],
     }
     with st.container(horizontal=True, gap="medium", key="in-short"):
         for name, value in shown.items():

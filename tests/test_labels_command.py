@@ -17,6 +17,7 @@ from rustseg_jax.labels import (
     IMPORT_FORMATS,
     Store,
     count_labels,
+    count_states,
     list_corrections,
     verify_labels,
 )
@@ -112,6 +113,13 @@ def test_stats(store, capsys):
     assert labels("stats", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found == count_labels(store)
+    states = count_states(store)
+    assert states == {
+        "photos": found["photos"]["all"],
+        "corrected": found["photos"]["corrected"],
+        "waiting": found["photos"]["waiting"],
+        **found["corrections"]["status"],
+    }
     assert (found["photos"]["all"], found["photos"]["corrected"]) == (2, 2)
     assert found["photos"]["bytes"] == sum(len(photo_bytes(k)) for k in range(2))
     assert found["corrections"]["status"] == {

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
         Withdrawal,
     )
     from rustseg_jax.labels.rle import Rle
-    from rustseg_jax.labels.stats import count_labels
+    from rustseg_jax.labels.stats import count_labels, count_states
     from rustseg_jax.labels.store import Store, labels_folder
     from rustseg_jax.labels.verify import Problem, Verification, verify_labels
     from rustseg_jax.labels.views import (
@@ -164,7 +164,10 @@ _HOMES = {
         "Withdrawal",
     ),
     "rle": ("Rle",),
-    "stats": ("count_labels",),
+    "stats": (
+        "count_labels",
+        "count_states",
+    ),
     "store": (
         "Store",
         "labels_folder",
@@ -242,6 +245,7 @@ __all__ = [
     "count_corrections",
     "count_labels",
     "count_queue",
+    "count_states",
     "disagreement_picture",
     "export_extent",
     "export_labels",

@@ -9,7 +9,7 @@ from typing import Any
 from rustseg_jax.labels.records import KINDS, REASONS, STATUSES, VERDICTS
 from rustseg_jax.labels.store import Store
 
-__all__ = ["count_labels"]
+__all__ = ["count_labels", "count_states"]
 
 
 def count_labels(store: Store) -> dict[str, Any]:
@@ -40,6 +40,29 @@ def count_labels(store: Store) -> dict[str, Any]:
             "experts": _experts(conn),
             "models": _models(conn),
             "reviews": _by(conn, "reviews", "action", ()),
+        }
+
+
+def count_states(store: Store) -> dict[str, int]:
+    """Count what the page of labels says at its top, through indexes alone.
+
+    Parameters
+    ----------
+    store : a labels folder
+
+    Returns
+    -------
+    ``photos``, ``corrected`` and ``waiting`` as in `count_labels`, and a number for each of
+    `STATUSES`
+    """
+    with store.database.reading() as conn:
+        photos = _one(conn, "SELECT count(*) FROM photos")
+        waiting = _one(conn, "SELECT count(*) FROM queue WHERE name = 'doubt' AND experts = 0")
+        return {
+            "photos": photos,
+            "corrected": photos - waiting,
+            "waiting": waiting,
+            **_by(conn, "standing", "status", STATUSES),
         }
 
 
