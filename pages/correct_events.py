@@ -78,14 +78,14 @@ def on_save(
 
 
 def on_ask(case: cases.Case, made: desk.Bench, asked: canvas.Ask, start: desk_saving.Start) -> None:
-    """Let the CRF complete what was marked; what experts set before is kept, but does not grow."""
+    """Let the CRF complete scribbles; what else was set is kept, but does not grow."""
     rust, clean = asked.rust, asked.clean
     if start.parent is not None and not start.blank:
         found = made.mask.decode()
         rust = rust | (start.mask & ~found & ~clean)
         clean = clean | (~start.mask & found & ~start.ignore & ~rust)
     try:
-        settled = (rust | clean) & ~(asked.rust | asked.clean)
+        settled = (rust | clean) & ~asked.scribbled
         mask = compute.completed(case, rust=rust, clean=clean, settled=settled)
         judged = judge_completion(asked.mask, mask, rust=asked.rust, clean=asked.clean)
         answer = canvas.Suggestion(asked.nonce, mask, judged.words, judged.boxes)

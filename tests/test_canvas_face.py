@@ -123,6 +123,14 @@ def test_saves_and_questions_come_back(browser: Browser) -> None:
     assert isinstance(ask, Ask)
     np.testing.assert_array_equal(ask.rust, MASK)
     assert not ask.clean.any()
+    np.testing.assert_array_equal(ask.scribbled, MASK)  # nothing is said of it: all of it spreads
+
+
+def test_what_was_scribbled_is_part_of_what_was_marked() -> None:
+    half = np.zeros(SHAPE, bool)
+    half[:10] = True
+    ask = read_ask(asked(scribbled=text(mask_png(half))), case="c", shape=SHAPE)
+    np.testing.assert_array_equal(ask.scribbled, MASK & half)
 
 
 def test_who_may_not_save_does_not(browser: Browser) -> None:

@@ -408,12 +408,31 @@ def test_the_history_says_who_what_and_goes_on_from_any(page: Desk) -> None:
     assert "withdrawn" in page.words()
 
 
+def test_only_scribbles_spread(page: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, np.ndarray]] = []
+
+    def completed(_: object, **given: np.ndarray) -> np.ndarray:
+        told.append(given)
+        return given["rust"]
+
+    monkeypatch.setattr("pages.compute.completed", completed)
+    page.open(case=DIGEST)
+    shape = page.drawn[-1]["mask"].shape
+    rust, scribbled, nothing = (np.zeros(shape, bool) for _ in range(3))
+    rust[:4], scribbled[:2] = True, True
+    ask = canvas.Ask("c" * 32, DIGEST, "crf", nothing, rust, nothing, scribbled)
+    page.queue.append(lambda _: ask)
+    page.app.run()
+    (given,) = told
+    assert (given["settled"] == (rust & ~scribbled)).all()
+
+
 def test_a_question_is_answered_by_the_crf_and_keeps_every_stroke(page: Desk) -> None:
     page.open(case=DIGEST)
     shape = page.drawn[-1]["mask"].shape
     rust, clean = np.zeros(shape, bool), np.zeros(shape, bool)
     rust[:4, :30], clean[-4:, :] = True, True
-    ask = canvas.Ask("a" * 32, DIGEST, "crf", page.drawn[-1]["mask"], rust, clean)
+    ask = canvas.Ask("a" * 32, DIGEST, "crf", page.drawn[-1]["mask"], rust, clean, rust)
     page.queue.append(lambda _: ask)
     page.app.run()
     answer = page.drawn[-1]["suggestion"]
@@ -427,7 +446,7 @@ def test_a_question_is_answered_by_the_crf_and_keeps_every_stroke(page: Desk) ->
     nothing = np.zeros(shape, bool)
     dot = nothing.copy()
     dot[0, 0] = True
-    page.queue.append(lambda _: canvas.Ask("b" * 32, DIGEST, "crf", nothing, dot, nothing))
+    page.queue.append(lambda _: canvas.Ask("b" * 32, DIGEST, "crf", nothing, dot, nothing, dot))
     page.app.run()
     answer = page.drawn[-1]["suggestion"]
     assert answer.mask[0, 0]

@@ -71,6 +71,7 @@ class Ask:
     kind : how; "crf" is the only one
     mask : (H, W) bool, the mask as it is now
     rust, clean : (H, W) bool; no pixel is True in both. For `rustseg_jax.resegment`
+    scribbled : (H, W) bool, what of them spreads; the rest was drawn with care and stays as it is
     """
 
     nonce: str
@@ -79,6 +80,7 @@ class Ask:
     mask: Mask = field(repr=False)
     rust: Mask = field(repr=False)
     clean: Mask = field(repr=False)
+    scribbled: Mask = field(repr=False)
 
 
 def read_save(sent: object, *, case: str, shape: tuple[int, int]) -> Save:
@@ -124,7 +126,10 @@ def read_ask(sent: object, *, case: str, shape: tuple[int, int]) -> Ask:
     mask, rust, clean = (_mask(values.get(name), name, shape) for name in names)
     if (rust & clean).any():
         raise CorrectionError("rust and clean overlap; mark each pixel once")
-    return Ask(values["nonce"], case, "crf", mask, rust, clean)
+    marked = rust | clean
+    text = values.get("scribbled")
+    scribbled = marked if text is None else marked & _mask(text, "scribbled", shape)
+    return Ask(values["nonce"], case, "crf", mask, rust, clean, scribbled)
 
 
 def _values(sent: object, case: str, shape: tuple[int, int]) -> Mapping[str, Any]:

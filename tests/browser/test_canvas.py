@@ -188,7 +188,7 @@ def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Server) 
     _, save = _only(running, known)
     strokes = json.loads(str(save["strokes"]))
     tools = [stroke.get("tool", stroke["op"]) for stroke in strokes]
-    assert tools == [*["paint"] * 4, "smart", *["outline"] * 2, "patch", "superpixel", "paint"]
+    assert tools == [*["paint"] * 4, "smart", *["outline"] * 2, "patch", "superpixel", "scribble"]
     assert _differing(save) == 0
     assert save["ignore"].sum() > 1000
     share = save["mask"].sum() / (~save["ignore"]).sum()

@@ -26,6 +26,22 @@ test("what a pen changed is kept as runs, and counted", () => {
   assert.equal(boxOfRuns([], 4), null)
 })
 
+test("scribbles are told from what was drawn with care", () => {
+  const labels = new Labels(4, 2)
+  const history = new History(labels)
+  const draw = (y, from, to, tool) => {
+    const pen = labels.pen(RUST | HAND)
+    pen.span(y, from, to)
+    history.push({ ...paintOp(RUST, 1, [from, y]), ...(tool ? { tool } : {}) }, pen.runs)
+  }
+  draw(0, 0, 2)
+  assert.equal(history.scribbled(), null)
+  draw(1, 1, 3, "scribble")
+  assert.deepEqual([...history.scribbled()], [0, 0, 0, 0, 0, 1, 1, 0])
+  history.undo()
+  assert.equal(history.scribbled(), null)
+})
+
 test("a completion leaves alone what the hand set and what nobody can tell", () => {
   const labels = new Labels(8, 1)
   labels.pen(RUST | HAND).span(0, 0, 2)

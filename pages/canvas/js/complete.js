@@ -1,5 +1,5 @@
-// Completing: Python is asked once, with everything that was set by hand; its answer is a step
-// like any other.
+// Completing: Python is asked once, with everything that was set by hand, and with what of it are
+// scribbles: those spread, the rest stays as it is. The answer is a step like any other.
 
 import { changeOp } from "./history.mjs"
 import { CLEAN, HAND, LABEL, RUST } from "./labels.mjs"
@@ -25,6 +25,8 @@ export class Completion {
       const nonce = newNonce()
       const [rust, clean] = [await encode(RUST), await encode(CLEAN)]
       const mask = await encodeMask(plane, width, height, RUST, LABEL)
+      const spread = app.history.scribbled()
+      const scribbles = spread && (await encodeMask(spread, width, height, 1, 1))
       if (!plane.some((byte) => byte === (RUST | HAND) || byte === (CLEAN | HAND))) {
         return app.say("First mark a little rust, or what is clean; then the rest is completed.")
       }
@@ -32,6 +34,7 @@ export class Completion {
       app.send("ask", {
         nonce, case: app.photoCase, width, height, kind: "crf",
         mask: toBase64(mask.png), rust: toBase64(rust.png), clean: toBase64(clean.png),
+        ...(scribbles ? { scribbled: toBase64(scribbles.png) } : {}),
       })
       this.patience = setTimeout(() => {
         this.asked = null

@@ -58,6 +58,17 @@ export class History {
     return this.steps.slice(0, this.cursor).map((step) => step.op)
   }
 
+  // A plane with 1 where the hand scribbled; null where it did not.
+  scribbled() {
+    const steps = this.steps.slice(0, this.cursor).filter(({ op }) => op.tool === "scribble")
+    if (!steps.length) return null
+    const plane = new Uint8Array(this.labels.plane.length)
+    for (const { runs } of steps) {
+      for (let r = 0; r < runs.length; r += 3) plane.fill(1, runs[r], runs[r] + runs[r + 1])
+    }
+    return plane
+  }
+
   // What was saved becomes the new beginning. Steps that were undone while the save was under
   // way are in what was saved: one more step takes them back.
   rebase(saved) {

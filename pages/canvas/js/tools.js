@@ -11,7 +11,7 @@ const around = (x, y, d) => [x - d, y - d, x + d + 1, y + d + 1]
 // Brush, eraser and scribble.
 export class BrushStroke {
   constructor(app, x, y, value, from) {
-    Object.assign(this, { app, value, d: app.size })
+    Object.assign(this, { app, value, d: app.size, scribble: app.settings.tool === "scribble" })
     this.pen = app.labels.pen(value | HAND)
     this.points = from ? [...from] : [x, y]
     this.#segment(from ?? [x, y], [x, y])
@@ -33,7 +33,9 @@ export class BrushStroke {
   }
 
   end() {
-    this.app.commit(paintOp(this.value, this.d, this.points), this.pen.runs)
+    const op = paintOp(this.value, this.d, this.points)
+    if (this.scribble) op.tool = "scribble"
+    this.app.commit(op, this.pen.runs)
     this.app.lastPoint = this.points.slice(-2)
   }
 
