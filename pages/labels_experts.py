@@ -105,8 +105,8 @@ def over_all(store: labels.Store) -> None:
         )
     if not found["photos"] and not found["selves"]:
         st.info(
-            "No photo has been corrected twice yet. The page Correct offers a second opinion once "
-            "every photo has a first one.",
+            "No photo has been corrected twice yet. For a second opinion open a photo here, press "
+            "Correct, and begin from the model's mask: so it does not lean on the first.",
             icon=":material/groups:",
         )
         return

@@ -8,7 +8,6 @@ from typing import Literal
 
 import streamlit as st
 
-from pages import compute
 from rustseg_jax import labels
 
 __all__ = ["FORMATS", "MOST_BYTES", "command", "draw"]
@@ -21,7 +20,7 @@ FORMATS = {
     "huggingface": "Hugging Face: an image folder for `datasets`",
 }
 _TAKE = {"latest": "the latest correction", "consensus": "the consensus"}
-MOST_BYTES = 1_000_000_000
+MOST_BYTES = 300_000_000
 """A download is made in the server's memory; more is for the command line."""
 
 
@@ -55,7 +54,7 @@ def draw(store: labels.Store) -> None:
         return
 
     def pack() -> bytes:
-        with tempfile.TemporaryFile() as file, compute.turn():
+        with tempfile.TemporaryFile() as file:  # no model is asked: nobody has to wait for it
             labels.pack_labels(store, file, format=form, approved=approved, take=take, who=who)
             file.seek(0)
             return file.read()
