@@ -277,6 +277,28 @@ def test_a_save_without_an_answer_comes_again_under_the_same_nonce(
     assert page.locator("[data-do=undo]").is_disabled()  # what is saved is the new beginning
 
 
+GONE_AT_FIRST = """
+const get = window.fetch
+window.gone = new Set()
+window.fetch = (url, ...rest) => {
+  if (!String(url).includes("/media/") || window.gone.has(url)) return get(url, ...rest)
+  window.gone.add(url)
+  return Promise.resolve(new Response("", { status: 404 }))
+}
+"""
+
+
+def test_files_that_come_late_are_waited_for(visit: Visit) -> None:
+    page = visit("/?case=exact")
+    page.add_init_script(GONE_AT_FIRST)
+    page.goto(page.url.replace("exact", "late"))
+    canvas = Canvas(page)  # the mask and the pieces were not there at first
+    before = canvas.area()
+    canvas.drag((50, 50), (90, 60))
+    assert canvas.area() != before
+    assert page.evaluate("window.gone.size") >= 2
+
+
 def test_a_refusal_is_told(visit: Visit) -> None:
     canvas = Canvas(visit("/?case=refused&mind"))
     canvas.drag((50, 50), (90, 60))

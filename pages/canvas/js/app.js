@@ -37,6 +37,7 @@ export class App {
     this.clock = this.work.clock
     this.pieces = null
     this.busy = true
+    this.failed = false // opening it
     this.message = ""
     this.cursor = null // where the pointer is, on the stage
     this.usual = Math.max(3, Math.round(Math.max(data.width, data.height) / 45))
@@ -52,7 +53,7 @@ export class App {
   // Opening: photo, mask and unsaved work; then the tools work.
   async open(data) {
     const photo = showPhoto(this.stage.image, data).catch(() => this.say("The photo cannot be shown."))
-    const pieces = data.pieces ? this.#takePieces(data.pieces) : null
+    const pieces = data.pieces && this.#takePieces(data.pieces).catch(() => {}) // then without
     this.files ??= { mask: await bytesOf(data.mask), ignore: data.ignore && (await bytesOf(data.ignore)) }
     await loadMask(this.files.mask, RUST, this.labels)
     if (this.files.ignore) await loadMask(this.files.ignore, UNSURE, this.labels)

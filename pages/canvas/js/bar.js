@@ -251,7 +251,7 @@ export class Bar {
     const note = this.one(".note")
     note.textContent = app.message
     note.hidden = !app.message
-    this.one(".loading").hidden = !app.busy || app.stage.labels !== null
+    this.one(".loading").hidden = !app.busy || app.failed || app.stage.labels !== null
     this.liveArea()
     const { state, text, retry, discard } = app.work.words
     this.one(".saved").dataset.state = state

@@ -4,17 +4,36 @@ import { mediaUrl } from "./geometry.mjs"
 import { Pieces } from "./pieces.mjs"
 import { decodePng } from "./png.mjs"
 
-export async function bytesOf(url) {
-  const reply = await fetch(mediaUrl(url))
-  if (!reply.ok) throw new Error(`${url} answered ${reply.status}`)
-  return new Uint8Array(await reply.arrayBuffer())
+// When a click ends a run of the page before it comes to the canvas, the server drops the canvas's
+// files, and the next run brings them back, at the same address. Seconds to wait for that.
+const WAITS = [0.2, 0.5, 1, 2, 4, 8, 15, 30]
+
+async function patiently(work) {
+  for (const seconds of WAITS) {
+    try {
+      return await work()
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 1000 * seconds))
+    }
+  }
+  return work()
+}
+
+export function bytesOf(url) {
+  return patiently(async () => {
+    const reply = await fetch(mediaUrl(url))
+    if (!reply.ok) throw new Error(`${url} answered ${reply.status}`)
+    return new Uint8Array(await reply.arrayBuffer())
+  })
 }
 
 // Resolves once the picture can be drawn.
-export async function showPhoto(image, { photo, name }) {
-  image.src = mediaUrl(photo)
+export function showPhoto(image, { photo, name }) {
   image.alt = name
-  await image.decode()
+  return patiently(() => {
+    image.src = mediaUrl(photo)
+    return image.decode()
+  })
 }
 
 // Gives the pixels of a mask, the bytes of a PNG, a label.

@@ -16,7 +16,7 @@ export default function (component) {
   }
   Object.assign(place, { send: setTriggerValue, data })
   answer(place.app, data)
-  if (!place.app || isAnother(place.app, data)) begin(root, place, data)
+  if (!place.app || place.app.failed || isAnother(place.app, data)) begin(root, place, data)
   const { app } = place
   app.seenBase = data.base
   use(place, data)
@@ -53,6 +53,7 @@ function begin(root, place, data, earlier = null) {
   place.input = app.input = new Input(app)
   app.open(data).then(() => answer(app, data)).catch((error) => {
     console.warn("canvas:", error)
+    app.failed = true
     app.say("The mask cannot be shown; reload the page.")
   })
 }
