@@ -80,10 +80,8 @@ def _empty() -> None:
         "here: to look through, to compare with what others drew, to approve, and to export."
     )
     st.page_link("pages/correct.py", label="Correct a mask", icon=":material/brush:")
-    st.caption(
-        "Masks that lie in files already are taken in by "
-        "`python -m rustseg_jax labels import --data FOLDER --expert NAME`."
-    )
+    st.caption("Masks that lie in files already are taken in on the command line:")
+    st.code("python -m rustseg_jax labels import --data FOLDER --expert NAME", language="bash")
 
 
 shared.enter()
