@@ -81,7 +81,11 @@ def _empty() -> None:
     )
     st.page_link("pages/correct.py", label="Correct a mask", icon=":material/brush:")
     st.caption("Masks that lie in files already are taken in on the command line:")
-    st.code("python -m rustseg_jax labels import --data FOLDER --expert NAME", language="bash")
+    st.code(
+        "python -m rustseg_jax labels import --data FOLDER --expert NAME",
+        language=None,
+        wrap_lines=True,
+    )
 
 
 shared.enter()

@@ -50,7 +50,7 @@ def draw(store: labels.Store) -> None:
     st.markdown(f"**{photos}**, {_size(extent.bytes)}; with the masks a little more.")
     if extent.bytes > MOST_BYTES:
         st.info("That is too much for a download. On the server:", icon=":material/terminal:")
-        st.code(same, language="bash")
+        st.code(same, language=None, wrap_lines=True)
         return
 
     def pack() -> bytes:
@@ -67,10 +67,12 @@ def draw(store: labels.Store) -> None:
         "Pixels that experts left open are 255 in PNG masks. Licence and consent go with each "
         "photo. The same from the command line:"
     )
-    st.code(same, language="bash")
+    st.code(same, language=None, wrap_lines=True)
     if form == "folder":
         st.caption('Photos whose verdict is "can\'t tell" have no place in a data folder.')
-        st.code("python -m rustseg_jax evaluate --data labels-folder", language="bash")
+        st.code(
+            "python -m rustseg_jax evaluate --data labels-folder", language=None, wrap_lines=True
+        )
 
 
 def command(form: str, *, approved: bool, take: str, who: str) -> str:
