@@ -32,7 +32,6 @@ from rustseg_jax.labels import (
     count_corrections,
     count_queue,
     count_states,
-    export_extent,
     history,
     latest,
     list_corrections,
@@ -177,7 +176,6 @@ def questions(store: Store) -> dict[str, Callable[[], Any]]:
         ),
         "who there is": lambda: values_of(store, "who"),
         "labels page, its numbers": lambda: count_states(store),
-        "labels page, size of an export": lambda: export_extent(store),
     }
     for name, chosen in filters.items():
         asked[f"list by {name}"] = lambda chosen=chosen: list_corrections(store, chosen)

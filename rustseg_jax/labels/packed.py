@@ -33,9 +33,9 @@ def export_extent(
     """Tell how much an export would be, at most; options as in `export_labels`."""
     statuses, kinds = counted(approved), kinds_of(take)
     marks = ", ".join("?" * len(statuses)), ", ".join("?" * len(kinds))
-    sql = f"""SELECT count(*), coalesce(sum(bytes), 0) FROM photos WHERE sha256 IN
-(SELECT photo FROM standing WHERE status IN ({marks[0]}) AND kind IN ({marks[1]})
- {"AND who = ?" if who else ""})"""
+    sql = f"""SELECT count(*), coalesce(sum(p.bytes), 0) FROM photos p WHERE EXISTS
+(SELECT 1 FROM standing s WHERE s.photo = p.sha256 AND s.status IN ({marks[0]})
+ AND s.kind IN ({marks[1]}) {"AND s.who = ?" if who else ""})"""
     with store.database.reading() as conn:
         row = conn.execute(sql, [*statuses, *kinds, *([who] if who else [])]).fetchone()
     return Extent(int(row[0]), int(row[1]))
