@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 import rustseg_jax as rs
@@ -122,14 +124,15 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
         st.html(said.legend())
         st.caption(f"Against {what}: {words}")
         return
-    if look == "photo":
-        st.image(str(path), alt=name, width="stretch")
-        return
+    alone = look == "photo"
+    # Of any kind that can be read, upright, and no larger than it is shown.
+    drawn = replace(chosen, mask=None, ignore=None) if alone else chosen
     picture = compute.once(
-        "correction", (digest, chosen.id),
-        lambda: labels.correction_picture(images.read(path), chosen), size=16,
+        "correction", (digest, "" if alone else chosen.id),
+        lambda: labels.correction_picture(images.read(path), drawn), size=16,
     )  # fmt: skip
-    st.image(picture, alt=f"{name} with the mask of {chosen.who}", width="stretch")
+    alt = name if alone else f"{name} with the mask of {chosen.who}"
+    st.image(picture, alt=alt, width="stretch")
 
 
 def _before(told: labels.History, chosen: Correction) -> tuple[labels.Rle | None, str]:

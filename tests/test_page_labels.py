@@ -184,6 +184,8 @@ def test_a_photo_says_what_was_changed_and_what_experts_agree_on(page: Desk) -> 
     page.open(photo=page.photos[0].sha256, at=page.second.id, show="change")
     assert "IoU 0.33" in page.words()
     assert "Against the model's mask" in page.words()
+    page.open(photo=page.photos[0].sha256, at=page.second.id, show="photo")
+    assert len(page.app.get("image")) == 2
     page.open(photo=page.photos[1].sha256)
     assert "<b>" not in page.words().replace("\\<", "")
     page.open(photo=page.photos[2].sha256)
