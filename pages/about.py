@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import cases, compute, document, shared
+from pages import cases, document, shared, waiting
 
 # Checked against arXiv's listing of 2205.05426 (12 May 2022).
 CITATION = """@misc{burton2022rustseg,
@@ -155,7 +155,7 @@ def _privacy() -> None:
 def _delete() -> None:
     with shared.guard():
         for digest in cases.delete_uploads():
-            compute.forget(digest)
+            waiting.forget(digest)
 
 
 shared.enter()

@@ -142,7 +142,7 @@ def delete_uploads() -> list[str]:
 
     Returns
     -------
-    SHA-256 of each, for `compute.forget`
+    SHA-256 of each, for `waiting.forget`
     """
     digests = list(uploads())
     for listed in photos_folder().glob("set-*/set.json"):

@@ -6,7 +6,16 @@ from functools import partial
 
 import streamlit as st
 
-from pages import cases, compare_address, compare_side, compare_steps, compute, lessons, shared
+from pages import (
+    cases,
+    compare_address,
+    compare_side,
+    compare_steps,
+    compute,
+    lessons,
+    models,
+    shared,
+)
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching_choice import DEFAULTS, OPTIONS, Choice
@@ -92,7 +101,7 @@ def _method(subject: lessons.Subject) -> None:
             compare_address.pick(
                 label, name, OPTIONS[name], getattr(subject.choice, name), default=DEFAULTS[name]
             )
-        offered = compute.offered_weights()
+        offered = models.offered_weights()
         if len(offered) > 1:
             compare_address.pick("Weights", "weights", offered, subject.weights, default="")
         st.button("Back to the defaults", on_click=_reset, disabled=not _other(subject))

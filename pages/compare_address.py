@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import rustseg_jax as rs
-from pages import address, cases, compute, desk, experts, lessons, truths
+from pages import address, cases, desk, experts, lessons, models, truths
 from pages.address import pick, put, switch
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching_choice import Choice, read_choice
@@ -57,7 +57,7 @@ class Reader(address.Reader):
 
     def subject(self) -> lessons.Subject:
         """The photo, the way through the method, the weights."""
-        weights = self.one_of("weights", compute.offered_weights(), "")
+        weights = self.one_of("weights", models.offered_weights(), "")
         case = self.case()
         return lessons.Subject(case, self.choice(), weights, truths.marked(case, self.person))
 

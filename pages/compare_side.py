@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import cases, compare_steps, compute, lessons, shared, truths
+from pages import cases, compare_steps, lessons, models, shared, truths
 from pages import compare_address as address
 from pages.slider import compare_slider
 from rustseg_jax.samples import list_samples
@@ -62,7 +62,7 @@ class Item:
 
 def draw(reader: address.Reader, subject: lessons.Subject) -> None:
     """The topic of the address: two items with a slider, or all of them."""
-    several = len(compute.offered_weights()) > 1
+    several = len(models.offered_weights()) > 1
     topics = {k: v for k, v in TOPICS.items() if several or k != "weights"}
     topic = reader.one_of("topic", topics, "stages")
     address.switch(
@@ -113,7 +113,7 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
     elif topic == "weights":
         varied = {
             name or "app": (title, replace(subject, weights=name))
-            for name, title in compute.offered_weights().items()
+            for name, title in models.offered_weights().items()
         }
     else:
         varied = {

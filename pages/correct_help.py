@@ -10,7 +10,7 @@ import streamlit as st
 from PIL import Image
 from scipy import ndimage
 
-from pages import compute
+from pages import waiting
 from rustseg_jax.overlay import mask_overlay
 from rustseg_jax.scenes import Scene, render
 
@@ -64,7 +64,7 @@ EXAMPLES: tuple[tuple[str, str, int, Callable[[Scene], np.ndarray]], ...] = (
 def draw(*, unfolded: bool) -> None:
     with st.expander("How to correct", icon=":material/help:", expanded=unfolded):
         st.markdown(WORDS)
-        pictures = compute.once("correct-help", (), _pictures, size=1)
+        pictures = waiting.once("correct-help", (), _pictures, size=1)
         with st.grid("auto", min_column_width=150, gap="small"):
             for (words, *_), data in zip(EXAMPLES, pictures, strict=True):
                 sign = ":material/check_circle:" if words.startswith("Good") else ":material/block:"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import compute, said, shared
+from pages import said, shared, waiting
 from pages.cases import Case
 from pages.desk import Bench
 from pages.desk_saving import PREDICTION, Start
@@ -105,7 +105,7 @@ def _difference(
         photo = images.read(case.path.read_bytes(), name=case.title)
         return labels.change_picture(photo, old, mask)
 
-    change = compute.once("difference", key, work, size=16)
+    change = waiting.once("difference", key, work, size=16)
     words = said.changed(change)
     what = "the correction that it began from" if before else "the model's mask"
     st.image(change.picture, alt=f"What the correction changed of {what}: {words}", width=_SHOWN)

@@ -1,7 +1,7 @@
 """What the page of corrections works on: a photo made ready, the labels store; it draws nothing.
 
 The store is opened anew at every call, which is cheap, and nothing that it says is kept. What is
-expensive to make of a photo (a file for the browser, pieces of like colour) is kept by `compute`.
+expensive to make of a photo (a file for the browser, pieces of like colour) is kept by `waiting`.
 What is saved is in `desk_saving`, which photo is next in `desk_queue`.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import rustseg_jax as rs
-from pages import canvas, cases, compute
+from pages import canvas, cases, compute, models, waiting
 from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax import images, labels
@@ -66,16 +66,16 @@ def bench(case: Case) -> Bench:
         The photo or the weights cannot be used, or too many wait.
     """
 
-    return compute.once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
+    return waiting.once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
 
 
 def bench_ahead(case: Case, *, given_up: Callable[[], bool]) -> None:
-    """Make a photo ready before it is opened, as soon as no visitor waits; see `compute.ahead`."""
-    compute.ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
+    """Make a photo ready before it is opened, as soon as no visitor waits; see `waiting.ahead`."""
+    waiting.ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
 
 
 def _key(case: Case) -> tuple[str, str]:
-    return case.digest, compute.model().digest
+    return case.digest, models.model().digest
 
 
 def make_bench(case: Case) -> Bench:

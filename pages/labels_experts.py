@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages import address, compute, shared
+from pages import address, known, shared, waiting
 from pages.experts import Person
 from rustseg_jax import images, labels
 
@@ -39,7 +39,7 @@ def of_photo(store: labels.Store, told: labels.History, person: Person) -> None:
         photo = images.read(store.photo_path(told.photo))
         return found, labels.disagreement_picture(photo, found.disagreement)
 
-    found, picture = compute.once("agreement", key, work, size=8)
+    found, picture = waiting.once("agreement", key, work, size=8)
     st.markdown(_verdicts(found))
     if picture is not None:
         matrix, kappas = st.columns(2)
@@ -85,7 +85,7 @@ def _consensus(store: labels.Store, told: labels.History, person: Person) -> Non
 
 
 def _make(store: labels.Store, told: labels.History, method: str, person: Person) -> None:
-    with shared.later(), compute.turn():
+    with shared.later(), waiting.turn():
         made = labels.make_consensus(
             store, told.photo, who=person.name, method=method, verified=person.verified
         )
@@ -99,9 +99,9 @@ def over_all(store: labels.Store) -> None:
         "Photos that several experts corrected tell how far they agree; photos that one expert "
         "was shown again after a week or more, how far they agree with themselves."
     )
-    with compute.in_steps("photo") as tell:
+    with known.in_steps("photo") as tell:
         found = labels.agree_over_all(
-            store, progress=tell, known=compute.known_agreements(), turn=compute.turn
+            store, progress=tell, known=known.agreements(), turn=waiting.turn
         )
     if not found["photos"] and not found["selves"]:
         st.info(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import address, compute, labels_experts, labels_review, labels_stages, said, shared
+from pages import address, labels_experts, labels_review, labels_stages, said, shared, waiting
 from pages.experts import Person
 from rustseg_jax import images, labels
 from rustseg_jax.labels.records import Correction
@@ -115,7 +115,7 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
         look = ""
     name = shared.escape(told.photo.origin or "The photo")
     if look == "change" and before is not None and after is not None:
-        change = compute.once(
+        change = waiting.once(
             "difference", (digest, chosen.id),
             lambda: labels.change_picture(images.read(path), before, after), size=16,
         )  # fmt: skip
@@ -127,7 +127,7 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
     alone = look == "photo"
     # Of any kind that can be read, upright, and no larger than it is shown.
     drawn = replace(chosen, mask=None, ignore=None) if alone else chosen
-    picture = compute.once(
+    picture = waiting.once(
         "correction", (digest, "" if alone else chosen.id),
         lambda: labels.correction_picture(images.read(path), drawn), size=16,
     )  # fmt: skip

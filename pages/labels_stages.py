@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages import charts, compute, shared
+from pages import charts, known, shared, waiting
 from rustseg_jax import labels
 from rustseg_jax.labels.records import Correction
 from rustseg_jax.teaching_texts import STAGES
@@ -26,7 +26,7 @@ def of_one(told: labels.History, chosen: Correction) -> None:
     made = next((p for p in told.predictions if p.id == chosen.prediction), None)
     if made is None or chosen.mask is None:
         return
-    found = compute.once(
+    found = waiting.once(
         "blame",
         (told.photo.sha256, chosen.id),
         lambda: labels.blame_correction(chosen, made),
@@ -59,10 +59,8 @@ def over_all(store: labels.Store) -> None:
         "of the heat map cannot show, what the heat map missed, what its threshold, the CRF and "
         "the verdict lost. Nothing is computed by the model again."
     )
-    with compute.in_steps("correction") as tell:
-        found = labels.blame_all(
-            store, progress=tell, known=compute.known_blames(), turn=compute.turn
-        )
+    with known.in_steps("correction") as tell:
+        found = labels.blame_all(store, progress=tell, known=known.blames(), turn=waiting.turn)
     if not found["all"]["n"]:
         st.info(
             "No correction has both a mask and a prediction yet.", icon=":material/troubleshoot:"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 import rustseg_jax as rs
-from pages import compute
+from pages import models, waiting
 from pages.cases import Case, keep_upload, photos_folder
 from pages.truths import Marked, keep_scene, true_mask
 from rustseg_jax import images
@@ -59,12 +59,12 @@ class Subject:
     @property
     def model(self) -> rs.Classifier:
         """Its weights; raises `WeightsError`."""
-        return compute.named_model(self.weights)
+        return models.named_model(self.weights)
 
 
 def tour_case(name: str) -> Case:
     """A rendered scene of the tour as a case: kept like an upload, so that links to it work."""
-    data = compute.once("scene", (name,), lambda: _scene(name), size=len(SCENES))
+    data = waiting.once("scene", (name,), lambda: _scene(name), size=len(SCENES))
     digest = keep_upload(SCENES[name], data)
     return Case(SCENES[name], name, photos_folder() / digest, digest)
 
@@ -102,7 +102,7 @@ def lesson(subject: Subject) -> Lesson:
         inside = replace(inside, output=inside.output._replace(blocks=()))
         return teach(seg, model, true=true, inside=inside)
 
-    return compute.once("lesson", subject.key(), work, size=LESSONS)
+    return waiting.once("lesson", subject.key(), work, size=LESSONS)
 
 
 def _shrunk(mask: np.ndarray, side: int) -> np.ndarray:
@@ -126,7 +126,7 @@ def of_lesson(subject: Subject, draw: Callable[..., T], *arguments: Any) -> T:
     arguments : plain values
     """
     key = *subject.key(), f"{draw.__module__}.{draw.__qualname__}", *arguments
-    return compute.once("drawn", key, lambda: draw(lesson(subject), *arguments), size=DRAWN)
+    return waiting.once("drawn", key, lambda: draw(lesson(subject), *arguments), size=DRAWN)
 
 
 def faithful(subject: Subject) -> Road:
@@ -136,11 +136,11 @@ def faithful(subject: Subject) -> Road:
         found = lesson(subject)
         return faithfulness(found.inside, subject.model, found.seg.heatmap)
 
-    return compute.once("faithful", subject.key(), work, size=ROADS)
+    return waiting.once("faithful", subject.key(), work, size=ROADS)
 
 
 def figure_file(subject: Subject, title: str, form: str) -> bytes:
     """All steps of a photo as one figure, a PNG or PDF file."""
     found = lesson(subject)
-    with compute.turn():
+    with waiting.turn():
         return figure_bytes(found, title=title, form=form)

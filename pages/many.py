@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages import cases, choosing, compute, gallery, sets, shared
+from pages import cases, choosing, compute, gallery, models, sets, shared, waiting
 from rustseg_jax.batch import ORDERS, Outcome, sort_outcomes, summary_csv
 from rustseg_jax.kept import Kept, Photo, in_full, segment_photos
 
@@ -158,8 +158,8 @@ def _work(
     cells: Mapping[Photo, DeltaGenerator],
 ) -> None:
     """Look at the photos that are left; any click, or leaving, ends this between two of them."""
-    model = compute.model()
-    for photo, outcome in segment_photos(todo, model, results, turn=lambda: compute.turn(line)):
+    model = models.model()
+    for photo, outcome in segment_photos(todo, model, results, turn=lambda: waiting.turn(line)):
         found[photo] = outcome
         _say(said, photos, found)
         if photo in cells:

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import compute, document, model_numbers, shared
+from pages import document, model_numbers, models, shared
 from rustseg_jax import images, measurements, native, weights
 
 PLACE = "data/model"
@@ -23,7 +23,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "streamlit", "numpy", "scikit-image", "pill
 
 def main() -> None:
     st.title("The model", anchor=False)
-    classifier = compute.model()
+    classifier = models.model()
     st.markdown(
         f"The weights in use are **{classifier.digest[:8]}** (how their SHA-256 begins). Here is "
         "how good they are on pictures that they have not learnt from, what is known about them, "

@@ -1,6 +1,7 @@
 """What every page shares: how a page begins, what a visitor sees when something fails, words.
 
-Photos and addresses are in `cases`, the model and what it computes in `compute`.
+Photos and addresses are in `cases`, the weights in `models`, what is computed in `compute`, and
+the line at the model, with all answers that are kept, in `waiting`.
 """
 
 from __future__ import annotations

@@ -51,12 +51,12 @@ def app(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
-    from pages import compute
+    from pages import models
 
     monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
     monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "cache"))
     # The folder goes away with the test, and JAX would go on writing to it.
-    monkeypatch.setattr(compute, "enable_compilation_cache", lambda: None)
+    monkeypatch.setattr(models, "enable_compilation_cache", lambda: None)
     st.cache_resource.clear()
     yield AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     st.cache_resource.clear()

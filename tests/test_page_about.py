@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from pages import cases, compute
+from pages import cases, waiting
 from rustseg_jax.images import sha256
 
 
@@ -61,14 +61,14 @@ def test_a_photo_of_this_visit_is_deleted_at_once(app: AppTest) -> None:
     app.run()
     place = _upload(app, "gate*1*.png")
     key = place.name, "some weights"
-    compute.once("report", key, lambda: "what was found", size=16)
+    waiting.once("report", key, lambda: "what was found", size=16)
     button = _open(app).button(key="delete")
     assert button.label == "Delete gate\\*1\\*.png"
     button.click().run()
     assert not app.exception
     assert not app.error
     assert not place.exists()
-    assert compute.once("report", key, lambda: "nothing", size=16) == "nothing"
+    assert waiting.once("report", key, lambda: "nothing", size=16) == "nothing"
     assert not app.button
     assert "no photo on the server" in _text(app)
 

@@ -11,7 +11,7 @@ import pytest
 from hand_made import picture, save_redness
 from streamlit.testing.v1 import AppTest
 
-from pages import cases, compare_side, compute, lessons, truths
+from pages import cases, compare_side, lessons, truths, waiting
 from pages import compare_address as address
 from rustseg_jax.images import sha256
 from rustseg_jax.labels import Store
@@ -310,7 +310,7 @@ def test_large_photos_are_shrunk_and_the_page_says_so(app: AppTest) -> None:
 
 def test_a_lesson_that_goes_on_from_another_waits_for_no_turn_of_its_own(app: AppTest) -> None:
     subject = lessons.Subject(_case(png(picture(rusty=True))), Choice(rule="otsu"))
-    with compute.turn():  # as within `of_lesson`; a second turn would wait for ever
+    with waiting.turn():  # as within `of_lesson`; a second turn would wait for ever
         assert lessons.lesson(subject).seg.config.threshold.rule == "otsu"
     assert lessons.of_lesson(subject, exhibits_of)["photo"] == "Photo"
 

@@ -305,7 +305,7 @@ def test_what_is_forgotten_is_computed_anew_even_if_that_was_under_way() -> None
 
 
 def test_a_page_shows_its_place_in_line(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages import compute
+    from pages import waiting
 
     said: list[str] = []
     real, shown, held = Place.words, threading.Event(), threading.Event()
@@ -316,7 +316,7 @@ def test_a_page_shows_its_place_in_line(app: Any, monkeypatch: pytest.MonkeyPatc
         return said[-1]
 
     def hold() -> None:
-        with compute._turns().turn():
+        with waiting._turns().turn():
             held.set()
             assert shown.wait(PATIENCE)
 
@@ -333,9 +333,9 @@ def test_a_page_shows_its_place_in_line(app: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_full_line_is_said_on_the_page(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages import compute
+    from pages import waiting
 
-    monkeypatch.setattr(compute, "_turns", lambda: Turns(limit=0))
+    monkeypatch.setattr(waiting, "_turns", lambda: Turns(limit=0))
     app.query_params["sample"] = "skimage-rocket"
     app.run()
     assert not app.exception
