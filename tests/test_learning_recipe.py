@@ -23,6 +23,14 @@ def test_steps_by_hand() -> None:
         recipe.phase_of(5)
 
 
+def test_cycles_of_the_rate_by_hand() -> None:
+    more = replace(PHASE, epochs=3)
+    phases = (PHASE, more, replace(PHASE, peak_rate=0.5), replace(more, peak_rate=0.1), more)
+    recipe = Recipe(phases=phases, batch=8, per_epoch=30, peak_rate=0.2)
+    assert recipe.cycles == ((15, 0.2), (6, 0.5), (18, 0.1))
+    assert sum(steps for steps, _ in recipe.cycles) == recipe.steps
+
+
 def test_val_is_judged_every_few_epochs_and_when_a_phase_ends() -> None:
     recipe = Recipe(phases=(replace(PHASE, epochs=3), replace(PHASE, epochs=6)), judge_every=4)
     assert [e for e in range(9) if recipe.judged(e)] == [2, 3, 7, 8]
@@ -42,6 +50,7 @@ def test_val_is_judged_every_few_epochs_and_when_a_phase_ends() -> None:
         ({"epochs": 0}, "epochs is 0"),
         ({"seeds": "masks"}, "seeds is 'masks'"),
         ({"seeds": "own", "packed": 50}, "packed is 50"),
+        ({"peak_rate": 0.0}, "peak_rate is 0.0"),
     ],
 )
 def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str) -> None:
@@ -57,6 +66,7 @@ def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str)
         ({"per_epoch": 10}, "per_epoch is 10"),
         ({"judge_every": 0}, "judge_every is 0"),
         ({"phases": ()}, "phases is empty"),
+        ({"phases": (replace(PHASE, peak_rate=0.1),)}, "peak_rate of the first phase is 0.1"),
         ({"optimiser": "adam"}, "optimiser is 'adam'; allowed are muon, sgd"),
     ],
 )

@@ -198,3 +198,13 @@ def test_the_schedules_ends() -> None:
     assert found[6] == pytest.approx(0.1 * (1 + 1e-3) / 2)  # the cosine's middle
     assert found[10] == pytest.approx(0.1e-3)
     assert found[2:] == sorted(found[2:], reverse=True)
+
+
+def test_a_phase_with_a_peak_begins_a_cycle_and_leaves_what_was_before() -> None:
+    again = replace(RECIPE.phases[0], epochs=2, peak_rate=0.02)
+    rate, before = schedule(replace(RECIPE, phases=(*RECIPE.phases, again))), schedule(RECIPE)
+    assert [float(rate(k)) for k in range(10)] == [float(before(k)) for k in range(10)]
+    # The second cycle: 20 steps, 4 of them rising to 0.02.
+    found = [float(rate(k)) for k in (10, 14, 22, 30)]
+    # float32 counts from the beginning of the run
+    assert found == pytest.approx([0.02 / 25, 0.02, 0.02 * (1 + 1e-3) / 2, 0.02e-3], rel=1e-4)

@@ -17,7 +17,7 @@ OPTIMISERS = ("muon", "sgd")
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs that share one scale.
+    """Epochs that share one scale and one making of seeds.
 
     Attributes
     ----------
@@ -30,6 +30,9 @@ class Phase:
     evaluate : side at which `val` is scored, see `Recipe.judged`
     seeds : what is known inside pictures of corrosion: "none", "colour" or "own", the
         network's own score maps as they are when the phase begins (see `seeds`)
+    peak_rate : the learning rate rises to this anew and falls until the next phase that
+        has one (a warm restart: Loshchilov and Hutter, "SGDR", ICLR 2017); None goes on
+        with the cycle in hand. The first phase's is the recipe's
     """
 
     epochs: int
@@ -38,6 +41,7 @@ class Phase:
     share: tuple[float, float]
     evaluate: int
     seeds: str = "none"
+    peak_rate: float | None = None
 
     def __post_init__(self) -> None:
         if self.crop % 16 or self.evaluate % 16 or min(self.crop, self.evaluate) < 16:
@@ -54,6 +58,8 @@ class Phase:
             raise ConfigError(f"packed is {self.packed}; with seeds, a multiple of {STRIDE}")
         if self.epochs < 1:
             raise ConfigError(f"epochs is {self.epochs}; allowed is 1 or more")
+        if self.peak_rate is not None and self.peak_rate <= 0:
+            raise ConfigError(f"peak_rate is {self.peak_rate}; allowed is above 0, or None")
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,15 @@ class Recipe:
         Phase(12, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="colour"),
         Phase(14, packed=256, crop=96, share=(0.4, 1.0), evaluate=224, seeds="own"),
         Phase(14, packed=448, crop=160, share=(0.2, 0.7), evaluate=448, seeds="own"),
+        Phase(
+            12, packed=448, crop=160, share=(0.2, 0.7), evaluate=448, seeds="own", peak_rate=0.01
+        ),
     )
     optimiser: str = "muon"  # or "sgd"
     batch: int = 64
     per_epoch: int = 8192  # pictures, half of each class
     peak_rate: float = 0.03
-    warmup: float = 0.2  # share of the steps before the peak
+    warmup: float = 0.2  # share of a cycle's steps before its peak
     momentum: float = 0.95
     weight_decay: float = 0.05
     label_smoothing: float = 0.06
@@ -103,6 +112,11 @@ class Recipe:
             raise ConfigError(f"judge_every is {self.judge_every}; allowed is 1 or more")
         if not self.phases:
             raise ConfigError("phases is empty; at least one is needed")
+        if self.phases[0].peak_rate is not None:
+            raise ConfigError(
+                f"peak_rate of the first phase is {self.phases[0].peak_rate}; allowed is None: "
+                "set the recipe's own peak_rate"
+            )
         if self.optimiser not in OPTIMISERS:
             raise ConfigError(
                 f"optimiser is {self.optimiser!r}; allowed are {', '.join(OPTIMISERS)}"
@@ -122,6 +136,17 @@ class Recipe:
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def cycles(self) -> tuple[tuple[int, float], ...]:
+        """Steps and peak of each cycle of the learning rate, see `Phase.peak_rate`."""
+        found = [(0, self.peak_rate)]
+        for phase in self.phases:
+            if phase.peak_rate is not None:
+                found.append((0, phase.peak_rate))
+            steps, peak = found[-1]
+            found[-1] = (steps + phase.epochs * self.steps_per_epoch, peak)
+        return tuple(found)
 
     def phase_of(self, epoch: int) -> Phase:
         """Return the phase to which an epoch (from 0) belongs."""

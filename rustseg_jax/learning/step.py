@@ -67,7 +67,7 @@ def make_mesh(batch: int, devices: list[jax.Device] | None = None) -> Mesh:
 
 
 def make_optimiser(recipe: Recipe) -> optax.GradientTransformation:
-    """The optimiser of a recipe, one-cycle rate, decay on kernels only.
+    """The optimiser of a recipe, its rate in cycles, decay on kernels only.
 
     "sgd" is SGD with Nesterov momentum. "muon" gives each convolution, as a matrix from its
     9 C inputs to its outputs, a step in all directions alike (Jordan et al. 2024), and what is
@@ -108,15 +108,16 @@ def _as_matrix(kernel: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
 
 
 def schedule(recipe: Recipe) -> optax.Schedule:
-    """Linear rise to the peak, then a cosine down to a thousandth of it."""
-    rise = max(1, int(recipe.warmup * recipe.steps))
-    joined = optax.join_schedules(
-        [
-            optax.linear_schedule(recipe.peak_rate / 25, recipe.peak_rate, rise),
-            optax.cosine_decay_schedule(recipe.peak_rate, max(1, recipe.steps - rise), 1e-3),
-        ],
-        [rise],
-    )
+    """For each cycle a linear rise to its peak, then a cosine down to a thousandth of it."""
+    parts: list[optax.Schedule] = []
+    ends: list[int] = []
+    for steps, peak in recipe.cycles:
+        rise = max(1, int(recipe.warmup * steps))
+        parts.append(optax.linear_schedule(peak / 25, peak, rise))
+        parts.append(optax.cosine_decay_schedule(peak, max(1, steps - rise), 1e-3))
+        begun = ends[-1] if ends else 0
+        ends += [begun + rise, begun + steps]
+    joined = optax.join_schedules(parts, ends[:-1])
     # optax mixes integer counts with floats, which strict promotion refuses.
     return lambda count: joined(jnp.asarray(count, jnp.float32))
 
