@@ -101,7 +101,7 @@ def choose_rule(photos: Photos, heat: NDArray[np.float32]) -> ThresholdConfig:
     rules = [ThresholdConfig("fixed", value=v) for v in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
     rules += [
         ThresholdConfig("dynamic", value=v, low=low, high=high)
-        for v in (0.4, 0.5, 0.6, 0.7)
+        for v in (0.5, 0.6, 0.7)
         for low, high in ((0.15, 0.8), (0.3, 0.8), (0.4, 0.7))
         if low <= v <= high
     ]
@@ -124,17 +124,20 @@ def choose_crf(photos: Photos, heat: NDArray[np.float32], rule: ThresholdConfig)
     _say("rough", photos.rough(heat, rule))
     for name, params in rows.items():
         lattices = [Lattice(p, params) for p in photos.pixels]
-        for shift, confidence in product((0.0, 0.1), (0.95, 0.8)):
+        for margin, confidence in product((0.0, 0.3, 0.5, 0.7), (0.95, 0.8)):
             masks = [
                 lattice.infer(
                     refine.foreground_probability(
-                        h, min(c + shift, 0.95), shape=p.shape[:2], confidence=confidence
+                        h,
+                        refine.moved_threshold(c, margin),
+                        shape=p.shape[:2],
+                        confidence=confidence,
                     )
                 )
                 >= 0.5
                 for h, c, p, lattice in zip(heat, cuts, photos.pixels, lattices, strict=True)
             ]
-            _say(f"{name}, threshold +{shift}, confidence {confidence}", photos.score(masks))
+            _say(f"{name}, margin {margin}, confidence {confidence}", photos.score(masks))
 
 
 def main() -> None:

@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rustseg_jax import images, load_model, metrics
+from rustseg_jax import images, metrics
+from rustseg_jax.classify import Classifier
 from rustseg_jax.learning import seeds
+from rustseg_jax.learning.calibrate import shift_map
 from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
+from rustseg_jax.weights import DEFAULT, load_network
 
 SPLITS = ("seg-web", "seg-site")
 CUTS = ((0.35, 0.6), (0.45, 0.7), (0.5, 0.75), (0.6, 0.85), (0.7, 0.9))
 FIRM = 190  # seeds from here on are rust, as in learning.paste
+
+
+def as_in_training(path: str | Path) -> Classifier:
+    """Weights with the score map of which training makes seeds, see `Recipe.map_shift`."""
+    network, _, about = load_network(path)
+    network.eval()
+    if shift := about.get("map_shift"):
+        shift_map(network, -shift)
+    return Classifier.of(network)
 
 
 def true_cells(record: Record, side: int) -> NDArray[np.bool_]:
@@ -63,7 +76,7 @@ def main() -> None:
         for r in load_manifest(args.data, splits=SPLITS)
         if half_of(r.scene) == "A" and r.mask is not None
     ][:: args.every]
-    model = load_model(args.model)
+    model = as_in_training(args.model or DEFAULT)
     side = (args.side, args.side)
     pictures = np.stack([images.resize(images.read(r.image), side) for r in chosen])
     truths = [true_cells(r, args.side) for r in chosen]

@@ -9,7 +9,8 @@ from flax import nnx
 from hand_made import red_network
 
 from rustseg_jax.classify import Classifier, Network, NetworkConfig
-from rustseg_jax.learning.calibrate import calibrate, shift_head
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
 
 
 def logits_of(margin: np.ndarray) -> np.ndarray:
@@ -59,17 +60,35 @@ def test_the_shift_moves_every_margin_by_itself() -> None:
     np.testing.assert_allclose((after - before) @ [-1, 1], -1.25, atol=1e-5)
 
 
-def test_a_context_heads_offset_takes_the_shift_and_leaves_the_score_map() -> None:
+def context_network() -> Network:
     network = Network(NetworkConfig(width=2, pooling="context"), rngs=nnx.Rngs(0))
     network.head_kernel.set_value(jnp.ones((32, 2)) * jnp.asarray([[-0.1, 0.1]]))
+    return network
+
+
+def margins(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Log odds of the verdicts, (2,), and of each position, (2, 2, 2)."""
     x = np.random.default_rng(2).random((2, 32, 32, 3), np.float32)
+    model = Classifier.of(network)
+    out = model(x)
+    return np.asarray(out.logits) @ [-1, 1], np.asarray(model.scores(out.activations)) @ [-1, 1]
 
-    def look() -> tuple[np.ndarray, np.ndarray]:
-        model = Classifier.of(network)
-        out = model(x)
-        return np.asarray(out.logits) @ [-1, 1], np.asarray(model.scores(out.activations))
 
-    (before, scores), _ = look(), shift_head(network, 0.75)
-    after, same = look()
+def test_a_context_heads_offset_takes_the_shift_and_leaves_the_score_map() -> None:
+    network = context_network()
+    before, scores = margins(network)
+    shift_head(network, 0.75)
+    after, same = margins(network)
     np.testing.assert_allclose(after - before, 0.75, atol=1e-5)
     np.testing.assert_array_equal(same, scores)
+
+
+def test_the_map_moves_and_leaves_the_verdicts() -> None:
+    network = context_network()
+    before, scores = margins(network)
+    shift_map(network, -0.7)
+    after, moved = margins(network)
+    np.testing.assert_allclose(after, before, atol=1e-5)
+    np.testing.assert_allclose(moved - scores, -0.7, atol=1e-5)
+    with pytest.raises(ConfigError, match="pooling is 'mean'"):
+        shift_map(red_network(), -0.7)

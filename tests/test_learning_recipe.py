@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rustseg_jax.classify import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import PRESETS, Phase, Recipe, preset
 
@@ -29,6 +30,15 @@ def test_cycles_of_the_rate_by_hand() -> None:
     recipe = Recipe(phases=phases, batch=8, per_epoch=30, peak_rate=0.2)
     assert recipe.cycles == ((15, 0.2), (6, 0.5), (18, 0.1))
     assert sum(steps for steps, _ in recipe.cycles) == recipe.steps
+
+
+def test_the_map_is_moved_by_what_the_weight_of_rust_added() -> None:
+    seeded = replace(PHASE, seeds="colour")
+    head = NetworkConfig(width=2, pooling="context")
+    recipe = Recipe(network=head, phases=(seeded,), rust_weight=2.0)
+    assert recipe.map_shift == pytest.approx(-0.6931, abs=1e-4)
+    for change in ({"phases": (PHASE,)}, {"seed_share": 0.0}, {"network": NetworkConfig(width=2)}):
+        assert replace(recipe, **change).map_shift == 0  # type: ignore[arg-type]
 
 
 def test_val_is_judged_every_few_epochs_and_when_a_phase_ends() -> None:
@@ -65,6 +75,7 @@ def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str)
         ({"batch": 0}, "batch is 0"),
         ({"per_epoch": 10}, "per_epoch is 10"),
         ({"judge_every": 0}, "judge_every is 0"),
+        ({"rust_weight": 0.0}, "rust_weight is 0.0"),
         ({"phases": ()}, "phases is empty"),
         ({"phases": (replace(PHASE, peak_rate=0.1),)}, "peak_rate of the first phase is 0.1"),
         ({"optimiser": "adam"}, "optimiser is 'adam'; allowed are muon, sgd"),

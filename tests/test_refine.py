@@ -91,7 +91,7 @@ def test_otsu_agrees_with_skimage() -> None:
 
 def test_a_photo_that_is_all_rust_stays_whole() -> None:
     rng = np.random.default_rng(1)
-    heat = np.clip(rng.normal(0.85, 0.05, (28, 28)), 0, 1).astype(np.float32)
+    heat = np.clip(rng.normal(0.9, 0.04, (28, 28)), 0, 1).astype(np.float32)
     otsu = find_threshold(heat, ThresholdConfig("otsu"))
     assert (heat >= otsu).mean() < 0.7
     assert (heat >= find_threshold(heat)).all()
@@ -119,6 +119,8 @@ def test_threshold_refusals() -> None:
         ThresholdConfig("best")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="value is 0"):
         ThresholdConfig(value=0)
+    with pytest.raises(ConfigError, match="margin is -1"):
+        ThresholdConfig(margin=-1)
     with pytest.raises(ConfigError, match="swap"):
         ThresholdConfig(low=0.6, high=0.5)
     with pytest.raises(ConfigError, match="heatmap runs from nan"):

@@ -51,7 +51,7 @@ def test_histogram_by_hand() -> None:
     assert found.edges.tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert found.counts.tolist() == [2, 0, 1, 1]
     assert found.above == 0.5
-    assert found.by_rule["fixed"] == 0.6
+    assert found.by_rule["fixed"] == 0.7
     assert found.by_rule["otsu"] == pytest.approx(0.35)
 
 

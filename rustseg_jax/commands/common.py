@@ -54,6 +54,12 @@ def _positive_share(text: str) -> float:
     return _checked(text, float, lambda v: 0 < v <= 1, "a number above 0, up to 1")
 
 
+def _margin(text: str) -> float:
+    return _checked(
+        text, float, lambda v: 0 <= v <= 5, "a number from 0 to 5"
+    )  # refine.MOST_MARGIN
+
+
 def _checked(text: str, kind: Callable[[str], Any], good: Callable[[Any], bool], what: str) -> Any:
     try:
         value = kind(text)
@@ -90,8 +96,13 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         metavar="T",
         type=_positive_share,
-        help="share of the heat map's maximum at which the rule 'fixed' cuts, and to which the "
-        "others fall back",
+        help="heat at which the rule 'fixed' cuts, and to which the others fall back",
+    )
+    group.add_argument(
+        "--margin",
+        metavar="ODDS",
+        type=_margin,
+        help="by how many log odds the evidence for the CRF is even above that, 0 to 5",
     )
     group.add_argument(
         "--cam",
@@ -148,6 +159,8 @@ def config_of(args: argparse.Namespace) -> Config:
         config = replace(config, threshold=replace(config.threshold, rule=args.threshold_rule))
     if args.threshold is not None:
         config = replace(config, threshold=replace(config.threshold, value=args.threshold))
+    if args.margin is not None:
+        config = replace(config, threshold=replace(config.threshold, margin=args.margin))
     look = config.localise
     if args.cam in ("score_map", "grad_cam"):
         look = replace(look, method=args.cam)

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         "--preset",
         choices=PRESETS,
         default="cpu",
-        help="recipe: cpu (two cores, an hour and a quarter), labels (no seeds), gpu, smoke "
+        help="recipe: cpu (two cores, about two hours), labels (no seeds), gpu, smoke "
         "(seconds, to see that it runs); default: %(default)s",
     )
     parser.add_argument(

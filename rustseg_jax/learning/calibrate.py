@@ -3,7 +3,8 @@
 Training sees both classes equally often, so its even odds are not those of the
 pictures it is judged on. A temperature alone cannot mend that: scale and offset
 are fitted together (Platt 1999), the offset goes into the head's bias, and the
-scale stays as the temperature (Guo et al. 2017).
+scale stays as the temperature (Guo et al. 2017). The score map has odds of its own: what
+a weight in its loss added to them is taken off again.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from flax import nnx
 from scipy.optimize import minimize
 
 from rustseg_jax.classify import CLEAN, CORROSION, Network
+from rustseg_jax.errors import ConfigError
 
-__all__ = ["Calibration", "calibrate", "shift_head"]
+__all__ = ["Calibration", "calibrate", "shift_head", "shift_map"]
 
 TEMPERATURES = (0.05, 20.0)  # bounds: classes that separate would otherwise drive it to 0
 OFFSETS = (-10.0, 10.0)  # of the log odds; beyond, every verdict would be the same
@@ -62,6 +64,29 @@ def shift_head(network: Network, shift: float) -> None:
     if network.config.pooling == "context":
         network.head_offset[...] = network.head_offset[...] + np.float32(shift)
         return
+    _shift_bias(network, shift)
+
+
+def shift_map(network: Network, shift: float) -> None:
+    """Move the log odds of the score map, in place, and leave every verdict as it is.
+
+    What the bias adds to each position's evidence comes through the pooling unchanged, so
+    the offset of the "context" head takes it off the logits again.
+
+    Raises
+    ------
+    ConfigError
+        The head is another one: its map cannot move without its verdicts.
+    """
+    if network.config.pooling != "context":
+        raise ConfigError(
+            f"pooling is {network.config.pooling!r}; the map moves alone with 'context' only"
+        )
+    _shift_bias(network, shift)
+    network.head_offset[...] = network.head_offset[...] - np.float32(shift)
+
+
+def _shift_bias(network: Network, shift: float) -> None:
     half = np.zeros(2, np.float32)
     half[CLEAN], half[CORROSION] = -shift / 2, shift / 2
     bias: nnx.Param = network.head_bias

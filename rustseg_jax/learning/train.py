@@ -29,7 +29,7 @@ from rustseg_jax import metrics
 from rustseg_jax.classify import DECISION_THRESHOLD, Classifier, Network
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning.batches import BatchMaker
-from rustseg_jax.learning.calibrate import calibrate, shift_head
+from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
 from rustseg_jax.learning.dataset import Record, half_of, load_manifest, pack
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.seeds import make_seeds
@@ -271,7 +271,8 @@ class _Run:
 
     def _seeds(self, phase: Phase, pictures: Path) -> Path:
         """File of the seeds of a phase; its own ones are made once, when it begins."""
-        path = self.out / "seeds" / f"phase-{self.recipe.phases.index(phase)}.npy"
+        number = next(n for n, p in enumerate(self.recipe.phases) if p is phase)
+        path = self.out / "seeds" / f"phase-{number}.npy"
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
             partial = path.with_suffix(".tmp.npy")
@@ -313,11 +314,18 @@ class _Run:
         logits = score(Classifier.of(network), pictures)
         temperature, shift = calibrate(logits, self.truth)
         shift_head(network, shift)
+        if self.recipe.map_shift:
+            shift_map(network, self.recipe.map_shift)
         moved = logits + np.array([-shift, shift], np.float32) / 2
         p = Classifier.of(network, temperature=temperature).probability(moved)
         report = _numbers(metrics.classification_report(p, self.truth, DECISION_THRESHOLD))
         val = {k: round(v, 4) for k, v in report.items()}
-        about = {"recipe": self.recipe.as_dict(), "epoch": epoch + 1, "val": val}
+        about = {
+            "recipe": self.recipe.as_dict(),
+            "epoch": epoch + 1,
+            "val": val,
+            "map_shift": self.recipe.map_shift,
+        }
         save_network(
             self.out / "last.safetensors", network, temperature=temperature, metadata=about
         )
