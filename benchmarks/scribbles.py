@@ -99,8 +99,7 @@ def evidence_of(case: Case) -> np.ndarray:
     seg, shape = case.seg, case.seg.image.shape[:2]
     if not seg.corroded:
         return np.full(shape, DOUBT, np.float32)
-    even = refine.moved_threshold(seg.threshold, seg.config.threshold.margin)
-    return refine.foreground_probability(seg.heat, even, shape=(shape[0], shape[1]))
+    return refine.foreground_probability(seg.heat, seg.threshold, shape=(shape[0], shape[1]))
 
 
 def _crf(case: Case, marks: Marks, evidence: np.ndarray) -> np.ndarray:

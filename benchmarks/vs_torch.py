@@ -56,8 +56,7 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
     activations = twin.forward(x)[0]
     heat = np.asarray(localise.localise(model, device_x, output)[0])[0]
     threshold = refine.find_threshold(heat, config.threshold)
-    even = refine.moved_threshold(threshold, config.threshold.margin)
-    evidence = refine.foreground_probability(heat, even, shape=(side, side))
+    evidence = refine.foreground_probability(heat, threshold, shape=(side, side))
     masks: dict[str, np.ndarray] = {}
 
     def our_forward() -> None:
@@ -79,7 +78,6 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
         twin.verdict(pixels, logits)
         found = twin.heatmap(activations)
         cut = refine.find_threshold(found, config.threshold)
-        cut = refine.moved_threshold(cut, config.threshold.margin)
         p = refine.foreground_probability(found, cut, shape=(side, side))
         masks["theirs"] = plain_crf(photo, p, config.crf)
 

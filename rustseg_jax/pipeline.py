@@ -337,8 +337,7 @@ def _refine(
     with clock.stage("refine"):
         shape = lattice.image.shape[:2]
         if seg.corroded:
-            even = refine.moved_threshold(threshold, seg.config.threshold.margin)
-            evidence = refine.foreground_probability(seg.heat, even, shape=shape)
+            evidence = refine.foreground_probability(seg.heat, threshold, shape=shape)
         else:
             evidence = np.full(shape, DOUBT, np.float32)
         evidence = _told(

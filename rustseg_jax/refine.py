@@ -43,7 +43,6 @@ __all__ = [
     "working_shape",
 ]
 
-MOST_MARGIN = 5.0  # log odds: 0.5 would become 0.993
 Rule = Literal["dynamic", "fixed", "otsu"]
 
 ONE_HUMP = 2 / np.pi
@@ -64,16 +63,12 @@ class ThresholdConfig:
         The fixed threshold, in (0, 1].
     low, high
         Bounds of the dynamic threshold, in (0, 1].
-    margin
-        By how many log odds the evidence for the CRF is even above the threshold, 0 to 5:
-        the CRF grows what it is given into what looks alike.
     """
 
     rule: Rule = "dynamic"
     value: float = 0.7  # all three measured on half A: docs/decisions/0011, 0022
     low: float = 0.3
     high: float = 0.8
-    margin: float = 0.5  # measured on half A: docs/decisions/0022
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
@@ -81,8 +76,6 @@ class ThresholdConfig:
         for name in ("value", "low", "high"):
             if not 0 < getattr(self, name) <= 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: use above 0, up to 1")
-        if not 0 <= self.margin <= MOST_MARGIN:
-            raise ConfigError(f"margin is {self.margin}: use 0 to {MOST_MARGIN:g}")
         if self.low > self.high:
             raise ConfigError(f"low is {self.low}, above high, {self.high}: swap them")
 

@@ -78,7 +78,7 @@ class Choice:
         if self.cam == DEFAULTS["cam"]:
             return base  # with the views it was measured best with
         options: dict[str, Any] = {**HEAT_MAPS[self.cam][1]}
-        return replace(base, localise=LocaliseConfig(**options))
+        return base.with_heat_map(LocaliseConfig(**options))
 
     def link(self) -> dict[str, str]:
         """Name what differs from the default, for the address of a page."""

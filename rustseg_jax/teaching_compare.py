@@ -97,7 +97,8 @@ def heat_alternatives(
 
     All are made from the same activations: one view, at the network's own size, of the
     whole photo, so that they differ in the formula alone. Of a large photo or with several
-    views the first one is therefore not `seg` itself. The threshold is found anew.
+    views the first one is therefore not `seg` itself. The threshold is found anew, by the rule
+    that suits each kind where `seg` has the one that suits its own.
 
     Parameters
     ----------
@@ -130,9 +131,9 @@ def _with_heat(
         heat_maximum=float(maximum[0]),
         fine_heatmap=None,
         tiling=None,
-        config=replace(seg.config, localise=how, tiles=tiles),
+        config=replace(seg.config, tiles=tiles).with_heat_map(how),
     )
-    return _cut(changed, refine.find_threshold(heatmap, seg.config.threshold))
+    return _cut(changed, refine.find_threshold(heatmap, changed.config.threshold))
 
 
 def threshold_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:

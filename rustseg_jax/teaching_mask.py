@@ -108,7 +108,6 @@ class CRFSteps:
     image : (H, W, 3) uint8, the photo
     small : (h, w, 3) uint8, the photo at the CRF's working size
     params : its settings
-    even : heat at which the evidence is one half
     unary : (h, w) float32 in (0, 1), the evidence at each pixel as a probability
     posteriors : (h, w) float32 each, before the first update and after each one; fewer
         than ``params.iterations + 1`` where they settled earlier
@@ -119,7 +118,6 @@ class CRFSteps:
     image: NDArray[np.uint8] = field(repr=False)
     small: NDArray[np.uint8] = field(repr=False)
     params: refine.CRFParams
-    even: float
     unary: Map = field(repr=False)
     posteriors: tuple[Map, ...] = field(repr=False)
     changed: tuple[float, ...]
@@ -168,15 +166,13 @@ def crf_steps(seg: Segmentation) -> CRFSteps | None:
         whole = seg.image.shape[:2] == shape
         lattice = refine.Lattice(seg.image if whole else images.resize(seg.image, shape), params)
     height, width = lattice.image.shape[:2]
-    even = refine.moved_threshold(seg.threshold, seg.config.threshold.margin)
-    unary = refine.foreground_probability(seg.heat, even, shape=(height, width))
+    unary = refine.foreground_probability(seg.heat, seg.threshold, shape=(height, width))
     posteriors = tuple(lattice.steps(unary))
     sides = [posterior >= 0.5 for posterior in posteriors]
     return CRFSteps(
         image=seg.image,
         small=lattice.image,
         params=params,
-        even=even,
         unary=unary,
         posteriors=posteriors,
         changed=tuple(float((a != b).mean()) for a, b in pairwise(sides)),

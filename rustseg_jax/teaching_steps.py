@@ -112,12 +112,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "above": "Positions above",
         "rough": "Rough mask",
     },
-    "unary": {
-        "even": "Heat of 50 %",
-        "low": "Lowest",
-        "high": "Highest",
-        "unsure": "Between 30 and 70 %",
-    },
+    "unary": {"low": "Lowest", "high": "Highest", "unsure": "Between 30 and 70 %"},
     "crf": {"updates": "Updates", "first": "Area before", "last": "Area after", "moved": "Moved"},
     "mask": {"area": "Area of the mask"},
     "truth": {"iou": "IoU", "missed": "Missed", "extra": "Extra", "losses": "IoU by stage"},
@@ -208,7 +203,6 @@ def _threshold(seg: Segmentation, heat: Histogram) -> dict[str, str]:
 def _unary(crf: CRFSteps) -> dict[str, str]:
     unsure = (crf.unary > 0.3) & (crf.unary < 0.7)
     return {
-        "even": f"{crf.even:.2f}",
         "low": _percent(float(crf.unary.min())),
         "high": _percent(float(crf.unary.max())),
         "unsure": _percent(float(unsure.mean())),

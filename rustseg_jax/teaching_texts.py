@@ -107,15 +107,15 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
         ),
         "unary": Text(
             "What the CRF is told",
-            "Heat becomes evidence: 50 % at {even}, 5 % at heat 0, 95 % at heat 1. That is a "
-            "little above the threshold, as the CRF grows what it is given. In this photo it "
-            "runs from {low} to {high}; {unsure} of the picture lies between 30 and 70 %.",
+            "Heat becomes evidence: 50 % exactly at the threshold, 5 % at heat 0, 95 % at heat "
+            "1. In this photo it runs from {low} to {high}; {unsure} of the picture lies "
+            "between 30 and 70 %.",
             "The CRF weighs this against colour. Where the evidence is near one half, colour "
             "decides.",
             "A heat map that is sure and wrong is hard to overrule; one that is lukewarm "
             "everywhere leaves all to colour.",
-            r"p = \frac{1}{2} + 0.45 \cdot \begin{cases} h/e - 1 & h < e \\ "
-            r"(h - e)/(1 - e) & h \geq e \end{cases}",
+            r"p = \frac{1}{2} + 0.45 \cdot \begin{cases} h/t - 1 & h < t \\ "
+            r"(h - t)/(1 - t) & h \geq t \end{cases}",
         ),
         "crf": Text(
             "The mask, update by update",

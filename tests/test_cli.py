@@ -127,8 +127,6 @@ def test_options_reach_the_configuration(tmp_path):
         "fixed",
         "--threshold",
         "0.6",
-        "--margin",
-        "0.25",
         "--crf",
         "irn",
         "--decision-threshold",
@@ -139,7 +137,6 @@ def test_options_reach_the_configuration(tmp_path):
     assert facts["threshold"] == 0.6
     assert facts["config"]["decision_threshold"] == 0.25
     assert facts["config"]["threshold"]["rule"] == "fixed"
-    assert facts["config"]["threshold"]["margin"] == 0.25
     assert facts["config"]["crf"]["bilateral_srgb"] == 5.0
 
 

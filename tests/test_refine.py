@@ -119,8 +119,6 @@ def test_threshold_refusals() -> None:
         ThresholdConfig("best")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="value is 0"):
         ThresholdConfig(value=0)
-    with pytest.raises(ConfigError, match="margin is -1"):
-        ThresholdConfig(margin=-1)
     with pytest.raises(ConfigError, match="swap"):
         ThresholdConfig(low=0.6, high=0.5)
     with pytest.raises(ConfigError, match="heatmap runs from nan"):

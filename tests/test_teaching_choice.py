@@ -61,7 +61,8 @@ def test_heat_maps_are_made_as_named() -> None:
     assert Choice(cam="grad_cam").config().localise.method == "grad_cam"
     author = Choice(cam="grad_cam_pp_author", rule="otsu").config()
     assert (author.localise.method, author.localise.variant) == ("grad_cam_pp", "author")
-    assert author.threshold == Config().threshold  # what comes after the network is `refine_as`'s
+    # The rule is `refine_as`'s; until then it is cut as suits its kind.
+    assert author.threshold == Config(localise=author.localise).threshold
 
 
 def test_rules_give_what_the_whole_way_gives() -> None:

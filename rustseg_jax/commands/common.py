@@ -54,12 +54,6 @@ def _positive_share(text: str) -> float:
     return _checked(text, float, lambda v: 0 < v <= 1, "a number above 0, up to 1")
 
 
-def _margin(text: str) -> float:
-    return _checked(
-        text, float, lambda v: 0 <= v <= 5, "a number from 0 to 5"
-    )  # refine.MOST_MARGIN
-
-
 def _checked(text: str, kind: Callable[[str], Any], good: Callable[[Any], bool], what: str) -> Any:
     try:
         value = kind(text)
@@ -97,12 +91,6 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         type=_positive_share,
         help="heat at which the rule 'fixed' cuts, and to which the others fall back",
-    )
-    group.add_argument(
-        "--margin",
-        metavar="ODDS",
-        type=_margin,
-        help="by how many log odds the evidence for the CRF is even above that, 0 to 5",
     )
     group.add_argument(
         "--cam",
@@ -153,14 +141,6 @@ def config_of(args: argparse.Namespace) -> Config:
     from rustseg_jax.refine import PUBLISHED
 
     config = Config()
-    if args.decision_threshold is not None:
-        config = replace(config, decision_threshold=args.decision_threshold)
-    if args.threshold_rule is not None:
-        config = replace(config, threshold=replace(config.threshold, rule=args.threshold_rule))
-    if args.threshold is not None:
-        config = replace(config, threshold=replace(config.threshold, value=args.threshold))
-    if args.margin is not None:
-        config = replace(config, threshold=replace(config.threshold, margin=args.margin))
     look = config.localise
     if args.cam in ("score_map", "grad_cam"):
         look = replace(look, method=args.cam)
@@ -168,7 +148,13 @@ def config_of(args: argparse.Namespace) -> Config:
         look = replace(look, method="grad_cam_pp", variant=args.cam)
     if args.scales is not None:
         look = replace(look, scales=tuple(args.scales))
-    config = replace(config, localise=look)
+    config = config.with_heat_map(look)
+    if args.decision_threshold is not None:
+        config = replace(config, decision_threshold=args.decision_threshold)
+    if args.threshold_rule is not None:
+        config = replace(config, threshold=replace(config.threshold, rule=args.threshold_rule))
+    if args.threshold is not None:
+        config = replace(config, threshold=replace(config.threshold, value=args.threshold))
     if args.crf is not None:
         config = replace(config, crf=PUBLISHED[args.crf])
     wanted = {
