@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import streamlit as st
@@ -18,8 +17,6 @@ from rustseg_jax import images
 from rustseg_jax.kept import Kept, Photo, write_zip
 from rustseg_jax.report import Report, full_overlay, make_report
 from rustseg_jax.tiles import Plan, TileConfig
-
-T = TypeVar("T")
 
 AS_FOUND = rs.Adjustment()
 """The controls as they are at first."""
