@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, load_model, metrics, segment_batch
-from rustseg_jax.learning.dataset import half_of, load_manifest, read_mask
+from rustseg_jax.manifest import half_of, load_manifest, read_mask
 
 SIDE = 16
 LIMITS = (1.01, 0.8, 0.7, 0.6)  # the first leaves nothing out

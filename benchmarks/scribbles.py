@@ -36,7 +36,7 @@ import rustseg_jax as rs
 from benchmarks.expert import Case, Marks, Method, correct
 from rustseg_jax import images, metrics, refine
 from rustseg_jax.commands.common import add_model_option, load_classifier
-from rustseg_jax.learning.dataset import half_of, load_manifest, read_mask
+from rustseg_jax.manifest import half_of, load_manifest, read_mask
 from rustseg_jax.pipeline import DOUBT
 
 SPLITS = ("seg-web", "seg-site", "sample")

@@ -19,7 +19,7 @@ from rustseg_jax import images, metrics
 from rustseg_jax.classify import Classifier
 from rustseg_jax.learning import seeds
 from rustseg_jax.learning.calibrate import shift_map
-from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
+from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
 from rustseg_jax.weights import DEFAULT, load_network
 
 SPLITS = ("seg-web", "seg-site")

@@ -46,7 +46,7 @@ from rustseg_jax.commands.common import (
     config_of,
     load_classifier,
 )
-from rustseg_jax.learning.dataset import Record, half_of, load_manifest, read_mask
+from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
 
 Picture = tuple[np.ndarray, np.ndarray]
 """(H, W, 3) uint8 and its (H, W) bool mask."""

@@ -22,7 +22,7 @@ from torch import nn
 
 from benchmarks.twin import Encoder, head
 from rustseg_jax import native
-from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.learning.recipe import Recipe
 from rustseg_jax.learning.step import make_mesh, make_step, start
 from rustseg_jax.runtime import keep_memory

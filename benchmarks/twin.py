@@ -15,8 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 from pydensecrf.densecrf import DenseCRF2D
 from torch import nn
 
-from rustseg_jax.classify import CORROSION, STRIDE, Classifier, NetworkConfig
-from rustseg_jax.crf import CRFParams
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import CORROSION, STRIDE, CRFParams, NetworkConfig
 
 
 class Encoder(nn.Module):

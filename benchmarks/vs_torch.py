@@ -47,14 +47,14 @@ def best(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, 
 def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[str, float]:
     """Seconds of both sides by part, and the IoU of the two masks, for one photo."""
     # Grad-CAM++ at one scale on both sides, which is not our default (docs/decisions/0007).
-    config = rs.Config(decision_threshold=0.0, localise=rs.LocaliseConfig())
+    config = rs.Config(decision_threshold=0.0, localise=rs.LocaliseConfig("grad_cam_pp"))
     side = model.config.input_size
     photo = images.resize(images.read(path), (side, side))
     x = photo[None].astype(np.float32) / 255
     device_x = jnp.asarray(x)
     output = model(device_x)
     activations = twin.forward(x)[0]
-    heat = np.asarray(localise.localise(model, device_x, output)[0])[0]
+    heat = np.asarray(localise.localise(model, device_x, output, config=config.localise)[0])[0]
     threshold = refine.find_threshold(heat, config.threshold)
     evidence = refine.foreground_probability(heat, threshold, shape=(side, side))
     masks: dict[str, np.ndarray] = {}
@@ -63,7 +63,7 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
         model(device_x).logits.block_until_ready()
 
     def our_heat() -> None:
-        np.asarray(localise.localise(model, device_x, output)[0])
+        np.asarray(localise.localise(model, device_x, output, config=config.localise)[0])
 
     def our_refinement() -> None:
         lattice = refine.Lattice(photo, config.crf)

@@ -14,9 +14,10 @@ import rustseg_jax as rs
 from pages import models, waiting
 from pages.cases import Case
 from rustseg_jax import images
+from rustseg_jax.config import TileConfig
 from rustseg_jax.kept import Kept, Photo, write_zip
 from rustseg_jax.report import Report, full_overlay, make_report
-from rustseg_jax.tiles import Plan, TileConfig
+from rustseg_jax.tiles import Plan
 
 AS_FOUND = rs.Adjustment()
 """The controls as they are at first."""

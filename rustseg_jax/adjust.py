@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from rustseg_jax import refine
-from rustseg_jax.crf import CRFParams
+from rustseg_jax.config import CRFParams
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation

@@ -19,11 +19,10 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from rustseg_jax.config import VARIANTS, check_choice
 from rustseg_jax.errors import ConfigError
 
-__all__ = ["VARIANTS", "Head", "check_choice", "grad_cam", "grad_cam_pp", "normalise", "score_map"]
-
-VARIANTS = ("eq19", "author")
+__all__ = ["Head", "grad_cam", "grad_cam_pp", "normalise", "score_map"]
 
 Head = Callable[[Array], Array]
 
@@ -203,12 +202,6 @@ def _safe_divide(numerator: Array, denominator: Array) -> Array:
 
 def _at_least_float32(array: Array) -> Array:
     return array.astype(jnp.float32) if array.dtype.itemsize < 4 else array
-
-
-def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Refuse, with a ConfigError, a value that is not among the allowed ones."""
-    if value not in allowed:
-        raise ConfigError(f"{name}={value!r} is not allowed: give one of {', '.join(allowed)}")
 
 
 def _check_four(activations: Array) -> None:

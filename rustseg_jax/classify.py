@@ -22,15 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import expit
 
+from rustseg_jax.config import BLOCKS, CLEAN, CORROSION, STRIDE, NetworkConfig
 from rustseg_jax.convolution import conv3x3, conv3x3_pool
 from rustseg_jax.network import (
-    BLOCKS,
-    CLASSES,
-    CLEAN,
-    CORROSION,
-    STRIDE,
     Network,
-    NetworkConfig,
     Output,
     Params,
     check_input,
@@ -41,21 +36,11 @@ from rustseg_jax.network import (
 )
 
 __all__ = [
-    "CLASSES",
-    "CLEAN",
-    "CORROSION",
-    "DECISION_THRESHOLD",
-    "STRIDE",
     "Classifier",
     "Network",
-    "NetworkConfig",
     "Output",
     "rescale",
 ]
-
-# A photo counts as corroded from this calibrated probability on. Rust that is missed costs an
-# inspector more than a false alarm; docs/decisions/0006 has the numbers on `val`.
-DECISION_THRESHOLD = 0.3
 
 
 def rescale(x: jax.Array | np.ndarray, scale: float) -> jax.Array | np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,11 @@ from pydensecrf.densecrf import DenseCRF2D
 from pydensecrf.eigen import matrixXf
 from scipy.ndimage import gaussian_filter
 
+from rustseg_jax.config import CRFParams
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.upsample import Map, Shape
 
 __all__ = [
-    "PUBLISHED",
-    "CRFParams",
     "Lattice",
     "check_photo",
     "check_strokes",
@@ -37,73 +35,6 @@ CLIP = 1e-5
 
 _BUILT = ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb", "working_size", "reference_size")
 # What a lattice is built from; all else is only used when it infers.
-
-
-@dataclass(frozen=True)
-class CRFParams:
-    """The dense CRF, its working size, and the way back to the photo's size.
-
-    The defaults of the kernels were chosen on half A: a nearer appearance kernel than
-    the published ones keeps small rust (docs/decisions/0011); see `PUBLISHED` for those.
-
-    Attributes
-    ----------
-    gaussian_sxy, gaussian_compat
-        Standard deviation in pixels, and weight, of the smoothness kernel.
-    bilateral_sxy, bilateral_srgb, bilateral_compat
-        Standard deviations in pixels and in levels of 0 to 255, and weight, of
-        the appearance kernel. A weight of 0 leaves a kernel out.
-    iterations
-        Mean-field updates at most. 5 as in pydensecrf's README. The mean field
-        has not converged by then, nor after 10 or 20: small areas go on
-        shrinking, so more is not better.
-    tolerance
-        Stop earlier when no posterior changed by more than this in an update.
-    working_size
-        The longer side, in pixels, at which the CRF runs; a photo is never enlarged.
-    reference_size
-        The longer side, in pixels, at which both sxy hold as given; at another
-        working size they are scaled in proportion.
-    guide_radius, guide_epsilon
-        See `rustseg_jax.upsample.guided_upsample`.
-    """
-
-    gaussian_sxy: float = 3.0
-    gaussian_compat: float = 3.0
-    bilateral_sxy: float = 25.0
-    bilateral_srgb: float = 8.0
-    bilateral_compat: float = 10.0
-    iterations: int = 5
-    tolerance: float = 1e-3
-    working_size: int = 448
-    reference_size: int = 448
-    guide_radius: int = 1
-    guide_epsilon: float = 1e-3
-
-    def __post_init__(self) -> None:
-        for name in ("gaussian_compat", "bilateral_compat", "iterations", "tolerance"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use 0 or more, finite")
-        for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb", "reference_size"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use above 0, finite")
-        if not 16 <= self.working_size <= 4096:
-            raise ConfigError(f"working_size is {self.working_size}: use 16 to 4096 pixels")
-
-
-PUBLISHED: dict[str, CRFParams] = {
-    "pydensecrf": CRFParams(bilateral_sxy=80.0, bilateral_srgb=13.0),
-    "psa": CRFParams(bilateral_sxy=80.0, bilateral_srgb=13.0, iterations=10),
-    "irn": CRFParams(bilateral_sxy=50.0, bilateral_srgb=5.0, iterations=10),
-    "deeplab": CRFParams(
-        gaussian_sxy=1.0,
-        bilateral_sxy=67.0,
-        bilateral_srgb=3.0,
-        bilateral_compat=4.0,
-        iterations=10,
-    ),
-}
-"""Parameters of published code: pydensecrf's README; PSA and SEAM; IRN; DeepLab."""
 
 
 class Lattice:

@@ -19,9 +19,10 @@ import numpy as np
 
 from rustseg_jax import images, metrics, refine, tiles
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import HALVES, Config
 from rustseg_jax.errors import ConfigError, DataError, ImageError
-from rustseg_jax.learning.dataset import HALVES, Record, half_of, load_manifest, read_mask
-from rustseg_jax.pipeline import Config, Segmentation, resegment, segment, segment_batch
+from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
+from rustseg_jax.pipeline import Segmentation, resegment, segment, segment_batch
 from rustseg_jax.scores import FREE, STAGES, Counts, Scored, summarise, trace
 
 __all__ = [

@@ -20,11 +20,12 @@ from PIL import Image
 
 from rustseg_jax import refine
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import Config
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.evaluate import Progress, any_verdict
 from rustseg_jax.failures import FAILURES, Case, chosen, read, scenes, survey
 from rustseg_jax.metrics import Confusion, confusion, iou, pooled, recall
-from rustseg_jax.pipeline import Config, Segmentation, resegment, segment
+from rustseg_jax.pipeline import Segmentation, resegment, segment
 
 __all__ = ["ENOUGH", "LIMIT", "MEASURES", "THRESHOLDS", "measure_failures"]
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images
-from rustseg_jax.classify import CORROSION
+from rustseg_jax.config import CORROSION
 from rustseg_jax.evaluate import HALVED, choose, evenly
-from rustseg_jax.learning.dataset import Record, load_manifest, read_mask
+from rustseg_jax.manifest import Record, load_manifest, read_mask
 from rustseg_jax.scenes import KINDS, Scene, render
 from rustseg_jax.shadows import SHADOWS, cast_shadow
 

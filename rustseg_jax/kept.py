@@ -35,9 +35,10 @@ from rustseg_jax.batch import (
     summary_csv,
 )
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import Config
 from rustseg_jax.errors import ImageError
 from rustseg_jax.overlay import mask_overlay
-from rustseg_jax.pipeline import Config, segment
+from rustseg_jax.pipeline import segment
 from rustseg_jax.report import Report, full_overlay, make_report
 from rustseg_jax.runtime import write_whole
 from rustseg_jax.uncertainty import measure_uncertainty

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
@@ -17,22 +16,13 @@ from jax import Array
 from jax.typing import ArrayLike
 from numpy.typing import NDArray
 
-from rustseg_jax.cam import (
-    VARIANTS,
-    Head,
-    check_choice,
-    grad_cam,
-    grad_cam_pp,
-    normalise,
-    score_map,
-)
-from rustseg_jax.classify import STRIDE, rescale
+from rustseg_jax.cam import Head, grad_cam, grad_cam_pp, normalise, score_map
+from rustseg_jax.classify import rescale
+from rustseg_jax.config import STRIDE, LocaliseConfig
 from rustseg_jax.errors import ConfigError
 
 __all__ = ["LocaliseConfig", "grad_cam", "grad_cam_pp", "localise", "normalise", "score_map"]
 
-METHODS = ("score_map", "grad_cam", "grad_cam_pp")
-MAX_SCALE = 4.0  # the literature uses 0.5 to 2; at 4 a view of 448 has 3 million pixels
 
 Pixels = Array | NDArray[np.float32]
 
@@ -45,47 +35,6 @@ class _Model(Protocol):
 
     @property
     def scores(self) -> Head: ...
-
-
-@dataclass(frozen=True)
-class LocaliseConfig:
-    """How the heat map is made.
-
-    Parameters
-    ----------
-    method
-        ``"score_map"``, ``"grad_cam_pp"`` or ``"grad_cam"``.
-    variant
-        ``"eq19"`` or ``"author"``, see `grad_cam_pp`; used by Grad-CAM++ only.
-    scales
-        Sizes of the views relative to the input, above 0 and at most 4; sides are
-        rounded to multiples of 16 pixels. ``(0.5, 1.0, 1.5, 2.0)`` is common.
-    mirror
-        Also look at each view mirrored left to right.
-
-    Raises
-    ------
-    ConfigError
-        When a value is not allowed.
-    """
-
-    method: str = "grad_cam_pp"
-    variant: str = "eq19"
-    scales: tuple[float, ...] = (1.0,)
-    mirror: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the values; a list of scales (from JSON) becomes a tuple."""
-        check_choice("method", self.method, METHODS)
-        check_choice("variant", self.variant, VARIANTS)
-        try:
-            scales = tuple(float(scale) for scale in self.scales)
-        except (TypeError, ValueError):
-            scales = ()
-        if not scales or not all(0 < scale <= MAX_SCALE for scale in scales):
-            allowed = f"one or more numbers above 0 and at most {MAX_SCALE:g}, say (0.5, 1.0, 2.0)"
-            raise ConfigError(f"scales={self.scales!r} is not allowed: give {allowed}")
-        object.__setattr__(self, "scales", scales)
 
 
 def localise(

@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, metrics
-from rustseg_jax.cam import VARIANTS
-from rustseg_jax.classify import CORROSION, STRIDE, Classifier
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import CORROSION, METHODS, STRIDE, VARIANTS, Config, LocaliseConfig
 from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.evaluate import Progress, choose, evenly, verdicts
 from rustseg_jax.faithfulness import insertion_deletion, road
-from rustseg_jax.learning.dataset import Record
-from rustseg_jax.localise import METHODS, LocaliseConfig, localise
-from rustseg_jax.pipeline import Config
+from rustseg_jax.localise import localise
+from rustseg_jax.manifest import Record
 
 __all__ = ["BASELINES", "MEASURES", "PICTURES", "study", "variants"]
 

@@ -14,7 +14,6 @@ normalization", 2015 (folding: section 3.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -23,19 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from rustseg_jax.config import BLOCKS, CLEAN, CORROSION, STRIDE, NetworkConfig
 from rustseg_jax.convolution import conv3x3, max_pool
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.normalise import batch_norm_relu
 
 __all__ = [
     "BATCH_NORM_EPSILON",
-    "BLOCKS",
-    "CLASSES",
-    "CLEAN",
-    "CORROSION",
-    "STRIDE",
     "Network",
-    "NetworkConfig",
     "Output",
     "Params",
     "check_input",
@@ -46,15 +40,12 @@ __all__ = [
     "to_input",
 ]
 
-CLASSES = ("clean", "corrosion")
-CLEAN, CORROSION = 0, 1
-BLOCKS = 5  # U-Net's encoder: four poolings, so the map is 1/16 of the input
-STRIDE = 2 ** (BLOCKS - 1)
 BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy leave it open)
 BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: runs here are short
-POOLINGS = ("mean", "lse", "context")
 
 Params = dict[str, Any]
+
+jax.tree_util.register_static(NetworkConfig)  # so that it may be an argument of compiled functions
 
 
 class Output(NamedTuple):
@@ -70,59 +61,6 @@ class Output(NamedTuple):
     logits: jax.Array
     activations: jax.Array
     blocks: tuple[jax.Array, ...]
-
-
-@jax.tree_util.register_static
-@dataclass(frozen=True)
-class NetworkConfig:
-    """What shapes the network; travels inside the weights file.
-
-    Attributes
-    ----------
-    width : channels of the first block; the five blocks have w, 2w, 4w, 8w, 16w
-    input_size : the side in pixels to which a photo is resized; a multiple of 16
-    pooling : how positions become one verdict: "mean" (global average), or "lse"
-        (log-mean-exp of the score map, Pinheiro and Collobert 2015), which lets a
-        small part of the picture decide, or "context": "lse" plus a linear term of
-        the averaged activations, by which the whole picture can speak for or against
-    sharpness : r of "lse" and "context": 0+ is the mean, infinity the maximum
-    verdict_scales : sizes, relative to `input_size`, at which a photo is judged; the verdict
-        is the mean of their logits, and calibrated as such
-    """
-
-    width: int = 16
-    input_size: int = 448
-    pooling: str = "lse"
-    sharpness: float = 1.0  # Pinheiro and Collobert 2015 use 5; see docs/decisions
-    verdict_scales: tuple[float, ...] = (1.0,)
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.width, int) and 1 <= self.width <= 128):
-            raise ConfigError(f"width is {self.width}; allowed are whole numbers from 1 to 128")
-        size = self.input_size
-        if not isinstance(size, int) or size < STRIDE or size % STRIDE:
-            raise ConfigError(f"input_size is {size}; allowed are the multiples of {STRIDE}")
-        if self.pooling not in POOLINGS:
-            raise ConfigError(f"pooling is {self.pooling!r}; allowed are {', '.join(POOLINGS)}")
-        if not 0 < self.sharpness < np.inf:
-            raise ConfigError(f"sharpness is {self.sharpness}; it must be above 0 and finite")
-        object.__setattr__(self, "verdict_scales", tuple(self.verdict_scales))  # a list, from JSON
-        if not self.verdict_scales or not all(0.25 <= s <= 2 for s in self.verdict_scales):
-            raise ConfigError(
-                f"verdict_scales is {self.verdict_scales}; allowed are numbers from 0.25 to 2"
-            )
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Channels of the five blocks."""
-        return tuple(self.width * 2**k for k in range(BLOCKS))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        """Read what `dataclasses.asdict` wrote; unknown names are refused."""
-        if unknown := set(values) - {f.name for f in fields(cls)}:
-            raise ConfigError(f"unknown network options: {', '.join(sorted(unknown))}")
-        return cls(**values)
 
 
 def to_input(x: jax.Array) -> jax.Array:

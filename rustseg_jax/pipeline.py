@@ -22,9 +22,10 @@ import numpy as np
 from PIL import Image
 
 from rustseg_jax import images, localise, refine, tiles, windows
-from rustseg_jax.classify import CLEAN, CORROSION, Classifier, Output
+from rustseg_jax.classify import Classifier, Output
+from rustseg_jax.config import CLEAN, CORROSION, Config
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.result import NO_CORROSION, NO_HEAT, NOTHING_LEFT, Config, Segmentation
+from rustseg_jax.result import NO_CORROSION, NO_HEAT, NOTHING_LEFT, Segmentation
 from rustseg_jax.spread import SIDE, spread
 from rustseg_jax.upsample import bilinear
 

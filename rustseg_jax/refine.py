@@ -7,23 +7,11 @@ corrosion, where 0.5 and above is corrosion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
-
 import numpy as np
 from scipy.special import expit, logit
 
-from rustseg_jax.crf import (
-    CLIP,
-    PUBLISHED,
-    CRFParams,
-    Lattice,
-    Mask,
-    Photo,
-    check_photo,
-    check_strokes,
-    checked_unit,
-)
+from rustseg_jax.config import PUBLISHED, CRFParams, ThresholdConfig
+from rustseg_jax.crf import CLIP, Lattice, Mask, Photo, check_photo, check_strokes, checked_unit
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import resize
 from rustseg_jax.upsample import Map, Shape, bilinear, bilinear_strips, guided_upsample
@@ -43,41 +31,9 @@ __all__ = [
     "working_shape",
 ]
 
-Rule = Literal["dynamic", "fixed", "otsu"]
 
 ONE_HUMP = 2 / np.pi
 """Otsu's separability of a single Gaussian hump split at its mean; two far humps give 1."""
-
-
-@dataclass(frozen=True)
-class ThresholdConfig:
-    """How the threshold of a heat map is found.
-
-    Attributes
-    ----------
-    rule
-        ``"fixed"``: `value`. ``"otsu"``: Otsu's threshold of this heat map.
-        ``"dynamic"``: Otsu's, trusted only as far as this heat map's histogram
-        has two humps, else `value`, and always within [`low`, `high`].
-    value
-        The fixed threshold, in (0, 1].
-    low, high
-        Bounds of the dynamic threshold, in (0, 1].
-    """
-
-    rule: Rule = "dynamic"
-    value: float = 0.7  # all three measured on half A: docs/decisions/0011, 0022
-    low: float = 0.3
-    high: float = 0.8
-
-    def __post_init__(self) -> None:
-        if self.rule not in get_args(Rule):
-            raise ConfigError(f"rule is {self.rule!r}: use one of {', '.join(get_args(Rule))}")
-        for name in ("value", "low", "high"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use above 0, up to 1")
-        if self.low > self.high:
-            raise ConfigError(f"low is {self.low}, above high, {self.high}: swap them")
 
 
 def find_threshold(heatmap: Map, config: ThresholdConfig | None = None) -> float:

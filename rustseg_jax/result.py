@@ -7,67 +7,22 @@ the page, the command line, the store and the metrics; nobody recomputes a stage
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from rustseg_jax import refine
-from rustseg_jax.classify import DECISION_THRESHOLD
-from rustseg_jax.errors import ConfigError
-from rustseg_jax.localise import LocaliseConfig
-from rustseg_jax.tiles import TileConfig, Tiling, crf_of
+from rustseg_jax.config import Config
+from rustseg_jax.tiles import Tiling, crf_of
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
-# Measured on half A: more views than one, six at most, gained half a point: docs/decisions/0011.
-HEAT_MAP = LocaliseConfig(method="score_map")
-# A CAM is divided by its maximum and says where most is; a score map how much is there. Their cuts
-# were measured apart, on half A: docs/decisions/0011 and 0022.
-CUT_OF_SCORES = refine.ThresholdConfig()
-CUT_OF_CAMS = refine.ThresholdConfig(value=0.25, low=0.15, high=0.8)
 # Reasons of an empty mask.
 NO_CORROSION = "the classifier finds no corrosion"
 NO_HEAT = "the classifier finds corrosion, but no part of the picture speaks for it"
 NOTHING_LEFT = "the refinement left nothing of the rough mask: no colour edge holds it together"
-
-
-@dataclass(frozen=True)
-class Config:
-    """What can be chosen; stored with every result it produced.
-
-    Attributes
-    ----------
-    decision_threshold : corroded when the calibrated probability reaches it, in [0, 1]
-    localise : how the heat map is made
-    threshold : how the rough mask is cut from it; left out, what was measured best for this
-        kind of heat map
-    crf : how the mask follows the picture
-    tiles : when and how a large photo is looked at in windows
-    """
-
-    decision_threshold: float = DECISION_THRESHOLD
-    localise: LocaliseConfig = HEAT_MAP
-    threshold: refine.ThresholdConfig = None  # type: ignore[assignment]  # given below
-    crf: refine.CRFParams = field(default_factory=refine.CRFParams)
-    tiles: TileConfig = field(default_factory=TileConfig)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.decision_threshold <= 1:
-            raise ConfigError(f"decision_threshold is {self.decision_threshold}; allowed is 0 to 1")
-        if self.threshold is None:
-            object.__setattr__(self, "threshold", cut_of(self.localise))
-
-    def with_heat_map(self, look: LocaliseConfig) -> Config:
-        """Return the same with another heat map, cut as suits it where nothing else was chosen."""
-        own = self.threshold == cut_of(self.localise)
-        return replace(self, localise=look, threshold=cut_of(look) if own else self.threshold)
-
-
-def cut_of(look: LocaliseConfig) -> refine.ThresholdConfig:
-    """How a kind of heat map is cut unless something else is chosen."""
-    return CUT_OF_SCORES if look.method == "score_map" else CUT_OF_CAMS
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from rustseg_jax import curves, metrics
-from rustseg_jax.classify import CORROSION
-from rustseg_jax.learning.dataset import Record
+from rustseg_jax.config import CORROSION, SOURCE_TARGET
+from rustseg_jax.manifest import Record
 
 __all__ = [
     "FREE",
-    "RULE_TARGET",
-    "SOURCE_TARGET",
     "STAGES",
     "Counts",
     "Scored",
@@ -26,12 +24,6 @@ __all__ = [
 
 STAGES = ("heatmap", "rough", "mask", "hsv_rule")
 """What is scored against the masks, in this order."""
-
-SOURCE_TARGET = 0.85
-"""Wanted: this recall on each source of corrosion, this specificity on each clean one (issue 3)."""
-
-RULE_TARGET = 1.5
-"""Wanted: a mask whose pooled IoU is this many times that of the colour rule (issue 3)."""
 
 Counts = dict[str, metrics.Confusion]
 

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from rustseg_jax import refine
+from rustseg_jax.config import Config, LocaliseConfig, Rule
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.localise import LocaliseConfig
 from rustseg_jax.pipeline import resegment
-from rustseg_jax.result import Config, Segmentation
+from rustseg_jax.result import Segmentation
 from rustseg_jax.teaching_compare import CRF_PRESETS, HEAT_MAPS, OURS, RULES, crf_preset
 
 __all__ = ["DEFAULTS", "OPTIONS", "Choice", "read_choice", "refine_as"]
@@ -138,7 +138,7 @@ def refine_as(choice: Choice, seg: Segmentation) -> Segmentation:
     """
     if choice == choice.seen:
         return seg
-    how = replace(seg.config.threshold, rule=cast(refine.Rule, choice.rule))
+    how = replace(seg.config.threshold, rule=cast(Rule, choice.rule))
     seg = replace(seg, config=replace(seg.config, threshold=how))
     cut = choice.cut if choice.cut is not None else refine.find_threshold(seg.heat, how)
     crf = None if choice.crf == OURS else crf_preset(choice.crf, seg)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import localise, refine
-from rustseg_jax.classify import CORROSION, Classifier
-from rustseg_jax.crf import PUBLISHED, CRFParams
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import CORROSION, PUBLISHED, CRFParams, Rule
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.faithfulness import Road, road
 from rustseg_jax.pipeline import resegment
@@ -148,7 +148,7 @@ def threshold_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
     `Alternative`: dynamic, fixed, otsu
     """
     found = []
-    for rule in get_args(refine.Rule):
+    for rule in get_args(Rule):
         how = replace(seg.config.threshold, rule=rule)
         changed = replace(seg, config=replace(seg.config, threshold=how))
         cut = _cut(changed, refine.find_threshold(seg.heat, how))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
+from rustseg_jax.config import Rule
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
@@ -85,8 +86,7 @@ def histogram(seg: Segmentation, *, bins: int = BINS) -> Histogram:
         raise ConfigError(f"bins is {bins}; allowed is 2 or more")
     config = seg.config.threshold
     by_rule = {
-        rule: refine.find_threshold(seg.heat, replace(config, rule=rule))
-        for rule in get_args(refine.Rule)
+        rule: refine.find_threshold(seg.heat, replace(config, rule=rule)) for rule in get_args(Rule)
     }
     counts, edges = np.histogram(seg.heat, bins=bins, range=(0, 1))
     return Histogram(

@@ -19,14 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from rustseg_jax import images
-from rustseg_jax.classify import (
-    CLEAN,
-    CORROSION,
-    Classifier,
-    NetworkConfig,
-    Output,
-    rescale,
-)
+from rustseg_jax.classify import Classifier, Output, rescale
+from rustseg_jax.config import CLEAN, CORROSION, NetworkConfig
 from rustseg_jax.convolution import conv3x3, max_pool
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.network import head_logits

@@ -19,14 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rustseg_jax.classify import STRIDE, NetworkConfig
+from rustseg_jax.config import STRIDE, CRFParams, NetworkConfig, TileConfig
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.refine import CRFParams
 
 __all__ = [
-    "MODES",
     "Plan",
-    "TileConfig",
     "Tiling",
     "blend",
     "crf_of",
@@ -35,7 +32,6 @@ __all__ = [
     "reduce",
 ]
 
-MODES = ("auto", "whole", "tiles")
 # Pixels of the photo to one of the CRF, a side. Finer masks were no better on photos and took
 # several times as long: docs/decisions/0008.
 CRF_SHRINKS = 4
@@ -43,44 +39,6 @@ CRF_SHRINKS = 4
 Map = NDArray[np.float32]
 Shape = tuple[int, int]
 Box = tuple[slice, slice]
-
-
-@dataclass(frozen=True)
-class TileConfig:
-    """When and how a photo is looked at in windows.
-
-    Attributes
-    ----------
-    mode : "auto" (windows for photos with a side above `from_side`), "whole" or "tiles"
-    from_side : longer side in pixels above which "auto" takes windows
-    window : side of a window in pixels of the photo, at least 16
-    overlap : share of a window's side that the next one covers too, 0 up to 0.9
-    max_windows : so many at most; a photo that needs more is shrunk until they suffice
-    whole_share : weight of the whole photo's heat map beside that of the windows, 0 to 1:
-        windows see what is small, the whole sees what a window holds too little of
-    working_size : longer side in pixels at which the CRF of a tiled photo runs, at most
-    """
-
-    mode: str = "auto"
-    from_side: int = 1500
-    window: int = 448
-    overlap: float = 0.25
-    max_windows: int = 128
-    whole_share: float = 0.5  # measured: docs/decisions/0008
-    working_size: int = 896
-
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ConfigError(f"mode is {self.mode!r}; allowed are {', '.join(MODES)}")
-        for name, low in (("from_side", 1), ("window", STRIDE), ("max_windows", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
-                raise ConfigError(f"{name} is {value}; allowed are whole numbers from {low}")
-        if not 0 <= self.overlap <= 0.9:
-            raise ConfigError(f"overlap is {self.overlap}; allowed is 0 to 0.9")
-        if not 0 <= self.whole_share <= 1:
-            raise ConfigError(f"whole_share is {self.whole_share}; allowed is 0 to 1")
-        CRFParams(working_size=self.working_size)  # its own check
 
 
 @dataclass(frozen=True)

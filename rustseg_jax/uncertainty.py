@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from rustseg_jax import images, refine
 from rustseg_jax.area import AreaModel, Evidence, carry_interval, load_area
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import Config, UncertaintyConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.pipeline import resegment
-from rustseg_jax.result import Config, Segmentation
+from rustseg_jax.result import Segmentation
 from rustseg_jax.upsample import bilinear, bilinear_strips
-from rustseg_jax.variants import Look, UncertaintyConfig, look_again
+from rustseg_jax.variants import Look, look_again
 
 __all__ = [
     "Uncertainty",

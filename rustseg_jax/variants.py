@@ -7,7 +7,7 @@ Shifts are in pixels of the network's input, to the right and down. Heat maps ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from rustseg_jax import images, localise
-from rustseg_jax.classify import CORROSION, STRIDE, Classifier
-from rustseg_jax.errors import ConfigError
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import CORROSION, STRIDE, UncertaintyConfig, Variant
 from rustseg_jax.pipeline import segment
 from rustseg_jax.result import Segmentation
 from rustseg_jax.upsample import bilinear
@@ -26,60 +26,6 @@ __all__ = ["Look", "UncertaintyConfig", "Variant", "look_again"]
 
 Map = NDArray[np.float32]
 Photo = NDArray[np.uint8]
-
-
-class Variant(NamedTuple):
-    """One way to look at a photo again.
-
-    Attributes
-    ----------
-    mirror : left to right
-    shift : pixels of the network's input to the right and down; the border is repeated
-    scale : size relative to the network's input
-    """
-
-    mirror: bool = False
-    shift: int = 0
-    scale: float = 1.0
-
-
-@dataclass(frozen=True)
-class UncertaintyConfig:
-    """Which variants are looked at, and what the interval should cover.
-
-    Attributes
-    ----------
-    mirror : look at the mirror image
-    shift : look at the photo shifted by so many pixels of the network's input to both
-        sides, 0 for neither; 8 is half a cell of the heat map, where it differs most
-    scales : look at the photo at these sizes, relative to the network's input, 0.25 to 4
-    level : share of photos whose true area the interval should cover, above 0 and below 1
-    """
-
-    mirror: bool = True
-    shift: int = STRIDE // 2
-    scales: tuple[float, ...] = (0.8, 1.25)  # a quarter more and less distance to the steel
-    level: float = 0.9
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scales", tuple(self.scales))  # a list, from JSON
-        if not isinstance(self.shift, int) or not 0 <= self.shift <= 4 * STRIDE:
-            raise ConfigError(
-                f"shift is {self.shift}; allowed are whole numbers, 0 to {4 * STRIDE}"
-            )
-        if not all(0.25 <= scale <= 4 for scale in self.scales):
-            raise ConfigError(f"scales is {self.scales}; allowed are numbers from 0.25 to 4")
-        if not 0 < self.level < 1:
-            raise ConfigError(f"level is {self.level}; allowed is above 0 and below 1")
-        if not self.variants:
-            raise ConfigError("mirror, shift and scales leave no variant; choose at least one")
-
-    @property
-    def variants(self) -> tuple[Variant, ...]:
-        """The variants, those of the network's own size first."""
-        same = [Variant(mirror=True)] if self.mirror else []
-        same += [Variant(shift=s) for s in (self.shift, -self.shift) if self.shift]
-        return (*same, *(Variant(scale=scale) for scale in self.scales))
 
 
 class Look(NamedTuple):

@@ -21,7 +21,8 @@ from flax import nnx
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from rustseg_jax.classify import Classifier, Network, NetworkConfig
+from rustseg_jax.classify import Classifier, Network
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError, WeightsError
 
 __all__ = ["DEFAULT", "FORMAT", "VERSION", "load_model", "load_network", "save_network"]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from rustseg_jax import images, localise
-from rustseg_jax.classify import CLEAN, CORROSION, Classifier, NetworkConfig
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import CLEAN, CORROSION, NetworkConfig
 from rustseg_jax.tiles import Plan, Tiling, blend
 from rustseg_jax.upsample import bilinear
 

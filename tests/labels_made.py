@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from rustseg_jax.config import Config
 from rustseg_jax.labels.records import Correction, Photo
 from rustseg_jax.labels.store import Store
-from rustseg_jax.result import Config, Segmentation
+from rustseg_jax.result import Segmentation
 
 SHAPE = (20, 30)
 

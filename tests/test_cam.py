@@ -17,13 +17,13 @@ from rustseg_jax.cam import (
     normalise,
     score_map,
 )
+from rustseg_jax.config import LocaliseConfig
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.localise import LocaliseConfig
 
 METHODS = [
     pytest.param(LocaliseConfig(method="grad_cam"), id="grad_cam"),
-    pytest.param(LocaliseConfig(variant="eq19"), id="eq19"),
-    pytest.param(LocaliseConfig(variant="author"), id="author"),
+    pytest.param(LocaliseConfig("grad_cam_pp", variant="eq19"), id="eq19"),
+    pytest.param(LocaliseConfig("grad_cam_pp", variant="author"), id="author"),
 ]
 
 
@@ -324,7 +324,7 @@ def test_maps_can_be_differentiated_without_nan(config):
 def test_maps_are_finite_and_not_negative(seed, exponent):
     activations = random_activations(seed, (1, 2, 3, 2)) * jnp.float32(10.0**exponent)
     head = mlp_head(seed, positions=6, channels=2)
-    for config in (LocaliseConfig(), LocaliseConfig(variant="author"), LocaliseConfig("grad_cam")):
+    for config in (look.values[0] for look in METHODS):
         cam = np.asarray(explain(config, head, activations))
         heatmap, _ = normalise(jnp.asarray(cam))
         assert np.all(np.isfinite(cam))

@@ -10,14 +10,8 @@ import pytest
 from hand_made import PAINT, REDNESS, RUST, close, margin, pictures, random_network, red_model
 from scipy.special import expit
 
-from rustseg_jax.classify import (
-    CLASSES,
-    CLEAN,
-    CORROSION,
-    Classifier,
-    NetworkConfig,
-    rescale,
-)
+from rustseg_jax.classify import Classifier, rescale
+from rustseg_jax.config import CLASSES, CLEAN, CORROSION, NetworkConfig
 from rustseg_jax.errors import ConfigError
 
 

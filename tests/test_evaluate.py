@@ -11,13 +11,13 @@ from flax import nnx
 from PIL import Image
 
 from rustseg_jax import evaluate as module
-from rustseg_jax.classify import Classifier, Network, NetworkConfig
+from rustseg_jax.classify import Classifier, Network
+from rustseg_jax.config import Config, NetworkConfig, TileConfig
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.evaluate import choose, evaluate, evenly
-from rustseg_jax.learning.dataset import COLUMNS, Record, half_of
-from rustseg_jax.pipeline import Config, segment
+from rustseg_jax.manifest import COLUMNS, Record, half_of
+from rustseg_jax.pipeline import segment
 from rustseg_jax.scores import Scored, summarise
-from rustseg_jax.tiles import TileConfig
 
 SIDE = 32
 RUST = (150, 70, 30)  # inside the colour rule
@@ -124,7 +124,8 @@ def test_no_corrosion_empties_the_mask_and_nothing_else(data, model):
 
 
 def test_the_heatmap_is_cut_at_one_half_whatever_the_rule(data, model):
-    from rustseg_jax.refine import ThresholdConfig, rough_mask
+    from rustseg_jax.config import ThresholdConfig
+    from rustseg_jax.refine import rough_mask
 
     path = data.add("p", "s", 1, colours=(RUST, GREY, (0, 200, 30)), mask=half())
     config = Config(threshold=ThresholdConfig("fixed", value=0.9))

@@ -18,7 +18,7 @@ from rustseg_jax.classify import Classifier
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.failure_measures import MEASURES, measure_failures
 from rustseg_jax.failures import FAILURES, Case, Failure, PhotoRule, chosen, scenes, survey
-from rustseg_jax.learning.dataset import COLUMNS, half_of
+from rustseg_jax.manifest import COLUMNS, half_of
 from rustseg_jax.pipeline import Segmentation, segment
 from rustseg_jax.scenes import KINDS, render
 

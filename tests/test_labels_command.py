@@ -9,20 +9,16 @@ import pytest
 from labels_made import SHAPE, box, new_store, nonce, photo_bytes, result, save
 
 from rustseg_jax.cli import main
-from rustseg_jax.commands import labels as command
-from rustseg_jax.commands import labels_measure
 from rustseg_jax.labels import (
-    CONSENT,
     EXPORT_FORMATS,
-    IMPORT_FORMATS,
     Store,
     count_labels,
     count_states,
+    export,
     list_corrections,
     verify_labels,
 )
-from rustseg_jax.labels.consensus import METHODS
-from rustseg_jax.learning.dataset import load_manifest, read_mask
+from rustseg_jax.manifest import load_manifest, read_mask
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -44,11 +40,8 @@ def labels(*words: object) -> int:
     return main(["labels", *map(str, words)])
 
 
-def test_choices_are_those_of_the_library() -> None:
-    assert command.IMPORTED == IMPORT_FORMATS
-    assert command.EXPORTED == EXPORT_FORMATS
-    assert command.CONSENT == CONSENT
-    assert labels_measure.METHODS == METHODS
+def test_every_export_format_has_a_writer() -> None:
+    assert tuple(export._WRITERS) == EXPORT_FORMATS
 
 
 def test_import_export_and_what_evaluate_reads(tmp_path, capsys):

@@ -24,7 +24,7 @@ from rustseg_jax.labels import (
     latest,
 )
 from rustseg_jax.labels.formats.label_studio import brush
-from rustseg_jax.learning.dataset import load_manifest, read_mask
+from rustseg_jax.manifest import load_manifest, read_mask
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 

@@ -11,10 +11,11 @@ import pytest
 from labels_made import box, new_store, nonce, photo_bytes, save
 
 import rustseg_jax as rs
-from rustseg_jax.labels.export import EXPORT_FORMATS, export_labels
+from rustseg_jax.config import EXPORT_FORMATS
+from rustseg_jax.labels.export import export_labels
 from rustseg_jax.labels.packed import export_extent, pack_labels
 from rustseg_jax.labels.store import Store
-from rustseg_jax.learning.dataset import load_manifest, read_mask
+from rustseg_jax.manifest import load_manifest, read_mask
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from PIL import Image
 
 import rustseg_jax as rs
 from rustseg_jax.area import AreaModel, Evidence, area_of
+from rustseg_jax.config import UncertaintyConfig
 from rustseg_jax.learning import area as module
 from rustseg_jax.learning.area import Case, collect, cross_validate, fit, judge, score
-from rustseg_jax.learning.dataset import Record
-from rustseg_jax.variants import UncertaintyConfig
+from rustseg_jax.manifest import Record
 
 
 def draw(count: int, seed: int = 0) -> list[Case]:

@@ -8,7 +8,8 @@ import pytest
 from flax import nnx
 from hand_made import red_network
 
-from rustseg_jax.classify import Classifier, Network, NetworkConfig
+from rustseg_jax.classify import Classifier, Network
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
 

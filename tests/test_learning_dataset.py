@@ -12,7 +12,8 @@ from PIL import Image
 
 from rustseg_jax import images
 from rustseg_jax.errors import DataError
-from rustseg_jax.learning.dataset import COLUMNS, Record, half_of, load_manifest, pack, read_mask
+from rustseg_jax.learning.dataset import pack
+from rustseg_jax.manifest import COLUMNS, Record, half_of, load_manifest, read_mask
 
 HEADER = ",".join(COLUMNS)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import PRESETS, Phase, Recipe, preset
 

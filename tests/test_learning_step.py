@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from rustseg_jax.classify import Network, NetworkConfig
+from rustseg_jax.classify import Network
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.step import (

@@ -15,12 +15,12 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from rustseg_jax import load_model, metrics
-from rustseg_jax.classify import NetworkConfig
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning import train as training
-from rustseg_jax.learning.dataset import half_of, load_manifest
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.train import Trained, score, train
+from rustseg_jax.manifest import half_of, load_manifest
 
 # Six steps, two an epoch.
 RECIPE = Recipe(

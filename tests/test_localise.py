@@ -12,14 +12,15 @@ import pytest
 from flax import nnx
 
 from rustseg_jax.cam import grad_cam, grad_cam_pp, normalise, score_map
+from rustseg_jax.config import LocaliseConfig
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.localise import LocaliseConfig, localise
+from rustseg_jax.localise import localise
 
 METHODS = [
     pytest.param(LocaliseConfig(method="score_map"), id="score_map"),
     pytest.param(LocaliseConfig(method="grad_cam"), id="grad_cam"),
-    pytest.param(LocaliseConfig(variant="eq19"), id="eq19"),
-    pytest.param(LocaliseConfig(variant="author"), id="author"),
+    pytest.param(LocaliseConfig("grad_cam_pp", variant="eq19"), id="eq19"),
+    pytest.param(LocaliseConfig("grad_cam_pp", variant="author"), id="author"),
 ]
 
 
@@ -153,7 +154,7 @@ def test_views_are_averaged_before_normalising():
         ),
     ]
     expected, peak = normalise((maps[0] + maps[1]) / 2)
-    heatmap, maximum = localise(model, x, config=LocaliseConfig(scales=(1.0, 0.5)))
+    heatmap, maximum = localise(model, x, config=LocaliseConfig("grad_cam_pp", scales=(1.0, 0.5)))
     np.testing.assert_allclose(heatmap, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(maximum, peak, rtol=1e-5)
 
@@ -185,7 +186,7 @@ def test_mirrored_views_make_the_map_mirror_with_the_picture(config):
 
 def test_localise_compiles():
     model, x = Tiny(), picture(5)
-    views = LocaliseConfig(scales=(0.5, 1.0), mirror=True)
+    views = LocaliseConfig("grad_cam_pp", scales=(0.5, 1.0), mirror=True)
 
     @nnx.jit
     def compiled(model, x):
@@ -198,7 +199,7 @@ def test_localise_compiles():
 
 def test_numpy_pictures_are_welcome():
     x = picture(5)
-    views = LocaliseConfig(scales=(1.0, 0.5), mirror=True)
+    views = LocaliseConfig("grad_cam_pp", scales=(1.0, 0.5), mirror=True)
     ours, expected = (localise(Tiny(), p, config=views)[0] for p in (np.asarray(x), x))
     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 

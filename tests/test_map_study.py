@@ -14,11 +14,10 @@ from PIL import Image
 
 from rustseg_jax import map_study
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import METHODS, Config, LocaliseConfig
 from rustseg_jax.errors import ConfigError, DataError
-from rustseg_jax.learning.dataset import COLUMNS
-from rustseg_jax.localise import METHODS, LocaliseConfig
+from rustseg_jax.manifest import COLUMNS
 from rustseg_jax.map_study import BASELINES, MEASURES, study, variants
-from rustseg_jax.pipeline import Config
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_variants_are_all_that_localise_knows_at_the_same_scales():
 def test_maps_of_the_rust_beat_chance(data: Path, model: Classifier):
     """The network sees red and nothing else, so its maps do better than noise throughout."""
     seen = []
-    config = Config(localise=LocaliseConfig())
+    config = Config(localise=LocaliseConfig("grad_cam_pp"))
     result = study(data, model, config, limit=3, progress=lambda *now: seen.append(now))
     report = result["faithfulness"]["seg-x"]
     assert (report["called"], report["n"]) == (5, 3)

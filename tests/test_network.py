@@ -10,16 +10,10 @@ from flax import nnx
 from hand_made import close, margin, pictures, random_network
 
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import NetworkConfig
 from rustseg_jax.convolution import conv3x3
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.network import (
-    Network,
-    NetworkConfig,
-    fold,
-    head_logits,
-    local_evidence,
-    to_input,
-)
+from rustseg_jax.network import Network, fold, head_logits, local_evidence, to_input
 
 
 @nnx.jit

@@ -11,12 +11,10 @@ from hypothesis import strategies as st
 from pydensecrf.densecrf import DenseCRF2D
 from skimage.filters import threshold_otsu
 
+from rustseg_jax.config import PUBLISHED, CRFParams, ThresholdConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.refine import (
-    PUBLISHED,
-    CRFParams,
     Lattice,
-    ThresholdConfig,
     crf_refine,
     find_threshold,
     foreground_probability,

@@ -9,7 +9,7 @@ import pytest
 from hand_made import picture, red_model
 
 from rustseg_jax import Config, ConfigError, ThresholdConfig, resegment, segment
-from rustseg_jax.crf import PUBLISHED
+from rustseg_jax.config import PUBLISHED
 from rustseg_jax.teaching_choice import DEFAULTS, OPTIONS, Choice, read_choice, refine_as
 from rustseg_jax.teaching_compare import crf_preset
 

@@ -9,9 +9,8 @@ from hand_made import red_model
 
 import rustseg_jax as rs
 from rustseg_jax import tiles, windows
-from rustseg_jax.classify import NetworkConfig
-from rustseg_jax.refine import CRFParams
-from rustseg_jax.tiles import Plan, TileConfig
+from rustseg_jax.config import CRFParams, NetworkConfig, TileConfig
+from rustseg_jax.tiles import Plan
 
 SHAPES = [(1501, 1501), (3000, 4000), (4000, 6000), (5773, 8660), (300, 4000), (1600, 100)]
 

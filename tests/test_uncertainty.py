@@ -16,8 +16,9 @@ from rustseg_jax import uncertainty as module
 from rustseg_jax.area import AreaModel, area_of, carry_interval, load_area
 from rustseg_jax.cli import main
 from rustseg_jax.commands import uncertainty as command
+from rustseg_jax.config import HALVES
 from rustseg_jax.learning.area import METHODS
-from rustseg_jax.learning.dataset import COLUMNS, HALVES, half_of
+from rustseg_jax.manifest import COLUMNS, half_of
 from rustseg_jax.uncertainty import settings_of
 from rustseg_jax.variants import Look
 

@@ -7,7 +7,8 @@ import pytest
 from hand_made import patch, red_model
 
 import rustseg_jax as rs
-from rustseg_jax.variants import UncertaintyConfig, Variant, _back, _varied, look_again
+from rustseg_jax.config import UncertaintyConfig, Variant
+from rustseg_jax.variants import _back, _varied, look_again
 
 SHAPE = (96, 128)
 LOOK = rs.LocaliseConfig(method="grad_cam", scales=(0.5, 1.0))

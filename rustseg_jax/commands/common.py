@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from tqdm import tqdm
 
+from rustseg_jax.config import METHODS, MODES, PUBLISHED, VARIANTS, Config, Rule
+
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
-    from rustseg_jax.pipeline import Config
 
 __all__ = [
     "DONE",
@@ -34,11 +35,8 @@ __all__ = [
 DONE, SOME_FAILED, MISUSE = 0, 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
-# The names that refine.ThresholdConfig and refine.PUBLISHED know; a test compares them.
-RULES = ("dynamic", "fixed", "otsu")
-CAMS = ("score_map", "grad_cam", "eq19", "author")  # of localise; a test compares them
-MODES = ("auto", "whole", "tiles")  # of tiles; a test compares them
-CRFS = ("pydensecrf", "psa", "irn", "deeplab")
+# Grad-CAM++ is named by its variant.
+CAMS = tuple(m for m in METHODS if m != "grad_cam_pp") + VARIANTS
 
 
 def count(text: str) -> int:
@@ -84,7 +82,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         help="probability from which a photo counts as corroded, 0 to 1",
     )
     group.add_argument(
-        "--threshold-rule", choices=RULES, help="how the heat map is cut into the rough mask"
+        "--threshold-rule",
+        choices=get_args(Rule),
+        help="how the heat map is cut into the rough mask",
     )
     group.add_argument(
         "--threshold",
@@ -105,7 +105,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         help="sizes at which the heat map looks at the photo, 1 being the network's own",
     )
-    group.add_argument("--crf", choices=CRFS, help="published parameters of the dense CRF")
+    group.add_argument(
+        "--crf", choices=tuple(PUBLISHED), help="published parameters of the dense CRF"
+    )
     _add_tile_options(parser.add_argument_group("large photos (left out: the measured defaults)"))
 
 
@@ -137,12 +139,9 @@ def _add_tile_options(group: argparse._ArgumentGroup) -> None:
 
 def config_of(args: argparse.Namespace) -> Config:
     """`Config` with what the options of `add_config_options` change."""
-    from rustseg_jax.pipeline import Config
-    from rustseg_jax.refine import PUBLISHED
-
     config = Config()
     look = config.localise
-    if args.cam in ("score_map", "grad_cam"):
+    if args.cam in METHODS:
         look = replace(look, method=args.cam)
     elif args.cam is not None:
         look = replace(look, method="grad_cam_pp", variant=args.cam)

@@ -26,15 +26,13 @@ from rustseg_jax.commands.common import (
     say,
     table,
 )
+from rustseg_jax.config import HALVES, RULE_TARGET, SOURCE_TARGET
 from rustseg_jax.errors import ConfigError
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
 
 __all__ = ["add", "run"]
-
-HALVES = ("A", "B")  # of learning.dataset; a test compares them
-TARGETS = {"source": 0.85, "rule": 1.5}  # of evaluate; a test compares them
 
 
 def add(commands: Any) -> None:
@@ -83,7 +81,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; 1 when a picture could not be scored."""
-    from rustseg_jax.learning.dataset import load_manifest
+    from rustseg_jax.manifest import load_manifest
 
     load_manifest(args.data, splits=args.split)  # a wrong folder is said before anything is loaded
     _check_record(args)
@@ -207,8 +205,8 @@ def _gate(result: dict[str, Any]) -> str:
         lost = gate["emptied_masks"]
         had = f"; they would have pooled IoU {lost['pooled_iou']:.3f}" if lost else ""
         lines.append(f"{split}: the verdict empties {gate['emptied']} of {n} masks{had}")
-        if over is not None and over < TARGETS["rule"]:
-            lines.append(f"{split}: below target: mask {over:.2f} of {TARGETS['rule']} times rule")
+        if over is not None and over < RULE_TARGET:
+            lines.append(f"{split}: below target: mask {over:.2f} of {RULE_TARGET} times rule")
     return "\n".join(lines)
 
 
@@ -220,7 +218,7 @@ def _sources(result: dict[str, Any]) -> str:
             below = [name for name in rates if (split, source, name) in missed]
             numbers = [_number(value) for value in rates.values()]
             rows.append([split, source, *numbers, " and ".join(below) or "-"])
-    head = ["split", "source", "n", "recall", "specificity", f"below {TARGETS['source']}"]
+    head = ["split", "source", "n", "recall", "specificity", f"below {SOURCE_TARGET}"]
     return "Verdicts by source\n" + table(head, rows)
 
 

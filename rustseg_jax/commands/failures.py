@@ -18,12 +18,9 @@ from rustseg_jax.commands.common import (
     print_json,
     table,
 )
+from rustseg_jax.config import FAILURES, HALVES
 
 __all__ = ["add", "run"]
-
-# The names that the library knows; a test compares them.
-NAMES = ("shadow", "all_rust", "crf_collapse", "post_processing")
-HALVES = ("A", "B")
 
 
 def add(commands: Any) -> None:
@@ -38,7 +35,7 @@ def add(commands: Any) -> None:
         "--data", metavar="DIR", type=Path, help="data folder whose splits seg-* give photos"
     )
     parser.add_argument(
-        "--only", choices=NAMES, nargs="+", action="extend", default=[], help="default: all four"
+        "--only", choices=FAILURES, nargs="+", action="extend", default=[], help="default: all four"
     )
     parser.add_argument(
         "--half", choices=HALVES, default="A", help="half of the photos' scenes; default: A"
@@ -55,7 +52,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from rustseg_jax.failure_measures import LIMIT, measure_failures
-    from rustseg_jax.learning.dataset import load_manifest
+    from rustseg_jax.manifest import load_manifest
 
     if args.data is not None:
         load_manifest(args.data)  # a wrong folder is said before anything is loaded

@@ -20,13 +20,9 @@ from rustseg_jax.commands.common import (
     table,
 )
 from rustseg_jax.commands.labels_common import progress, show, store_of
+from rustseg_jax.config import CONSENT, EXPORT_FORMATS, IMPORT_FORMATS
 
 __all__ = ["add", "run"]
-
-# Of labels.imports, labels.export and labels.records; a test compares them.
-IMPORTED = ("folder", "coco", "labelme", "pairs")
-EXPORTED = ("folder", "coco", "labelme", "label-studio", "huggingface")
-CONSENT = ("unknown", "given", "not needed")
 
 Options = argparse.ArgumentParser
 
@@ -69,7 +65,7 @@ def _import_options(part: Options) -> None:
     )  # fmt: skip
     part.add_argument("--expert", metavar="NAME", required=True, help="whose masks they are")
     part.add_argument(
-        "--format", choices=IMPORTED, default="", help="of the data; found out when left out"
+        "--format", choices=IMPORT_FORMATS, default="", help="of the data; found out when left out"
     )
     part.add_argument(
         "--category", metavar="NAME", nargs="+", action="extend", default=[],
@@ -122,7 +118,7 @@ def _import(args: argparse.Namespace) -> int:
 
 def _export_options(part: Options) -> None:
     part.add_argument("--out", metavar="DIR", type=Path, required=True, help="new or empty folder")
-    part.add_argument("--format", choices=EXPORTED, default="folder", help="default: folder")
+    part.add_argument("--format", choices=EXPORT_FORMATS, default="folder", help="default: folder")
     part.add_argument("--approved", action="store_true", help="only what a reviewer approved")
     part.add_argument(
         "--consensus", action="store_true",

@@ -8,10 +8,10 @@ from typing import Any
 
 from rustseg_jax.commands.common import DONE, SOME_FAILED, print_json, say, table
 from rustseg_jax.commands.labels_common import progress, show, store_of
+from rustseg_jax.config import CONSENSUS
 
 __all__ = ["PARTS"]
 
-METHODS = ("majority", "staple")  # of labels.consensus; a test compares them
 
 Options = argparse.ArgumentParser
 
@@ -64,7 +64,7 @@ def _self(who: str, found: dict[str, Any]) -> list[str]:
 
 def _consensus_options(part: Options) -> None:
     part.add_argument("--who", metavar="NAME", required=True, help="who asks for it")
-    part.add_argument("--method", choices=METHODS, default="majority", help="default: majority")
+    part.add_argument("--method", choices=CONSENSUS, default="majority", help="default: majority")
     part.add_argument(
         "--photo", metavar="SHA256", nargs="+", action="extend", default=[],
         help="photos; all that two or more experts corrected when left out",

@@ -37,7 +37,7 @@ from rustseg_jax.errors import ImageError
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
     from rustseg_jax.commands.results import Job, Place
-    from rustseg_jax.pipeline import Config
+    from rustseg_jax.config import Config
 
 __all__ = ["add", "run"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rustseg_jax.commands.common import DONE, INTERRUPTED, count, print_json, say, table
+from rustseg_jax.config import PRESETS
 
 __all__ = ["add", "run", "set_devices"]
 
 FLAG = "--xla_force_host_platform_device_count"
-PRESETS = ("cpu", "labels", "gpu", "smoke")  # of learning.recipe; a test compares them
 
 
 def add(commands: Any) -> None:

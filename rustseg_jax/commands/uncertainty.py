@@ -20,6 +20,7 @@ from rustseg_jax.commands.common import (
     say,
     table,
 )
+from rustseg_jax.config import HALVES, UncertaintyConfig
 
 if TYPE_CHECKING:
     from rustseg_jax.area import AreaModel
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "run"]
 
-HALVES = ("A", "B")  # of learning.dataset; a test compares them
-LEVEL = 0.9  # of UncertaintyConfig; a test compares them
+LEVEL = UncertaintyConfig.level
 NAMES = {
     "interval": "interval",
     "alone": "without variants",
@@ -84,7 +84,6 @@ def run(args: argparse.Namespace) -> int:
     from rustseg_jax.errors import ConfigError
     from rustseg_jax.learning import area as learning
     from rustseg_jax.uncertainty import settings_of
-    from rustseg_jax.variants import UncertaintyConfig
 
     records = _records(args)
     if args.half == "A":
@@ -122,7 +121,7 @@ def _records(args: argparse.Namespace) -> list[Any]:
     """The photos with masks of the half, evenly spaced ones of each split under --limit."""
     from rustseg_jax.errors import DataError
     from rustseg_jax.evaluate import evenly
-    from rustseg_jax.learning.dataset import half_of, load_manifest
+    from rustseg_jax.manifest import half_of, load_manifest
 
     found = load_manifest(args.data, splits=args.split)
     records = [r for r in found if r.mask is not None and half_of(r.scene) == args.half]
@@ -139,7 +138,11 @@ def _scored(cases: list[Case], stored: AreaModel) -> dict[str, Any]:
 
     known = [(float(mask), float(true)) for mask, true in stored.record["areas"]]
     judged = judge(cases, stored, known, level=LEVEL)
-    return score([case for case, _ in judged], [bounds for _, bounds in judged], level=LEVEL)
+    return score(
+        [case for case, _ in judged],
+        [bounds for _, bounds in judged],
+        level=LEVEL,
+    )
 
 
 def _show(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rustseg_jax.config import CONSENSUS
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import sha256
 from rustseg_jax.labels.agreement import opinions
@@ -19,9 +20,8 @@ from rustseg_jax.labels.records import Correction, Photo, canonical
 from rustseg_jax.labels.store import Store
 from rustseg_jax.labels.voting import majority, staple
 
-__all__ = ["METHODS", "make_consensus"]
+__all__ = ["make_consensus"]
 
-METHODS = ("majority", "staple")
 """How a consensus can be made."""
 
 Mask = NDArray[np.bool_]
@@ -42,7 +42,7 @@ def make_consensus(
     store : a labels folder
     photo : the photo, or its SHA-256
     who, verified : who asks for it
-    method : one of `METHODS`
+    method : one of `CONSENSUS`
 
     Returns
     -------
@@ -54,8 +54,8 @@ def make_consensus(
     ConfigError
         The method is not allowed, or fewer than two experts corrected the photo.
     """
-    if method not in METHODS:
-        raise ConfigError(f"method is {method!r}; allowed are {', '.join(METHODS)}")
+    if method not in CONSENSUS:
+        raise ConfigError(f"method is {method!r}; allowed are {', '.join(CONSENSUS)}")
     told = history(store, photo)
     sources = opinions(told)
     if len(sources) < 2:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rustseg_jax.config import EXPORT_FORMATS
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.labels.faults import explained
 from rustseg_jax.labels.formats import coco, folder, huggingface, label_studio, labelme
@@ -20,7 +21,7 @@ from rustseg_jax.labels.records import VERDICTS, Photo
 from rustseg_jax.labels.rows import fetch, photo_of
 from rustseg_jax.labels.store import Store
 
-__all__ = ["EXPORT_FORMATS", "Export", "export_labels"]
+__all__ = ["Export", "export_labels"]
 
 Progress = Callable[[int, int], None]
 
@@ -31,8 +32,6 @@ _WRITERS = {
     "label-studio": label_studio.write,
     "huggingface": huggingface.write,
 }
-EXPORT_FORMATS = tuple(_WRITERS)
-"""What can be exported."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rustseg_jax.config import IMPORT_FORMATS
 from rustseg_jax.errors import ConfigError, DataError, ImageError
 from rustseg_jax.images import sha256
 from rustseg_jax.labels.faults import ErasedError
@@ -24,11 +25,10 @@ from rustseg_jax.labels.store import Store
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
-    from rustseg_jax.result import Config
+    from rustseg_jax.config import Config
 
-__all__ = ["IMPORT_FORMATS", "Import", "import_labels"]
+__all__ = ["Import", "import_labels"]
 
-IMPORT_FORMATS = ("folder", "coco", "labelme", "pairs")
 """What can be imported."""
 
 Progress = Callable[[int, int], None]
@@ -157,8 +157,8 @@ def _predict(
     """Id of the model's prediction, and whether it is new."""
     from dataclasses import asdict
 
+    from rustseg_jax.config import Config as Default
     from rustseg_jax.pipeline import segment
-    from rustseg_jax.result import Config as Default
 
     config = config or Default()
     key = (photo.sha256, model.digest, canonical(asdict(config)))

@@ -6,10 +6,11 @@ import io
 from pathlib import Path
 
 from rustseg_jax import images
+from rustseg_jax.config import CONSENT
 from rustseg_jax.errors import ConfigError, ImageError
 from rustseg_jax.labels import exif as _exif
 from rustseg_jax.labels.draft import words
-from rustseg_jax.labels.records import CONSENT, now
+from rustseg_jax.labels.records import now
 from rustseg_jax.labels.rows import Row
 
 __all__ = ["check_choices", "new_photo", "read_bytes"]

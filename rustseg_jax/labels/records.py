@@ -19,7 +19,6 @@ from rustseg_jax.labels.rle import Rle
 
 __all__ = [
     "ACTIONS",
-    "CONSENT",
     "KINDS",
     "REASONS",
     "STATUSES",
@@ -51,9 +50,6 @@ ACTIONS = ("approve", "reject", "flag", "comment")
 
 STATUSES = ("open", "approved", "rejected", "flagged", "withdrawn")
 """Where a correction stands: its last review but comments; withdrawn beats all."""
-
-CONSENT = ("unknown", "given", "not needed")
-"""Whether whoever owns the photo, or is seen in it, agrees to its use."""
 
 
 def now() -> str:

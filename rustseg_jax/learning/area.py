@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from rustseg_jax import images
 from rustseg_jax.area import FEATURES, AreaModel, Evidence, odds_of, quantile
 from rustseg_jax.classify import Classifier
+from rustseg_jax.config import Config, UncertaintyConfig
 from rustseg_jax.errors import DataError, ImageError
-from rustseg_jax.learning.dataset import Record, read_mask
-from rustseg_jax.pipeline import Config, segment_batch
+from rustseg_jax.manifest import Record, read_mask
+from rustseg_jax.pipeline import segment_batch
 from rustseg_jax.uncertainty import gather
-from rustseg_jax.variants import UncertaintyConfig
 
 __all__ = [
     "LEAST",

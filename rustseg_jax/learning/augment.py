@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from rustseg_jax.classify import STRIDE
+from rustseg_jax.config import STRIDE
 from rustseg_jax.learning.seeds import UNKNOWN
 
 __all__ = ["AugmentConfig", "Crop", "augment", "cells", "cut_crop", "vary"]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rustseg_jax.classify import CLEAN, STRIDE
+from rustseg_jax.config import CLEAN, STRIDE
 from rustseg_jax.learning.augment import AugmentConfig, cells
 from rustseg_jax.learning.dataset import ignore_interrupt
 from rustseg_jax.learning.paste import sample

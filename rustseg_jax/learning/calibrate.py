@@ -15,7 +15,8 @@ import numpy as np
 from flax import nnx
 from scipy.optimize import minimize
 
-from rustseg_jax.classify import CLEAN, CORROSION, Network
+from rustseg_jax.classify import Network
+from rustseg_jax.config import CLEAN, CORROSION
 from rustseg_jax.errors import ConfigError
 
 __all__ = ["Calibration", "calibrate", "shift_head", "shift_map"]

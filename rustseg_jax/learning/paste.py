@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from rustseg_jax.classify import CORROSION
+from rustseg_jax.config import CORROSION
 from rustseg_jax.learning.augment import AugmentConfig, Crop, cut_crop, vary
 from rustseg_jax.learning.seeds import CLEAN, RUST
 

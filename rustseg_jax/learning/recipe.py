@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from rustseg_jax.classify import STRIDE, NetworkConfig
+from rustseg_jax.config import STRIDE, NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.augment import AugmentConfig
 from rustseg_jax.learning.seeds import SEEDS

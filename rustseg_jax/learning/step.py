@@ -19,7 +19,8 @@ import optax.contrib
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from rustseg_jax.classify import CORROSION, Network
+from rustseg_jax.classify import Network
+from rustseg_jax.config import CORROSION
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Recipe
 

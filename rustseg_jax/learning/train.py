@@ -26,11 +26,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from rustseg_jax import metrics
-from rustseg_jax.classify import DECISION_THRESHOLD, Classifier, Network
+from rustseg_jax.classify import Classifier, Network
+from rustseg_jax.config import DECISION_THRESHOLD
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning.batches import BatchMaker
 from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
-from rustseg_jax.learning.dataset import Record, half_of, load_manifest, pack
+from rustseg_jax.learning.dataset import pack
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.seeds import make_seeds
 from rustseg_jax.learning.step import (
@@ -42,6 +43,7 @@ from rustseg_jax.learning.step import (
     start,
     unpack,
 )
+from rustseg_jax.manifest import Record, half_of, load_manifest
 from rustseg_jax.weights import load_network, save_network
 
 __all__ = ["Trained", "score", "train"]

@@ -16,7 +16,7 @@ from test_every_page import look_at, unreachable
 
 import rustseg_jax as rs
 from rustseg_jax.labels import Filters, Store, list_corrections
-from rustseg_jax.learning.dataset import load_manifest, read_mask
+from rustseg_jax.manifest import load_manifest, read_mask
 from rustseg_jax.report import png
 
 Visit = Callable[..., Any]

@@ -17,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rustseg_jax.config import CONSENT
 from rustseg_jax.errors import DataError
 from rustseg_jax.labels.faults import DamagedError
 from rustseg_jax.labels.formats.item import (
@@ -31,7 +32,7 @@ from rustseg_jax.labels.formats.item import (
     write_json_list,
 )
 from rustseg_jax.labels.formats.raster import fill
-from rustseg_jax.labels.records import CONSENT, VERDICTS
+from rustseg_jax.labels.records import VERDICTS
 from rustseg_jax.labels.rle import Rle, from_runs
 
 __all__ = ["FILE", "read", "write"]

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
+from rustseg_jax.config import CONSENT
 from rustseg_jax.errors import DataError
 from rustseg_jax.labels.formats.item import FACTS, Found, Item, Said, layer_levels, write_png
-from rustseg_jax.labels.records import CONSENT
-from rustseg_jax.learning.dataset import COLUMNS, INDEX, Record, load_manifest, read_mask
+from rustseg_jax.manifest import COLUMNS, INDEX, Record, load_manifest, read_mask
 
 __all__ = ["VERDICTS", "read", "write"]
 

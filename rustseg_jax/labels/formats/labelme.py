@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from rustseg_jax.config import CONSENT
 from rustseg_jax.errors import DataError
 from rustseg_jax.labels.formats.item import (
     CORROSION,
@@ -33,7 +34,7 @@ from rustseg_jax.labels.formats.item import (
     load_json,
     relative,
 )
-from rustseg_jax.labels.records import CONSENT, VERDICTS
+from rustseg_jax.labels.records import VERDICTS
 
 __all__ = ["is_labelme", "read", "write"]
 

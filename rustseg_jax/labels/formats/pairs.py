@@ -13,7 +13,7 @@ from pathlib import Path
 from rustseg_jax.errors import DataError
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.labels.formats.item import Found, Said
-from rustseg_jax.learning.dataset import Record, read_mask
+from rustseg_jax.manifest import Record, read_mask
 
 __all__ = ["read"]
 
