@@ -14,7 +14,7 @@ help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.stamp-run
-	@$(BIN)/python -c "from rustseg_jax import native; print('compiled convolutions:', native.status())"
+	@$(BIN)/python -c "from rustseg_jax.classify.kernels import build; print('compiled convolutions:', build.status())"
 	$(BIN)/python -m streamlit run app.py
 
 test: $(VENV)/.stamp-dev
@@ -24,6 +24,7 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 check: lint test
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from rustseg_jax import images, load_model, metrics, refine
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import CORROSION, CRFParams, LocaliseConfig, ThresholdConfig
-from rustseg_jax.crf import Lattice
 from rustseg_jax.localise import localise
 from rustseg_jax.manifest import half_of, load_manifest, read_mask
+from rustseg_jax.refine.crf import Lattice
 
 SCALES = (0.5, 0.75, 1.0, 1.5)
 VIEWS = ((1.0,), (0.5, 1.0), (0.5, 0.75, 1.0), (0.5, 1.0, 1.5), (0.5, 0.75, 1.0, 1.5))

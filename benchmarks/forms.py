@@ -26,9 +26,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from rustseg_jax import native
-from rustseg_jax.convolution import conv3x3, conv3x3_pool, max_pool
-from rustseg_jax.normalise import batch_norm_relu
+from rustseg_jax.classify.kernels.batch_norm import batch_norm_relu
+from rustseg_jax.classify.kernels.build import available, status
+from rustseg_jax.classify.kernels.convolution import conv3x3, conv3x3_pool, max_pool
 
 Array = jax.Array
 Calls = dict[str, Callable[[], Any]]
@@ -316,13 +316,13 @@ def main() -> None:
         args.threads = 1
     torch.set_num_threads(args.threads)
     rng = np.random.default_rng(0)
-    print(f"compiled convolutions: {native.status()}")
+    print(f"compiled convolutions: {status()}")
     rows = time_layers(args, rng) if args.layers else []
     for timed in (time_inference, time_training):
         rows.append(timed(args, rng))
         show(rows[-1])
     if args.json:
-        print(json.dumps({"native": native.available(), "rows": rows}))
+        print(json.dumps({"native": available(), "rows": rows}))
 
 
 if __name__ == "__main__":

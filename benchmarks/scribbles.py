@@ -42,7 +42,7 @@ from rustseg_jax.pipeline import DOUBT
 SPLITS = ("seg-web", "seg-site", "sample")
 STROKES = 4
 SHARES = (2 / 3, 1 / 3)
-FAR = 0.12  # of the longer side, as `rustseg_jax.completion` has it
+FAR = 0.12  # of the longer side, as `rustseg_jax.correct.completion` has it
 
 
 def painted(case: Case, marks: Marks) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Fit the weights of `rustseg_jax.spread` on half A.
+"""Fit the weights of `rustseg_jax.refine.scribbles` on half A.
 
     python -m benchmarks.scribbles_fit --data FOLDER [--model FILE] [--every N]
 
@@ -23,7 +23,7 @@ import rustseg_jax as rs
 from benchmarks.expert import Case, correct
 from benchmarks.scribbles import SHARES, STROKES, cases, evidence_of, resegment
 from rustseg_jax.commands.common import add_model_option, load_classifier
-from rustseg_jax.spread import SOFTEN, WEIGHTS, features_of
+from rustseg_jax.refine.scribbles import SOFTEN, WEIGHTS, features_of
 
 SPLITS = ("seg-web", "seg-site")
 STRIDE = 4

@@ -17,10 +17,10 @@ from PIL import Image
 
 from rustseg_jax import images, metrics
 from rustseg_jax.classify import Classifier
+from rustseg_jax.classify.weights import DEFAULT, load_network
 from rustseg_jax.learning import seeds
 from rustseg_jax.learning.calibrate import shift_map
 from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
-from rustseg_jax.weights import DEFAULT, load_network
 
 SPLITS = ("seg-web", "seg-site")
 CUTS = ((0.35, 0.6), (0.45, 0.7), (0.5, 0.75), (0.6, 0.85), (0.7, 0.9))

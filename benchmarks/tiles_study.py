@@ -23,9 +23,11 @@ import numpy as np
 
 import rustseg_jax as rs
 from benchmarks.tiles import SETS, Picture, photo_sets
-from rustseg_jax import images, localise, metrics, refine, tiles, windows
+from rustseg_jax import images, localise, metrics, refine
 from rustseg_jax.commands.common import add_model_option, load_classifier, table
-from rustseg_jax.upsample import bilinear
+from rustseg_jax.images.resample import bilinear
+from rustseg_jax.tiling import windows
+from rustseg_jax.tiling.plan import blend, plan_tiles
 
 SHARES = (0.0, 0.25, 1 / 3, 0.5, 0.75, 1.0)
 RULES: dict[str, Callable[[float, float, float], float]] = {
@@ -50,7 +52,7 @@ class Looked:
 def look(picture: Picture, model: rs.Classifier, config: rs.Config) -> Looked:
     photo, mask = picture
     side = model.config.input_size
-    plan = tiles.plan_tiles(photo.shape[:2], rs.TileConfig("tiles"), input_size=side)
+    plan = plan_tiles(photo.shape[:2], rs.TileConfig("tiles"), input_size=side)
     assert plan is not None
     views = windows.look(photo, model, plan, config.localise)
     x = jnp.asarray(images.resize(photo, (side, side))[None].astype(np.float32) / 255)
@@ -61,7 +63,7 @@ def look(picture: Picture, model: rs.Classifier, config: rs.Config) -> Looked:
     return Looked(
         (float(rust - clean), pooled, float(views.margins.max())),
         windows.absolute(heat, top, config.localise)[0],
-        tiles.blend(views.maps, plan),
+        blend(views.maps, plan),
         mask,
     )
 

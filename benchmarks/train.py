@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from benchmarks.twin import Encoder, head
-from rustseg_jax import native
+from rustseg_jax.classify.kernels.build import status
 from rustseg_jax.config import NetworkConfig
 from rustseg_jax.learning.recipe import Recipe
 from rustseg_jax.learning.step import make_mesh, make_step, start
@@ -85,7 +85,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     labels = (np.arange(args.batch) % 2).astype(np.int32)
     unknown = {s: np.zeros((args.batch, s // 16, s // 16), np.int8) for s in args.sides}
-    print(f"width {args.width}, batch {args.batch}, {len(jax.devices())} device, {native.status()}")
+    print(f"width {args.width}, batch {args.batch}, {len(jax.devices())} device, {status()}")
     print(f"{'pixels':>6} {'ours':>10} {'PyTorch':>10} {'ratio':>6}   (milliseconds a picture)")
     for side in args.sides:
         pictures = rng.integers(0, 256, (args.batch, side, side, 3), dtype=np.uint8)

@@ -25,7 +25,8 @@ import torch
 
 import rustseg_jax as rs
 from benchmarks.twin import Twin, plain_crf
-from rustseg_jax import images, localise, native, refine
+from rustseg_jax import images, localise, refine
+from rustseg_jax.classify.kernels.build import status
 
 SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
 PARTS = ("forward", "heat map", "refinement", "whole")
@@ -123,7 +124,7 @@ def main() -> None:
     if args.json:
         print(json.dumps({"photos": len(rows), "parts": summary, "iou": ious}, indent=1))
         return
-    print(f"{len(rows)} photos, width {model.config.width}, {native.status()}")
+    print(f"{len(rows)} photos, width {model.config.width}, {status()}")
     print(f"{'':12} {'ours':>9} {'PyTorch':>9} {'ratio':>6}")
     for part, row in summary.items():
         print(f"{part:12} {row['ours_ms']:7.1f}ms {row['theirs_ms']:7.1f}ms {row['ratio']:6.2f}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from rustseg_jax import images
 from rustseg_jax.config import TileConfig
 from rustseg_jax.kept import Kept, Photo, write_zip
 from rustseg_jax.report import Report, full_overlay, make_report
-from rustseg_jax.tiles import Plan
+from rustseg_jax.tiling.plan import Plan
 
 AS_FOUND = rs.Adjustment()
 """The controls as they are at first."""
@@ -167,8 +166,7 @@ def completed(
     photo = case.digest, classifier.digest, "auto", False
     with waiting.turn():
         known, _ = _known(pixels, classifier, photo)
-        seg = replace(known.seg, image=pixels)
-        return rs.resegment(seg, rust=rust, clean=clean, settled=settled).mask
+        return known.with_strokes(pixels, rust=rust, clean=clean, settled=settled).mask
 
 
 def overlay_file(case: Case, found: Report, opacity: float, *, fill: bool = True) -> bytes:

@@ -23,7 +23,7 @@ from pages import (
     experts,
     shared,
 )
-from rustseg_jax.completion import judge_completion
+from rustseg_jax.correct.completion import judge_completion
 
 __all__ = ["answers", "last", "on_ask", "on_save"]
 

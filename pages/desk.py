@@ -18,9 +18,9 @@ from pages import canvas, cases, compute, models, waiting
 from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax import images, labels
+from rustseg_jax.correct.superpixels import superpixels
 from rustseg_jax.labels.store import DATABASE
 from rustseg_jax.report import Report
-from rustseg_jax.superpixels import superpixels
 
 __all__ = [
     "Bench", "bench", "bench_ahead", "current_case", "make_bench", "open_store", "past",

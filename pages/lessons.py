@@ -18,13 +18,13 @@ from pages.cases import Case, keep_upload, photos_folder
 from pages.truths import Marked, keep_scene, true_mask
 from rustseg_jax import images
 from rustseg_jax.faithfulness import Road
+from rustseg_jax.images.resample import bilinear
 from rustseg_jax.refine import working_shape
 from rustseg_jax.report import png
 from rustseg_jax.teaching import Lesson, faithfulness, look_inside, teach
 from rustseg_jax.teaching_choice import Choice, refine_as
 from rustseg_jax.teaching_figure import figure_bytes
 from rustseg_jax.teaching_tour import SCENES, tour_scene
-from rustseg_jax.upsample import bilinear
 
 LESSON_SIDE = 2048
 """Photos with a longer side are shrunk to this many pixels before they are taken apart."""

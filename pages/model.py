@@ -13,7 +13,9 @@ import streamlit as st
 
 import rustseg_jax as rs
 from pages import document, model_numbers, models, shared
-from rustseg_jax import images, measurements, native, weights
+from rustseg_jax import images, measurements
+from rustseg_jax.classify import weights
+from rustseg_jax.classify.kernels.build import available
 
 PLACE = "data/model"
 # On a phone a wide table scrolls by itself, not the page with it.
@@ -70,7 +72,7 @@ def _card(classifier: rs.Classifier) -> None:
 
 def _versions(classifier: rs.Classifier) -> None:
     st.header("Program", anchor=False)
-    convolutions = "compiled Winograd" if native.available() else "plain XLA"
+    convolutions = "compiled Winograd" if available() else "plain XLA"
     _facts(
         {"RustSEG in JAX": rs.__version__, "Python": platform.python_version()}
         | {name: version(name) for name in PACKAGES}

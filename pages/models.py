@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 import rustseg_jax as rs
-from rustseg_jax import weights
+from rustseg_jax.classify import weights
 from rustseg_jax.runtime import enable_compilation_cache
 
 

@@ -1,5 +1,6 @@
 from .adjust import Adjustable, Adjustment, adjustable
 from .classify import Classifier, Network, Output
+from .classify.weights import load_model, load_network, save_network
 from .config import (
     CLASSES,
     Config,
@@ -31,7 +32,7 @@ from .pipeline import resegment, segment, segment_batch
 from .refine import crf_refine
 from .result import Segmentation
 from .surface import Surface, measure_part, surface_overlay
-from .tiles import plan_tiles
+from .tiling.plan import plan_tiles
 from .uncertainty import (
     Uncertainty,
     carry_uncertainty,
@@ -39,7 +40,6 @@ from .uncertainty import (
     update_uncertainty,
 )
 from .version import __version__
-from .weights import load_model, load_network, save_network
 
 __all__ = [
     "CLASSES",

@@ -7,15 +7,19 @@ through threshold and CRF again, to the pixel as `resegment` on the whole result
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from rustseg_jax import refine
-from rustseg_jax.config import CRFParams
+from rustseg_jax.config import Config, CRFParams
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.pipeline import resegment
+from rustseg_jax.pipeline import conclude
+from rustseg_jax.refine import Lattice
 from rustseg_jax.result import Segmentation
+from rustseg_jax.tiling.evidence import Evidence
 from rustseg_jax.uncertainty import Uncertainty, carry_uncertainty, update_uncertainty
 
 __all__ = ["EDGES_MOST", "RUST_MOST", "Adjustable", "Adjustment", "adjustable"]
@@ -73,15 +77,25 @@ class Adjustment:
 
 @dataclass(frozen=True, eq=False)
 class Adjustable:
-    """A result without anything of the photo's size: at 448 pixels about 15 MB.
+    """What was expensive about a result, and nothing of the photo's size: 15 MB at 448 pixels.
 
     Attributes
     ----------
-    seg : the result; its photo, masks and posterior are empty
-    sure : how sure it was, without the map, or None
+    shape : (H, W) of the photo
+    evidence : what the network says of the photo
+    threshold : of the heat map, as it was found
+    config : what was chosen
+    model : what identifies the weights
+    lattice : of the CRF, or None where it was not built
+    sure : how sure the result was, without the map, or None
     """
 
-    seg: Segmentation
+    shape: tuple[int, int]
+    evidence: Evidence
+    threshold: float
+    config: Config
+    model: Mapping[str, Any] = field(repr=False)
+    lattice: Lattice | None = field(repr=False)
     sure: Uncertainty | None
 
     def again(
@@ -105,16 +119,48 @@ class Adjustable:
         ConfigError
             The photo is of another size.
         """
+        config = replace(self.config, crf=adjustment.crf(self.config.crf))
+        seg = self._conclude(photo, config, adjustment.threshold(self.threshold))
+        return seg, self._sure(seg, adjustment, doubt)
+
+    def with_strokes(
+        self,
+        photo: Photo,
+        *,
+        rust: np.ndarray,
+        clean: np.ndarray,
+        settled: np.ndarray | None = None,
+    ) -> Segmentation:
+        """Refine the result again with an expert's strokes.
+
+        Parameters
+        ----------
+        photo : (H, W, 3) uint8, the very photo of the result
+        rust, clean, settled : (H, W) bool, see `resegment`
+
+        Returns
+        -------
+        As `resegment` on the result itself
+
+        Raises
+        ------
+        ConfigError
+            The photo is of another size, or the strokes are not allowed.
+        """
+        marks = {"rust": rust, "clean": clean, "settled": settled}
+        return self._conclude(photo, self.config, self.threshold, **marks)
+
+    def _conclude(
+        self, photo: Photo, config: Config, threshold: float, **marks: np.ndarray | None
+    ) -> Segmentation:
         if photo.shape[:2] != self.shape:
             raise ConfigError(
                 f"photo is {photo.shape[:2]}; give the photo of this result, {self.shape}"
             )
-        seg = resegment(
-            replace(self.seg, image=photo),
-            threshold=adjustment.threshold(self.seg.threshold) if adjustment.rust else None,
-            crf=adjustment.crf(self.seg.config.crf),
-        )
-        return seg, self._sure(seg, adjustment, doubt)
+        return conclude(
+            photo, self.evidence, config, self.model,
+            threshold=threshold, lattice=self.lattice, **marks,
+        )  # fmt: skip
 
     def _sure(self, seg: Segmentation, adjustment: Adjustment, doubt: bool) -> Uncertainty | None:
         if self.sure is None:
@@ -123,11 +169,6 @@ class Adjustable:
             again = update_uncertainty(self.sure, seg).map if doubt else None
             return replace(self.sure, map=again)
         return (update_uncertainty if doubt else carry_uncertainty)(self.sure, seg)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(H, W) of the photo."""
-        return self.seg.image.shape[0], self.seg.image.shape[1]
 
 
 def adjustable(seg: Segmentation, *, sure: Uncertainty | None = None) -> Adjustable:
@@ -142,14 +183,12 @@ def adjustable(seg: Segmentation, *, sure: Uncertainty | None = None) -> Adjusta
     -------
     `Adjustable`
     """
-    height, width = seg.image.shape[:2]
-    # Of the photo's shape, but one pixel that is seen everywhere: takes no memory.
-    nothing = np.broadcast_to(np.zeros((), np.bool_), (height, width))
-    light = replace(
-        seg,
-        image=np.broadcast_to(np.zeros(3, np.uint8), (height, width, 3)),
-        rough=nothing,
-        mask=nothing,
-        posterior=None,
+    return Adjustable(
+        shape=(seg.image.shape[0], seg.image.shape[1]),
+        evidence=seg.evidence,
+        threshold=seg.threshold,
+        config=seg.config,
+        model=seg.model,
+        lattice=seg.lattice,
+        sure=None if sure is None else replace(sure, map=None),
     )
-    return Adjustable(light, None if sure is None else replace(sure, map=None))

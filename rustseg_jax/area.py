@@ -2,7 +2,7 @@
 
 A mask's own area says little of its error: masks of faint heat are empty, masks of
 some sources too large. So the interval comes from a small fit on photos whose true
-area is known. With ``t`` the log odds of an area, ``x`` what `Evidence` says of a photo
+area is known. With ``t`` the log odds of an area, ``x`` what `AreaEvidence` says of a photo
 (its variants' masks, heat and verdicts), ``centre = b . x`` and ``spread = g . x``, it is
 the areas with ``|t - centre| <= q spread``, where ``q`` is a quantile of what photos
 scored that their fit had not seen: conformal prediction with a normalised score. A
@@ -36,14 +36,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
+from rustseg_jax.classify.weights import DEFAULT
 from rustseg_jax.errors import ConfigError, DataError
-from rustseg_jax.weights import DEFAULT
 
 __all__ = [
     "FEATURES",
     "FORMAT",
+    "AreaEvidence",
     "AreaModel",
-    "Evidence",
     "carry_interval",
     "load_area",
     "place_of",
@@ -52,7 +52,7 @@ __all__ = [
 
 FORMAT, VERSION = "rustseg-jax-area", 1
 FEATURES = ("one", "area", "heat", "odds", "area_spread", "heat_spread")
-"""What the fit sees of a photo, in this order; see `Evidence.features`."""
+"""What the fit sees of a photo, in this order; see `AreaEvidence.features`."""
 
 SMALLEST = 1e-3
 """Added to an area before its log odds: a tenth of a percent, below what a 448-pixel mask
@@ -68,7 +68,7 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class AreaEvidence:
     """What a photo and its variants say of its rusted area; the photo itself comes first.
 
     Attributes
@@ -111,7 +111,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class AreaModel:
-    """A calibration: from `Evidence` to an interval.
+    """A calibration: from `AreaEvidence` to an interval.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class AreaModel:
         if not all(map(math.isfinite, numbers)) or not self.floor > 0:
             raise ConfigError("weights, scores and floor must be finite, floor above 0")
 
-    def interval(self, evidence: Evidence, *, level: float = 0.9) -> tuple[float, float, float]:
+    def interval(self, evidence: AreaEvidence, *, level: float = 0.9) -> tuple[float, float, float]:
         """Say between which areas the true one lies.
 
         Parameters
@@ -162,18 +162,18 @@ class AreaModel:
         low = 0.0 if evidence.empty else area_of(centre - reach)
         return low, area_of(centre), area_of(centre + reach)
 
-    def scores_for(self, evidence: Evidence) -> tuple[float, ...]:
+    def scores_for(self, evidence: AreaEvidence) -> tuple[float, ...]:
         """Scores of the photo's kind, with a mask or without; of both where that has too few."""
         own = self.empty_scores if evidence.empty else self.scores
         return own if len(own) >= KIND else (*self.scores, *self.empty_scores)
 
-    def locate(self, evidence: Evidence) -> tuple[float, float]:
+    def locate(self, evidence: AreaEvidence) -> tuple[float, float]:
         """Return centre and spread of the area's log odds, the centre that of an area."""
         x = evidence.features
         centre = min(max(float(x @ self.centre), odds_of(0)), odds_of(1))
         return centre, max(self.floor, float(x @ self.spread))
 
-    def score(self, evidence: Evidence, area: float) -> float:
+    def score(self, evidence: AreaEvidence, area: float) -> float:
         """Say how far the interval must reach to cover an area, in spreads, >= 0."""
         centre, spread = self.locate(evidence)
         off = (odds_of(area) - centre) / spread

@@ -189,7 +189,7 @@ class CRFParams:
         The longer side, in pixels, at which both sxy hold as given; at another
         working size they are scaled in proportion.
     guide_radius, guide_epsilon
-        See `rustseg_jax.upsample.guided_upsample`.
+        See `rustseg_jax.images.resample.guided_upsample`.
     """
 
     gaussian_sxy: float = 3.0

@@ -17,13 +17,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rustseg_jax import images, metrics, refine, tiles
+from rustseg_jax import images, metrics, refine
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import HALVES, Config
 from rustseg_jax.errors import ConfigError, DataError, ImageError
 from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
 from rustseg_jax.pipeline import Segmentation, resegment, segment, segment_batch
 from rustseg_jax.scores import FREE, STAGES, Counts, Scored, summarise, trace
+from rustseg_jax.tiling.plan import plan_tiles
 
 __all__ = [
     "HALVED",
@@ -211,7 +212,7 @@ def verdicts(
         """The network's input; None for a photo of which `segment` sees more than that."""
         photo = images.read(record.image)
         shape = (photo.shape[0], photo.shape[1])
-        if tiles.plan_tiles(shape, config.tiles, input_size=side) is not None:
+        if plan_tiles(shape, config.tiles, input_size=side) is not None:
             return None
         return images.resize(photo, (side, side))
 

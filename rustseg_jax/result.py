@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from rustseg_jax import refine
-from rustseg_jax.config import Config
-from rustseg_jax.tiles import Tiling, crf_of
+from rustseg_jax.config import Config, CRFParams
+from rustseg_jax.refine import Lattice
+from rustseg_jax.tiling.evidence import Evidence
+from rustseg_jax.tiling.plan import Tiling
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
@@ -67,20 +68,26 @@ class Segmentation:
     timings: Mapping[str, float]
     config: Config = field(repr=False)
     model: Mapping[str, Any] = field(repr=False)
-    lattice: refine.Lattice | None = field(repr=False, default=None)
+    lattice: Lattice | None = field(repr=False, default=None)
     tiling: Tiling | None = None
     fine_heatmap: np.ndarray | None = field(repr=False, default=None)
 
     @property
-    def heat(self) -> np.ndarray:
-        """The heat map that the mask was made from: the fine one where there is one."""
-        return self.heatmap if self.fine_heatmap is None else self.fine_heatmap
+    def evidence(self) -> Evidence:
+        """What the network said of the photo."""
+        return Evidence(
+            self.probability, self.heatmap, self.heat_maximum, self.tiling, self.fine_heatmap
+        )
 
     @property
-    def crf(self) -> refine.CRFParams:
+    def heat(self) -> np.ndarray:
+        """The heat map that the mask was made from: the fine one where there is one."""
+        return self.evidence.heat
+
+    @property
+    def crf(self) -> CRFParams:
         """The CRF's parameters for this photo: `config.crf`, adapted to its windows."""
-        plan = self.tiling.plan if self.tiling else None
-        return crf_of(plan, self.config.crf, self.config.tiles)
+        return self.evidence.crf(self.config)
 
     @property
     def area(self) -> float:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import refine
+from rustseg_jax.images.resample import bilinear, bilinear_strips
 from rustseg_jax.metrics import Confusion, confusion, iou
-from rustseg_jax.upsample import bilinear, bilinear_strips
 
 __all__ = ["Loss", "best_cut", "losses", "through_grid", "worst_of"]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rustseg_jax import localise, refine
 from rustseg_jax.classify import Classifier
-from rustseg_jax.config import CORROSION, PUBLISHED, CRFParams, Rule
+from rustseg_jax.config import CORROSION, PUBLISHED, CRFParams, LocaliseConfig, Rule
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.faithfulness import Road, road
 from rustseg_jax.pipeline import resegment
@@ -63,7 +63,7 @@ CRF_PRESETS: Mapping[str, str] = MappingProxyType(
         "deeplab": "DeepLab",
     }
 )
-"""Name -> what a person reads; but for "ours" the rows of `rustseg_jax.crf.PUBLISHED`."""
+"""Name -> what a person reads; but for "ours" the rows of `rustseg_jax.refine.crf.PUBLISHED`."""
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
@@ -119,7 +119,7 @@ def heat_alternatives(
 def _with_heat(
     seg: Segmentation, model: Classifier, inside: Inside, options: Mapping[str, Any]
 ) -> Segmentation:
-    how = localise.LocaliseConfig(**options)
+    how = LocaliseConfig(**options)
     heat, maximum = localise.localise(
         model, inside.x, inside.output, class_index=CORROSION, config=how
     )

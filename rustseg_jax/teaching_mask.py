@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
-from rustseg_jax.config import Rule
+from rustseg_jax.config import CRFParams, Rule
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.images.resample import guided_upsample
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
 from rustseg_jax.stages import best_cut, losses, through_grid, worst_of
-from rustseg_jax.upsample import guided_upsample
 
 __all__ = [
     "BINS",
@@ -117,7 +117,7 @@ class CRFSteps:
 
     image: NDArray[np.uint8] = field(repr=False)
     small: NDArray[np.uint8] = field(repr=False)
-    params: refine.CRFParams
+    params: CRFParams
     unary: Map = field(repr=False)
     posteriors: tuple[Map, ...] = field(repr=False)
     changed: tuple[float, ...]

@@ -20,12 +20,12 @@ from scipy.special import logit
 
 from rustseg_jax import images
 from rustseg_jax.classify import Classifier, Output, rescale
+from rustseg_jax.classify.kernels.convolution import conv3x3, max_pool
+from rustseg_jax.classify.network import head_logits
 from rustseg_jax.config import CLEAN, CORROSION, NetworkConfig
-from rustseg_jax.convolution import conv3x3, max_pool
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.network import head_logits
 from rustseg_jax.result import Segmentation
-from rustseg_jax.windows import agree
+from rustseg_jax.tiling.windows import agree
 
 __all__ = ["CHANNELS", "Block", "Channel", "Inside", "Scores", "look_inside", "receptive_field"]
 

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
-from rustseg_jax.area import AreaModel, Evidence, carry_interval, load_area
+from rustseg_jax.area import AreaEvidence, AreaModel, carry_interval, load_area
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import Config, UncertaintyConfig
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.pipeline import resegment
+from rustseg_jax.images.resample import bilinear, bilinear_strips
+from rustseg_jax.pipeline import conclude
 from rustseg_jax.result import Segmentation
-from rustseg_jax.upsample import bilinear, bilinear_strips
+from rustseg_jax.tiling.evidence import Evidence
 from rustseg_jax.variants import Look, look_again
 
 __all__ = [
@@ -227,7 +228,7 @@ def carry_uncertainty(before: Uncertainty, seg: Segmentation) -> Uncertainty:
     )
 
 
-def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> Evidence:
+def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> AreaEvidence:
     """Gather what a result and its variants say of the rusted area, for a calibration.
 
     Parameters
@@ -236,7 +237,7 @@ def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> E
 
     Returns
     -------
-    `Evidence`
+    `AreaEvidence`
     """
     looks = look_again(seg, model, config)
     return _evidence(seg, looks, _disagree(seg, looks)[1])
@@ -261,34 +262,39 @@ def _disagree(
     At the size at which the CRF works: only the map is then enlarged to that of the photo.
     """
     shape = refine.working_shape((seg.image.shape[0], seg.image.shape[1]), seg.crf.working_size)
-    small = replace(seg, image=images.resize(seg.image, shape))
-    marks = _marks(rust, clean, shape)
+    small, lattice = images.resize(seg.image, shape), seg.lattice
+    small_rust, small_clean = _marks(rust, clean, shape)
     mask = _soft(seg.mask, shape)
     moved = refine.moved_by(seg.threshold, refine.find_threshold(seg.heat, seg.config.threshold))
     total, areas = np.zeros(shape, np.float32), []
     for look in looks:
-        found = resegment(_as_seen(small, look, moved), rust=marks[0], clean=marks[1])
-        small = replace(small, lattice=found.lattice or small.lattice)  # built at most once
-        areas.append(found.area)
-        total += mask if found.posterior is None else np.abs(found.posterior - mask)
+        found = refine.find_threshold(look.heat, seg.config.threshold)
+        varied = conclude(
+            small,
+            _as_seen(seg, look),
+            seg.config,
+            seg.model,
+            # Moved by as many log odds as that of the photo was, 0 as a rule.
+            threshold=refine.moved_threshold(found, moved),
+            lattice=lattice,
+            rust=small_rust,
+            clean=small_clean,
+        )
+        lattice = varied.lattice or lattice  # built at most once
+        areas.append(varied.area)
+        total += mask if varied.posterior is None else np.abs(varied.posterior - mask)
     return _enlarged(total / np.float32(len(looks)), seg, rust, clean), tuple(areas)
 
 
-def _as_seen(seg: Segmentation, look: Look, moved: float) -> Segmentation:
-    """The result that the variant's verdict and heat map lead to, up to the threshold.
-
-    The threshold is moved by as many log odds as that of the photo was, 0 as a rule.
-    """
-    found = refine.find_threshold(look.heat, seg.config.threshold)
+def _as_seen(seg: Segmentation, look: Look) -> Evidence:
+    """What the network says of a variant, in place of what it says of the photo."""
     fine = seg.fine_heatmap is not None
     return replace(
-        seg,
+        seg.evidence,
         probability=look.probability,
-        corroded=look.probability >= seg.config.decision_threshold,
         heatmap=seg.heatmap if fine else look.heat,
         fine_heatmap=look.heat if fine else None,
         heat_maximum=look.heat_maximum,
-        threshold=refine.moved_threshold(found, moved),
     )
 
 
@@ -319,8 +325,8 @@ def _enlarged(small: Map, seg: Segmentation, rust: Mask | None, clean: Mask | No
     return full
 
 
-def _evidence(seg: Segmentation, looks: tuple[Look, ...], areas: tuple[float, ...]) -> Evidence:
-    return Evidence(
+def _evidence(seg: Segmentation, looks: tuple[Look, ...], areas: tuple[float, ...]) -> AreaEvidence:
+    return AreaEvidence(
         areas=(seg.area, *areas),
         heats=(float(seg.heat.mean()), *(float(look.heat.mean()) for look in looks)),
         probabilities=(seg.probability, *(look.probability for look in looks)),

@@ -18,9 +18,9 @@ from scipy import ndimage
 from rustseg_jax import images, localise
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import CORROSION, STRIDE, UncertaintyConfig, Variant
+from rustseg_jax.images.resample import bilinear
 from rustseg_jax.pipeline import segment
 from rustseg_jax.result import Segmentation
-from rustseg_jax.upsample import bilinear
 
 __all__ = ["Look", "UncertaintyConfig", "Variant", "look_again"]
 

@@ -16,8 +16,8 @@ import numpy as np
 from flax import nnx
 
 from rustseg_jax import Classifier, Network, NetworkConfig, save_network
+from rustseg_jax.classify.network import BATCH_NORM_EPSILON
 from rustseg_jax.config import CLEAN, CORROSION
-from rustseg_jax.network import BATCH_NORM_EPSILON
 
 ROOT = Path(__file__).resolve().parents[1]
 PAINT, RUST = (90, 110, 130), (150, 75, 30)

@@ -17,8 +17,8 @@ from rustseg_jax.area import (
     FEATURES,
     KIND,
     SMALLEST,
+    AreaEvidence,
     AreaModel,
-    Evidence,
     area_of,
     carry_interval,
     load_area,
@@ -28,8 +28,8 @@ from rustseg_jax.area import (
     save_area,
 )
 
-SEEN = Evidence(areas=(0.25, 0.49), heats=(0.16, 0.16), probabilities=(0.5, 0.5))
-EMPTY = Evidence(areas=(0.0, 0.25), heats=(0.16, 0.16), probabilities=(0.5, 0.5))
+SEEN = AreaEvidence(areas=(0.25, 0.49), heats=(0.16, 0.16), probabilities=(0.5, 0.5))
+EMPTY = AreaEvidence(areas=(0.0, 0.25), heats=(0.16, 0.16), probabilities=(0.5, 0.5))
 ALONE = dict.fromkeys(FEATURES, 0.0)
 
 
@@ -47,7 +47,7 @@ def model(**more: object) -> AreaModel:
 def test_features_by_hand() -> None:
     # Square roots 0.5 and 0.7: mean 0.6, standard deviation 0.1; heat 0.4 without any.
     np.testing.assert_allclose(SEEN.features, [1, 0.6, 0.4, 0, 0.1, 0], atol=1e-12)
-    sure = Evidence((1.0,), (1.0,), (1.0,)).features
+    sure = AreaEvidence((1.0,), (1.0,), (1.0,)).features
     np.testing.assert_allclose(sure, [1, 1, 1, logit(1 - 1e-4), 0, 0])
 
 
@@ -117,7 +117,7 @@ def test_intervals_are_in_order_and_nested(
         weights(one=-4.0, area=3.0, odds=0.5), weights(one=0.5, heat_spread=2.0), 0.2,
         tuple(np.linspace(0, 3, 50)),
     )  # fmt: skip
-    seen = Evidence(tuple(areas), tuple(heats), tuple(chances))
+    seen = AreaEvidence(tuple(areas), tuple(heats), tuple(chances))
     inner, outer = (fitted.interval(seen, level=v) for v in sorted((one, other)))
     assert 0 <= outer[0] <= inner[0] <= inner[1] <= inner[2] <= outer[2] <= 1
     # An area is in the interval exactly when its score is within the quantile.
@@ -138,11 +138,11 @@ def test_a_wrong_calibration_is_refused() -> None:
 
 def test_wrong_evidence_is_refused() -> None:
     with pytest.raises(ConfigError, match="2, 1 and 1"):
-        Evidence((0.1, 0.2), (0.1,), (0.5,))
+        AreaEvidence((0.1, 0.2), (0.1,), (0.5,))
     with pytest.raises(ConfigError, match="heats is"):
-        Evidence((0.1,), (1.1,), (0.5,))
+        AreaEvidence((0.1,), (1.1,), (0.5,))
     with pytest.raises(ConfigError, match="areas is"):
-        Evidence((math.nan,), (0.1,), (0.5,))
+        AreaEvidence((math.nan,), (0.1,), (0.5,))
 
 
 # What it holds for

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pages.canvas import code
-from rustseg_jax.strokes import replay
+from rustseg_jax.correct.strokes import replay
 
 NODE = shutil.which("node")
 HERE = Path(__file__).with_name("node")

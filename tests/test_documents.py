@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rustseg_jax import measurements, weights
+from rustseg_jax import measurements
+from rustseg_jax.classify import weights
 from rustseg_jax.images import sha256
 from rustseg_jax.measurements import Measurements, Run
 

@@ -11,7 +11,7 @@ from hand_made import patch, red_model
 from PIL import Image
 
 import rustseg_jax as rs
-from rustseg_jax.area import AreaModel, Evidence, area_of
+from rustseg_jax.area import AreaEvidence, AreaModel, area_of
 from rustseg_jax.config import UncertaintyConfig
 from rustseg_jax.learning import area as module
 from rustseg_jax.learning.area import Case, collect, cross_validate, fit, judge, score
@@ -26,15 +26,15 @@ def draw(count: int, seed: int = 0) -> list[Case]:
         odds, noise = rng.normal(-2, 1), rng.uniform(0.05, 1)
         found = area_of(odds) if rng.random() < 0.8 else 0.0
         heats = np.clip(area_of(odds) + noise * np.array([0.1, -0.1]), 0, 1)
-        seen = Evidence((found, found), tuple(map(float, heats)), (0.5, 0.5))
+        seen = AreaEvidence((found, found), tuple(map(float, heats)), (0.5, 0.5))
         true = area_of(odds + noise * rng.normal())
         cases.append(Case("drawn", f"scene {seed} {k}", true, seen))
     return cases
 
 
 def test_a_report_by_hand() -> None:
-    def seen(area: float) -> Evidence:
-        return Evidence((area,), (0.1,), (0.5,))
+    def seen(area: float) -> AreaEvidence:
+        return AreaEvidence((area,), (0.1,), (0.5,))
 
     cases = [Case("a", "1", 0.2, seen(0.1)), Case("b", "2", 0.5, seen(0.0))]
     ways = [(0.1, 0.3), (0.0, 0.45)]
@@ -51,7 +51,7 @@ def test_a_report_by_hand() -> None:
 def test_baselines_by_hand() -> None:
     model = AreaModel((0.0,) * 6, (1.0, 0, 0, 0, 0, 0), 0.5, (1.0,) * 40)
     known = [(0.5, 0.5 + k / 100) for k in range(1, 10)]  # errors 0.01 to 0.09
-    case = Case("a", "1", 0.9, Evidence((0.05, 0.2, 0.1), (0.1,) * 3, (0.5,) * 3))
+    case = Case("a", "1", 0.9, AreaEvidence((0.05, 0.2, 0.1), (0.1,) * 3, (0.5,) * 3))
     [(same, ways)] = judge([case], model, known, level=0.8)
     assert same is case
     assert ways["constant"] == pytest.approx((0, 0.05 + 0.08))  # the ceil(10 * 0.8) = 8th error
@@ -64,7 +64,7 @@ def test_the_fit_finds_what_is_there() -> None:
     rng = np.random.default_rng(0)
     heats = rng.uniform(0.01, 0.9, 400)
     cases = [
-        Case("a", str(k), area_of(-5 + 6 * h**0.5), Evidence((0.1,), (float(h),), (0.5,)))
+        Case("a", str(k), area_of(-5 + 6 * h**0.5), AreaEvidence((0.1,), (float(h),), (0.5,)))
         for k, h in enumerate(heats)
     ]
     model = fit(cases)
@@ -117,7 +117,7 @@ def test_too_few_photos_are_refused() -> None:
 
 
 def test_photos_that_are_all_alike_do_no_harm() -> None:
-    same = [replace(c, area=0.1, evidence=Evidence((0.1,), (0.1,), (0.5,))) for c in draw(50)]
+    same = [replace(c, area=0.1, evidence=AreaEvidence((0.1,), (0.1,), (0.5,))) for c in draw(50)]
     assert fit(same).interval(same[0].evidence) == pytest.approx((0.1,) * 3)
 
 

@@ -15,8 +15,8 @@ from scipy.special import expit, logit
 
 import rustseg_jax as rs
 from rustseg_jax.classify import Classifier
+from rustseg_jax.images.resample import bilinear
 from rustseg_jax.pipeline import NO_CORROSION, NO_HEAT
-from rustseg_jax.upsample import bilinear
 
 SHAPE = (96, 128)
 ROWS, COLUMNS = slice(24, 72), slice(32, 96)  # a quarter of the picture, on the grid of the map

@@ -10,8 +10,8 @@ import pytest
 from hand_made import picture, red_model
 
 from rustseg_jax import Classifier, resegment, segment
-from rustseg_jax.cam import grad_cam_pp
 from rustseg_jax.config import PUBLISHED
+from rustseg_jax.localise.cam import grad_cam_pp
 from rustseg_jax.refine import find_threshold
 from rustseg_jax.teaching_compare import (
     CRF_PRESETS,

@@ -11,7 +11,7 @@ import pytest
 from hand_made import REDNESS, margin, patch, picture, random_network, red_model
 
 from rustseg_jax import Classifier, Config, ConfigError, TileConfig, segment
-from rustseg_jax.convolution import max_pool
+from rustseg_jax.classify.kernels.convolution import max_pool
 from rustseg_jax.teaching_network import look_inside, receptive_field
 
 POOLINGS = ["mean", "lse", "context"]

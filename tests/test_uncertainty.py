@@ -104,7 +104,7 @@ def test_variants_that_find_rust_in_a_photo_called_clean_raise_doubt(
     assert measured(nothing, model, [NEVER] * 2, monkeypatch).map.max() == 0
     doubted = measured(nothing, model, [NEVER, same(found)], monkeypatch)
     other = rs.resegment(
-        replace(nothing, corroded=True, heatmap=found.heatmap, heat_maximum=1.0,
+        replace(nothing, probability=1.0, heatmap=found.heatmap, heat_maximum=1.0,
                 threshold=found.threshold)
     )  # fmt: skip
     assert other.posterior is not None

@@ -26,8 +26,8 @@ from streamlit import runtime
 from pages.canvas import code, pictures
 from pages.canvas.pictures import Photo, base_of, encode_photo
 from pages.canvas.wire import Ask, Mask, Save, read_ask, read_save
+from rustseg_jax.correct.strokes import CorrectionError
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.strokes import CorrectionError
 
 __all__ = [
     "Ask",
@@ -55,7 +55,7 @@ class Suggestion:
     ----------
     nonce : of the question
     mask : (H, W) bool, what is proposed; what the expert set by hand stays all the same
-    words : what to tell, such as `rustseg_jax.completion.Judgement.words`
+    words : what to tell, such as `rustseg_jax.correct.completion.Judgement.words`
     boxes : what to look at again, (left, top, right, bottom) in pixels
     """
 
@@ -103,7 +103,7 @@ def canvas(
     heatmap, doubt
         (h, w) in [0, 1], of any size, to lay under the mask.
     superpixels
-        (h, w) numbers from 0, at most the photo's size (`rustseg_jax.superpixels`).
+        (h, w) numbers from 0, at most the photo's size (`rustseg_jax.correct.superpixels`).
     suggestion
         The answer to the last `Ask`; may be passed again and again, it is taken once.
     saved

@@ -1,7 +1,7 @@
 """What comes from the browser, checked: whoever sends it may have made it up.
 
 Sizes are limited before anything is decoded; a PNG may hold nothing but a mask of the photo's
-size; strokes are checked number by number (`rustseg_jax.strokes.check_strokes`).
+size; strokes are checked number by number (`rustseg_jax.correct.strokes.check_strokes`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from PIL import Image
 
-from rustseg_jax.strokes import CorrectionError, Stroke, check_strokes
+from rustseg_jax.correct.strokes import CorrectionError, Stroke, check_strokes
 
 __all__ = ["Ask", "Save", "read_ask", "read_save"]
 
@@ -44,7 +44,8 @@ class Save:
     case : of the canvas that sent it
     base : names the mask that the strokes began from, see `canvas.base_of`
     mask, ignore : (H, W) bool; no pixel is True in both
-    strokes : as `rustseg_jax.strokes` describes; replayed on the base they give mask and ignore
+    strokes : as `rustseg_jax.correct.strokes` describes; replayed on the base they give mask
+        and ignore
     seconds : of work, without pauses
     undos : how often a step was undone
     """

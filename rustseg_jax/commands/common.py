@@ -169,8 +169,8 @@ def config_of(args: argparse.Namespace) -> Config:
 
 def load_classifier(path: Path | None) -> Classifier:
     """Load weights, with compiled programs kept on disk between calls."""
+    from rustseg_jax.classify.weights import load_model
     from rustseg_jax.runtime import enable_compilation_cache
-    from rustseg_jax.weights import load_model
 
     enable_compilation_cache()
     return load_model(path)

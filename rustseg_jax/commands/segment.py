@@ -118,7 +118,7 @@ class _Worker:
         from rustseg_jax.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
         from rustseg_jax.report import png, to_json
-        from rustseg_jax.tiles import plan_tiles
+        from rustseg_jax.tiling.plan import plan_tiles
 
         data = _bytes(job.photo)
         digest = images.sha256(data)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images
-from rustseg_jax.area import FEATURES, AreaModel, Evidence, odds_of, quantile
+from rustseg_jax.area import FEATURES, AreaEvidence, AreaModel, odds_of, quantile
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import Config, UncertaintyConfig
 from rustseg_jax.errors import DataError, ImageError
@@ -66,7 +66,7 @@ class Case:
     split: str
     scene: str
     area: float
-    evidence: Evidence
+    evidence: AreaEvidence
 
     @property
     def pair(self) -> Bounds:
@@ -287,7 +287,7 @@ def _score(true: Vector, bounds: Sequence[Bounds], level: float) -> dict[str, fl
 def _alone(case: Case) -> Case:
     """The case as it would be without variants."""
     seen = case.evidence
-    own = Evidence(seen.areas[:1], seen.heats[:1], seen.probabilities[:1])
+    own = AreaEvidence(seen.areas[:1], seen.heats[:1], seen.probabilities[:1])
     return replace(case, evidence=own)
 
 

@@ -22,10 +22,10 @@ from scipy.ndimage import uniform_filter
 from rustseg_jax import images, metrics, refine
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import CORROSION, CRFParams, LocaliseConfig
-from rustseg_jax.crf import Lattice
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.images.resample import bilinear
 from rustseg_jax.localise import localise
-from rustseg_jax.upsample import bilinear
+from rustseg_jax.refine.crf import Lattice
 
 __all__ = ["CELL", "CLEAN", "RUST", "SEEDS", "UNKNOWN", "colour_seeds", "make_seeds", "own_seeds"]
 

@@ -27,6 +27,7 @@ import orbax.checkpoint as ocp
 
 from rustseg_jax import metrics
 from rustseg_jax.classify import Classifier, Network
+from rustseg_jax.classify.weights import load_network, save_network
 from rustseg_jax.config import DECISION_THRESHOLD
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning.batches import BatchMaker
@@ -44,7 +45,6 @@ from rustseg_jax.learning.step import (
     unpack,
 )
 from rustseg_jax.manifest import Record, half_of, load_manifest
-from rustseg_jax.weights import load_network, save_network
 
 __all__ = ["Trained", "score", "train"]
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from pages.canvas import base_of
-from rustseg_jax.strokes import replay
+from rustseg_jax.correct.strokes import replay
 
 Visit = Callable[..., Any]
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,8 +14,8 @@ import pytest
 from conftest import ROOT, save_redness, serving, settle
 from test_canvas import Canvas
 
+from rustseg_jax.correct.strokes import replay
 from rustseg_jax.labels import Store
-from rustseg_jax.strokes import replay
 
 Visit = Callable[..., Any]
 SAMPLE = "skimage-rocket"

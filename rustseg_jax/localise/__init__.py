@@ -1,0 +1,11 @@
+"""Stage 2: where in the photo does the network see corrosion?
+
+`cam` has the heat maps of one view (Grad-CAM++, Grad-CAM, score map), `views` joins those of
+several sizes and of the mirror image.
+"""
+
+from rustseg_jax.config import LocaliseConfig
+from rustseg_jax.localise.cam import grad_cam, grad_cam_pp, normalise, score_map
+from rustseg_jax.localise.views import localise
+
+__all__ = ["LocaliseConfig", "grad_cam", "grad_cam_pp", "localise", "normalise", "score_map"]

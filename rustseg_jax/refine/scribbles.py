@@ -1,0 +1,323 @@
+"""What an expert's strokes say of the pixels around them: evidence for the CRF.
+
+A stroke alone moves the CRF little where the heat map is sure. Here each stroke is asked what else
+looks like it and not like its surroundings; the answer replaces the heat map's evidence near the
+stroke and fades out away from it. The CRF then follows the edges and keeps the strokes.
+
+Pictures are (h, w, 3) uint8 sRGB, evidence (h, w) float32 in [0, 1], the probability of corrosion,
+strokes (h, w) bool. Lengths are in pixels of a picture whose longer side is `SIDE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.special import expit, logit
+from skimage.color import rgb2lab
+
+from rustseg_jax.images.resample import Map
+from rustseg_jax.refine.crf import CLIP, Mask, Photo
+
+__all__ = [
+    "SIDE",
+    "Features",
+    "Field",
+    "Look",
+    "Weights",
+    "features_of",
+    "fields",
+    "join",
+    "spread",
+]
+
+SIDE = 448
+"""Longer side in pixels at which everything was measured (docs/decisions/0021-scribbles.md)."""
+
+EIGHT = np.ones((3, 3), np.bool_)
+SMOOTHING = 1.0  # pixels; the grain of sensor and JPEG is no colour of its own
+STEP = 4  # levels of Lab to a bin of the histograms
+FINE, COARSE = 1.0, 2.0  # bins; standard deviations with which histograms are smoothed
+FLOOR = 1e-5  # share of a colour that was never seen
+GRAIN = 4.0  # pixels; standard deviation of the window in which roughness is measured
+TOUCH = 3  # pixels; strokes nearer than twice that are one piece
+MOST_PIECES = 16  # of each kind; more are joined with their neighbours first
+LEAST_EXTENT = 6.0  # pixels; half the diagonal of a piece, a dot has at least this
+SURROUNDINGS = 0.25, 4.0  # extents from a stroke, from where to where its surroundings are
+STROKE_SHARE = 5.0  # weight of a stroke's pixel beside one that has its label already
+REACH, REACH_LEAST, REACH_MOST = 2.0, 60.0, 0.35 * SIDE  # extents; pixels; pixels
+FREE = 0.12 * SIDE  # pixels; farther than that only what hangs together with the stroke changes
+SOFTEN = 5.0  # pixels added to the distance by which pieces share a pixel
+MOST_ODDS = 6.0  # log odds; leaves the CRF a say
+
+Floats = NDArray[np.floating[Any]]
+Window = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the features that give the log odds of a stroke's label; see `features_of`.
+
+    Fitted on half A by the trial that `python -m benchmarks.scribbles_fit` was written from;
+    another choice of pictures gives somewhat other numbers.
+    """
+
+    evidence: float = 1.538
+    at_stroke: float = -1.733
+    distance: float = -0.245
+    colour: float = 0.964
+    region: float = 1.133
+    roughness: float = -0.512
+    constant: float = 1.959
+    rust: float = -1.185
+
+    def vector(self) -> NDArray[np.float32]:
+        """Return them in the order of `Features.values`."""
+        return np.array(list(vars(self).values()), np.float32)
+
+
+WEIGHTS = Weights()
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is measured of a picture once, whatever the strokes.
+
+    Attributes
+    ----------
+    colour : (h, w) int, the bin of a pixel's Lab colour
+    roughness : (h, w) float32, log of the deviation of the brightness around it
+    scale : the picture's longer side in `SIDE`
+    """
+
+    colour: NDArray[np.intp]
+    roughness: Map
+    scale: float
+
+    @classmethod
+    def at(cls, image: Photo) -> Look:
+        """Look at a picture, (h, w, 3) uint8."""
+        scale = max(image.shape[:2]) / SIDE
+        sigma = SMOOTHING * scale
+        smooth = ndimage.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0))
+        lab = rgb2lab(smooth / np.float32(255))
+        bins = ((lab - _LOW) / STEP).astype(np.intp)
+        bins = np.clip(bins, 0, np.array(_BINS) - 1)
+        grey = lab[..., 0]
+        mean = ndimage.gaussian_filter(grey, GRAIN * scale)
+        square = ndimage.gaussian_filter(grey * grey, GRAIN * scale)
+        rough = np.log1p(np.sqrt(np.maximum(square - mean * mean, 0)))
+        return cls(
+            np.ravel_multi_index(np.moveaxis(bins, -1, 0), _BINS),
+            rough.astype(np.float32),
+            scale,
+        )
+
+
+# Lab of sRGB: L 0 to 100, a -87 to 99, b -108 to 95.
+_LOW = np.array([0, -88, -108], np.float32)
+_BINS = (26, 48, 52)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What tells whether the pixels of a window have the label of one stroke.
+
+    Attributes
+    ----------
+    window : where in the picture
+    rust : the stroke's label
+    values : (8, h, w) float32, in the order of `Weights`
+    distance : (h, w) float32 to the stroke
+    near : (h, w) float32 in [0, 1], how far the stroke has a say
+    stroke : (h, w) bool
+    """
+
+    window: Window
+    rust: bool
+    values: NDArray[np.float32]
+    distance: Map
+    near: Map
+    stroke: Mask
+
+
+@dataclass(frozen=True)
+class Field:
+    """What one stroke says: log odds of corrosion in a window, and its weight there, (h, w)."""
+
+    window: Window
+    odds: Map
+    near: Map
+    share: Map
+
+
+def spread(
+    image: Photo, evidence: Map, *, rust: Mask | None = None, clean: Mask | None = None
+) -> Map:
+    """Return evidence that takes strokes for examples of what is around them.
+
+    Parameters
+    ----------
+    image : (h, w, 3) uint8
+    evidence : (h, w) floating point in [0, 1], without the strokes
+    rust, clean : (h, w) bool strokes that do not overlap, or None
+
+    Returns
+    -------
+    (h, w) float32 in [0, 1]; that of `evidence` out of the reach of all strokes, and everywhere
+    where there are none
+    """
+    evidence = np.asarray(evidence, np.float32)
+    said = list(fields(image, evidence, rust=rust, clean=clean))
+    return join(evidence, said) if said else evidence.copy()
+
+
+def fields(
+    image: Photo, evidence: Map, *, rust: Mask | None, clean: Mask | None
+) -> Iterator[Field]:
+    """Yield what each piece of the strokes says; arguments as of `spread`."""
+    for found in features_of(image, evidence, rust=rust, clean=clean):
+        yield _field(found, WEIGHTS.vector())
+
+
+def features_of(
+    image: Photo, evidence: Map, *, rust: Mask | None, clean: Mask | None
+) -> Iterator[Features]:
+    """Yield the features of each piece of the strokes; arguments as of `spread`.
+
+    They are, of a pixel, counted for the label of the stroke: the evidence in log odds; that of
+    the stroke, on average; the log of 1 plus the distance in extents of the stroke; the log ratio
+    of the colour's share in the stroke to that in the surroundings that have the other label so
+    far; the same with what has the stroke's label already added to the stroke; the difference in
+    roughness; 1; and 1 for rust, -1 for clean.
+    """
+    kinds = [
+        (mark, is_rust) for mark, is_rust in ((rust, True), (clean, False)) if mark is not None
+    ]
+    if not any(mark.any() for mark, _ in kinds):
+        return
+    look = Look.at(image)
+    odds = logit(np.clip(np.asarray(evidence, np.float32), CLIP, 1 - CLIP))
+    for mark, is_rust in kinds:
+        for box, stroke in _pieces(mark, look.scale):
+            yield _features(look, odds, box, stroke, is_rust)
+
+
+def join(evidence: Map, said: list[Field]) -> Map:
+    """Join what strokes say with the evidence from before, (h, w) in [0, 1]; returns the like."""
+    odds = logit(np.clip(evidence, CLIP, 1 - CLIP)).astype(np.float32)
+    total, shares, near = (np.zeros_like(odds) for _ in range(3))
+    for one in said:
+        total[one.window] += one.share * one.odds
+        shares[one.window] += one.share
+        np.maximum(near[one.window], one.near, out=near[one.window])
+    mean = np.divide(total, shares, out=np.zeros_like(total), where=shares > 0)
+    mixed = (1 - near) * odds + near * np.clip(mean, -MOST_ODDS, MOST_ODDS)
+    return np.where(near > 0, expit(mixed), evidence).astype(np.float32)
+
+
+def _pieces(mark: Mask, scale: float) -> Iterator[tuple[Window, Mask]]:
+    """Yield the bounding box of each piece of the strokes, and the piece in it."""
+    if not mark.any():
+        return
+    touch, count = TOUCH * scale, MOST_PIECES + 1
+    distance = ndimage.distance_transform_edt(~mark)
+    while count > MOST_PIECES:
+        numbers, count = ndimage.label(distance <= touch, EIGHT)
+        touch = 2 * touch + 1
+    numbers[~mark] = 0
+    for k, box in enumerate(ndimage.find_objects(numbers), start=1):
+        if box is not None:
+            yield box, numbers[box] == k
+
+
+def _features(look: Look, odds: Map, box: Window, piece: Mask, is_rust: bool) -> Features:
+    extent = max(np.hypot(*piece.shape) / 2, LEAST_EXTENT * look.scale)
+    reach = min(max(REACH * extent, REACH_LEAST * look.scale), REACH_MOST * look.scale)
+    first, last = (share * extent for share in SURROUNDINGS)
+    window, stroke = _widen(box, piece, int(np.ceil(max(reach, last))), odds.shape)
+    sign = 1 if is_rust else -1
+    own = sign * odds[window]
+    distance = ndimage.distance_transform_edt(~stroke).astype(np.float32)
+    around = (distance < last) & ~stroke
+    agrees = own >= 0 if is_rust else own > 0
+    colour = look.colour[window]
+    others = _counts(colour, (around & ~agrees & (distance > first)).astype(np.float32))
+    alone = _counts(colour, stroke.astype(np.float32))
+    region = _counts(colour, np.where(stroke, STROKE_SHARE, around & agrees))
+    rough = look.roughness[window]
+    # The window was needed for the surroundings; farther than the reach nobody asks.
+    inner = _within(distance, reach)
+    ones = np.ones_like(own[inner])
+    values = np.stack(
+        [
+            own[inner],
+            own[stroke].mean() * ones,
+            np.log1p(distance[inner] / np.float32(extent)),
+            _ratio(alone, others, COARSE)[colour[inner]],
+            _ratio(region, others, FINE)[colour[inner]],
+            np.abs(rough[inner] - np.median(rough[stroke])),
+            ones,
+            sign * ones,
+        ]
+    ).astype(np.float32)
+    fade = np.clip(2 * (1 - distance[inner] / reach), 0, 1).astype(np.float32)
+    return Features(
+        (_shift(window[0], inner[0]), _shift(window[1], inner[1])),
+        is_rust,
+        values,
+        distance[inner] / np.float32(look.scale),
+        fade * fade * (3 - 2 * fade),
+        stroke[inner],
+    )
+
+
+def _field(found: Features, weights: NDArray[np.float32]) -> Field:
+    own = np.tensordot(weights, found.values, axes=1)
+    before = found.values[0]
+    there = (found.near * own + (1 - found.near) * before > 0) | found.stroke
+    numbers, count = ndimage.label(there, EIGHT)
+    touched = np.zeros(count + 1, np.bool_)
+    touched[numbers[found.stroke]] = True
+    lost = there & ~touched[numbers] & (before < 0) & (found.distance > FREE)
+    near = np.where(lost, np.float32(0), found.near)
+    share = near / (found.distance + np.float32(SOFTEN)) ** 2
+    return Field(found.window, own if found.rust else -own, near, share)
+
+
+def _counts(colour: NDArray[np.intp], weight: Floats) -> Floats:
+    """Shares of the colours, as a histogram; all 0 where nothing has weight."""
+    size = int(np.prod(_BINS))
+    counts = np.bincount(colour.ravel(), weights=weight.ravel(), minlength=size)
+    return (counts / max(float(weight.sum()), 1e-9)).reshape(_BINS)
+
+
+def _ratio(this: Floats, that: Floats, sigma: float) -> NDArray[np.float32]:
+    """Log ratio of two smoothed histograms, flat."""
+    smooth = [ndimage.gaussian_filter(x, sigma, mode="constant", truncate=3) for x in (this, that)]
+    return np.log((smooth[0] + FLOOR) / (smooth[1] + FLOOR)).ravel().astype(np.float32)
+
+
+def _widen(box: Window, piece: Mask, by: int, shape: tuple[int, ...]) -> tuple[Window, Mask]:
+    rows, columns = (
+        slice(max(0, side.start - by), min(size, side.stop + by))
+        for side, size in zip(box, shape, strict=True)
+    )
+    stroke = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.bool_)
+    top, left = box[0].start - rows.start, box[1].start - columns.start
+    stroke[top : top + piece.shape[0], left : left + piece.shape[1]] = piece
+    return (rows, columns), stroke
+
+
+def _within(distance: Map, reach: float) -> Window:
+    found = ndimage.find_objects((distance < reach).astype(np.int32))
+    rows, columns = found[0]
+    return rows, columns
+
+
+def _shift(outer: slice, inner: slice) -> slice:
+    return slice(outer.start + inner.start, outer.start + inner.stop)
