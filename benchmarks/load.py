@@ -40,7 +40,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 import rustseg_jax as rs
 from rustseg_jax import images, scenes
-from rustseg_jax.report import make_report
+from rustseg_jax.report.report import make_report
 from rustseg_jax.runtime import enable_compilation_cache
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,8 +14,8 @@ from pages import models, waiting
 from pages.cases import Case
 from rustseg_jax import images
 from rustseg_jax.config import TileConfig
-from rustseg_jax.kept import Kept, Photo, write_zip
-from rustseg_jax.report import Report, full_overlay, make_report
+from rustseg_jax.report.report import Report, full_overlay, make_report
+from rustseg_jax.report.results_folder import Kept, Photo, write_zip
 from rustseg_jax.tiling.plan import Plan
 
 AS_FOUND = rs.Adjustment()

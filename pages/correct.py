@@ -22,7 +22,7 @@ from pages import (
     shared,
 )
 from rustseg_jax import labels
-from rustseg_jax.grading import ISO_4628_3
+from rustseg_jax.report.grading import ISO_4628_3
 
 GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0))]
 

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from pages import waiting
-from rustseg_jax.overlay import mask_overlay
+from rustseg_jax.drawing.overlay import mask_overlay
 from rustseg_jax.scenes import Scene, render
 
 __all__ = ["EXAMPLES", "draw"]

@@ -9,7 +9,7 @@ from pages.cases import Case
 from pages.desk import Bench
 from pages.desk_saving import PREDICTION, Start
 from rustseg_jax import images, labels
-from rustseg_jax.grading import grade
+from rustseg_jax.report.grading import grade
 
 __all__ = ["begin_from", "change", "chosen", "draw"]
 

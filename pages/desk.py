@@ -20,7 +20,7 @@ from pages.experts import Person
 from rustseg_jax import images, labels
 from rustseg_jax.correct.superpixels import superpixels
 from rustseg_jax.labels.store import DATABASE
-from rustseg_jax.report import Report
+from rustseg_jax.report.report import Report
 
 __all__ = [
     "Bench", "bench", "bench_ahead", "current_case", "make_bench", "open_store", "past",

@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages import shared
-from rustseg_jax.batch import Outcome
 from rustseg_jax.errors import ImageError
-from rustseg_jax.kept import Kept, Photo
+from rustseg_jax.report.outcomes import Outcome
+from rustseg_jax.report.results_folder import Kept, Photo
 
 PAGE = 24  # cards at a time: divides by 2, 3, 4 and 6 columns; half a megabyte of thumbnails
 

@@ -17,10 +17,10 @@ from pages import models, waiting
 from pages.cases import Case, keep_upload, photos_folder
 from pages.truths import Marked, keep_scene, true_mask
 from rustseg_jax import images
-from rustseg_jax.faithfulness import Road
-from rustseg_jax.images.resample import bilinear
+from rustseg_jax.drawing.encode import png
+from rustseg_jax.images.resample import shrink_mask
+from rustseg_jax.metrics.faithfulness import Road
 from rustseg_jax.refine import working_shape
-from rustseg_jax.report import png
 from rustseg_jax.teaching import Lesson, faithfulness, look_inside, teach
 from rustseg_jax.teaching_choice import Choice, refine_as
 from rustseg_jax.teaching_figure import figure_bytes
@@ -92,7 +92,7 @@ def lesson(subject: Subject) -> Lesson:
     def work() -> Lesson:
         true = true_mask(subject.case, subject.marked)
         if true is not None:
-            true = _shrunk(true, LESSON_SIDE)
+            true = shrink_mask(true, working_shape((true.shape[0], true.shape[1]), LESSON_SIDE))
         if base:
             return teach(refine_as(chosen, base.seg), model, true=true, inside=base.inside)
         photo = _at_most(images.read(subject.case.path.read_bytes()), LESSON_SIDE)
@@ -103,12 +103,6 @@ def lesson(subject: Subject) -> Lesson:
         return teach(seg, model, true=true, inside=inside)
 
     return waiting.once("lesson", subject.key(), work, size=LESSONS)
-
-
-def _shrunk(mask: np.ndarray, side: int) -> np.ndarray:
-    """A mask as `_at_most` makes its photo: rust where at least half of a pixel was."""
-    shape = working_shape((mask.shape[0], mask.shape[1]), side)
-    return mask if mask.shape == shape else bilinear(mask.astype(np.float32), shape) >= 0.5
 
 
 def _at_most(photo: np.ndarray, side: int) -> np.ndarray:

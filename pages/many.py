@@ -13,8 +13,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages import cases, choosing, compute, gallery, models, sets, shared, waiting
-from rustseg_jax.batch import ORDERS, Outcome, sort_outcomes, summary_csv
-from rustseg_jax.kept import Kept, Photo, in_full, segment_photos
+from rustseg_jax.report.outcomes import ORDERS, Outcome, sort_outcomes, summary_csv
+from rustseg_jax.report.results_folder import Kept, Photo, in_full, segment_photos
 
 VIEWS = {"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}
 Found = Mapping[Photo, Outcome]

@@ -13,9 +13,10 @@ import streamlit as st
 
 import rustseg_jax as rs
 from pages import document, model_numbers, models, shared
-from rustseg_jax import images, measurements
+from rustseg_jax import images
 from rustseg_jax.classify import weights
 from rustseg_jax.classify.kernels.build import available
+from rustseg_jax.evaluate import measurements
 
 PLACE = "data/model"
 # On a phone a wide table scrolls by itself, not the page with it.

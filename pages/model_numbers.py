@@ -10,8 +10,8 @@ import streamlit as st
 
 from pages import charts, shared
 from rustseg_jax.config import RULE_TARGET, SOURCE_TARGET
-from rustseg_jax.evaluate import HALVED
-from rustseg_jax.measurements import Measurements, Run
+from rustseg_jax.evaluate.measurements import Measurements, Run
+from rustseg_jax.evaluate.run import HALVED
 
 NOTHING = "\N{EN DASH}"  # a hyphen would begin a list
 WHAT = {

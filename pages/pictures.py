@@ -13,7 +13,7 @@ from pages.cases import Case
 from pages.controls import Choice
 from pages.slider import compare_slider
 from pages.surface import mark_surface
-from rustseg_jax.report import Report, draw
+from rustseg_jax.report.report import Report, draw
 
 
 def show(case: Case, choice: Choice, found: Report) -> None:

@@ -12,7 +12,7 @@ import rustseg_jax as rs
 from pages import compute, controls, pictures, shared
 from pages.cases import Case
 from pages.controls import Choice
-from rustseg_jax.report import Report
+from rustseg_jax.report.report import Report
 
 # The answer begins at the top of its card; an upright photo fits on the screen.
 _STYLE = """<style>

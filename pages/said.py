@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pages import shared
 from rustseg_jax import labels
-from rustseg_jax.grading import grade
+from rustseg_jax.drawing.difference import DIFFERENCE_COLOURS
 from rustseg_jax.labels.records import Correction
-from rustseg_jax.teaching_figure import DIFFERENCE_COLOURS
+from rustseg_jax.report.grading import grade
 
 __all__ = ["STATUS_ICONS", "VERDICTS", "area", "changed", "legend", "status", "time", "words"]
 

@@ -18,8 +18,8 @@ import streamlit as st
 
 import rustseg_jax as rs
 from pages import cases
-from rustseg_jax.batch import natural, result_names, within
-from rustseg_jax.kept import Photo
+from rustseg_jax.report.outcomes import natural, result_names, within
+from rustseg_jax.report.results_folder import Photo
 from rustseg_jax.runtime import write_whole
 
 MAX_PHOTOS = 200  # some minutes on two cores; a gallery beyond is not looked through

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages import compare_address, compare_steps, lessons, shared, teach, truths
 from pages.slider import compare_slider
-from rustseg_jax.report import png
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching_tour import SCENES, TOUR, TourStop, facts, outcome
 from rustseg_jax.teaching_views import exhibit, step_views

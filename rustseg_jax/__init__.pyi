@@ -11,6 +11,14 @@ from .config import (
     TileConfig,
     UncertaintyConfig,
 )
+from .drawing.overlay import (
+    heat_colours,
+    heat_overlay,
+    mask_outline,
+    mask_overlay,
+    side_by_side,
+    uncertainty_overlay,
+)
 from .errors import (
     ConfigError,
     DataError,
@@ -20,20 +28,12 @@ from .errors import (
     WeightsError,
 )
 from .localise import grad_cam, grad_cam_pp, score_map
-from .overlay import (
-    heat_colours,
-    heat_overlay,
-    mask_outline,
-    mask_overlay,
-    side_by_side,
-    uncertainty_overlay,
-)
 from .pipeline import resegment, segment, segment_batch
 from .refine import crf_refine
+from .report.surface import Surface, measure_part, surface_overlay
 from .result import Segmentation
-from .surface import Surface, measure_part, surface_overlay
 from .tiling.plan import plan_tiles
-from .uncertainty import (
+from .uncertainty.doubt import (
     Uncertainty,
     carry_uncertainty,
     measure_uncertainty,

@@ -20,7 +20,7 @@ from rustseg_jax.pipeline import conclude
 from rustseg_jax.refine import Lattice
 from rustseg_jax.result import Segmentation
 from rustseg_jax.tiling.evidence import Evidence
-from rustseg_jax.uncertainty import Uncertainty, carry_uncertainty, update_uncertainty
+from rustseg_jax.uncertainty.doubt import Uncertainty, carry_uncertainty, update_uncertainty
 
 __all__ = ["EDGES_MOST", "RUST_MOST", "Adjustable", "Adjustment", "adjustable"]
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rustseg_jax.classify import Classifier
+from rustseg_jax.drawing.difference import Difference
 from rustseg_jax.result import Segmentation
 from rustseg_jax.teaching_compare import (
     Alternative,
@@ -27,7 +28,6 @@ from rustseg_jax.teaching_compare import (
 )
 from rustseg_jax.teaching_mask import (
     CRFSteps,
-    Difference,
     Histogram,
     Truth,
     compare_with_truth,

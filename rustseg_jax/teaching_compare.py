@@ -18,7 +18,7 @@ from rustseg_jax import localise, refine
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import CORROSION, PUBLISHED, CRFParams, LocaliseConfig, Rule
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.faithfulness import Road, road
+from rustseg_jax.metrics.faithfulness import Road, road
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
 from rustseg_jax.teaching_network import Inside

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rustseg_jax.overlay import heat_colours
+from rustseg_jax.drawing.overlay import heat_colours
 from rustseg_jax.teaching_mask import Histogram, Truth
 from rustseg_jax.teaching_network import Scores
 

@@ -15,31 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from rustseg_jax.drawing.difference import difference_picture, enlarge
+from rustseg_jax.drawing.overlay import heat_colours, heat_overlay, mask_overlay
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import resize
-from rustseg_jax.overlay import MASK_COLOUR, heat_colours, heat_overlay, mask_overlay
+from rustseg_jax.images.resample import shrink_mask
 from rustseg_jax.refine import working_shape
 from rustseg_jax.teaching import Lesson
-from rustseg_jax.teaching_mask import Difference, Histogram
+from rustseg_jax.teaching_mask import Histogram
 from rustseg_jax.teaching_network import Block
 from rustseg_jax.teaching_texts import STAGES
 
 __all__ = [
-    "DIFFERENCE_COLOURS",
     "Picture",
-    "difference_picture",
-    "enlarge",
     "figure",
     "figure_bytes",
     "histogram_picture",
     "pictures",
 ]
 
-DIFFERENCE_COLOURS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
-    {"hit": MASK_COLOUR, "missed": (240, 228, 66), "extra": (213, 94, 0)}
-)
-"""Azure, yellow, vermilion: apart in lightness and for every kind of colour vision (after Okabe
-and Ito, 2008); drawn on the photo in grey, so that rust does not look like one of them."""
 
 SIDE = 448
 """Longer side of a picture in pixels, unless told otherwise."""
@@ -95,7 +89,7 @@ def pictures(lesson: Lesson, *, side: int = SIDE) -> Mapping[str, tuple[Picture,
     photo = resize(seg.image, shape)
 
     def over(mask: NDArray[np.bool_]) -> _Picture:
-        return mask_overlay(photo, _shrunk(mask, shape))
+        return mask_overlay(photo, shrink_mask(mask, shape))
 
     drawn = {
         "seen": (Picture("seen", "Squashed to a square", lesson.inside.seen),),
@@ -112,7 +106,7 @@ def pictures(lesson: Lesson, *, side: int = SIDE) -> Mapping[str, tuple[Picture,
         "unary": (),
         "crf": (),
         "mask": (
-            Picture("mask", "Mask", _grey_mask(_shrunk(seg.mask, shape))),
+            Picture("mask", "Mask", _grey_mask(shrink_mask(seg.mask, shape))),
             Picture("overlay", "Over the photo", over(seg.mask)),
         ),
     }
@@ -137,15 +131,6 @@ def _step_caption(step: int, area: float) -> str:
     return f"{when}: {100 * area:.1f} %"
 
 
-def _shrunk(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    small = Image.fromarray(mask.view(np.uint8)).resize(shape[::-1], Image.Resampling.NEAREST)
-    return np.asarray(small).astype(bool)
-
-
-def _grey_mask(mask: NDArray[np.bool_]) -> _Picture:
-    return np.repeat((mask * np.uint8(255))[..., None], 3, axis=2)
-
-
 def _block_picture(block: Block, side: int) -> Picture:
     """The channels two by two, each at a whole multiple of its own size, a line between."""
     rows = []
@@ -159,44 +144,6 @@ def _block_picture(block: Block, side: int) -> Picture:
     weights = ", ".join(f"{channel.weight:+.2f}" for channel in block.shown)
     caption = f"Block {block.number}, {block.shape[0]} x {block.shape[1]}: {weights}"
     return Picture(f"block{block.number}", caption, np.vstack(rows[:-1]))
-
-
-def enlarge(picture: _Picture, side: int) -> _Picture:
-    """Enlarge by a whole number, without interpolation, to about `side` pixels; never shrink.
-
-    Parameters
-    ----------
-    picture : (h, w, 3) uint8
-    side : longer side to reach, not to pass, in pixels
-
-    Returns
-    -------
-    (k h, k w, 3) uint8
-    """
-    times = max(1, side // max(picture.shape[:2]))
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def difference_picture(photo: _Picture, difference: Difference, *, side: int = SIDE) -> _Picture:
-    """Draw what was hit, missed and extra on the photo in grey, see `DIFFERENCE_COLOURS`.
-
-    Parameters
-    ----------
-    photo : (H, W, 3) uint8
-    difference : of this photo
-    side : longer side of the picture in pixels; the photo is not enlarged
-
-    Returns
-    -------
-    (h, w, 3) uint8
-    """
-    shape = working_shape((photo.shape[0], photo.shape[1]), side)
-    grey = np.asarray(Image.fromarray(resize(photo, shape)).convert("L").convert("RGB"))
-    drawn = grey.copy()
-    for name, colour in DIFFERENCE_COLOURS.items():
-        mask = _shrunk(getattr(difference, name), shape)
-        drawn[mask] = (0.35 * grey[mask] + 0.65 * np.array(colour)).astype(np.uint8)
-    return drawn
 
 
 def histogram_picture(found: Histogram, *, size: tuple[int, int] = (320, 448)) -> _Picture:
@@ -338,3 +285,7 @@ def _wrapped(
         if letters <= 8 or all(measure(line) <= width for line in lines):
             return lines
         letters -= 1
+
+
+def _grey_mask(mask: NDArray[np.bool_]) -> _Picture:
+    return np.repeat((mask * np.uint8(255))[..., None], 3, axis=2)

@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from rustseg_jax import images, refine
 from rustseg_jax.config import CRFParams, Rule
+from rustseg_jax.drawing.difference import Difference
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.evaluate.stage_losses import best_cut, losses, through_grid, worst_of
 from rustseg_jax.images.resample import guided_upsample
 from rustseg_jax.pipeline import resegment
 from rustseg_jax.result import Segmentation
-from rustseg_jax.stages import best_cut, losses, through_grid, worst_of
 
 __all__ = [
     "BINS",
     "BY_HAND",
     "CRFSteps",
-    "Difference",
     "Histogram",
     "Truth",
     "compare_with_truth",
@@ -178,26 +178,6 @@ def crf_steps(seg: Segmentation) -> CRFSteps | None:
         changed=tuple(float((a != b).mean()) for a, b in pairwise(sides)),
         areas=tuple(float(side.mean()) for side in sides),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Difference:
-    """A mask against the true one.
-
-    Attributes
-    ----------
-    name : of the stage, see `Truth`
-    iou : intersection over union, in [0, 1]
-    lost : IoU lost against the stage before, 1 before the first; below 0 it won some
-    hit, missed, extra : (H, W) bool: corrosion that was found, that was not, and what is none
-    """
-
-    name: str
-    iou: float
-    lost: float
-    hit: Mask = field(repr=False)
-    missed: Mask = field(repr=False)
-    extra: Mask = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import skimage.measure
 
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.failures import FIRST_SEED, with_small_rust
+from rustseg_jax.evaluate.failures import FIRST_SEED, with_small_rust
 from rustseg_jax.metrics import confusion, iou
 from rustseg_jax.scenes import Scene, render
 from rustseg_jax.shadows import cast_shadow

@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rustseg_jax.drawing.difference import difference_picture, enlarge
+from rustseg_jax.drawing.overlay import heat_colours, heat_overlay, mask_overlay
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import resize
-from rustseg_jax.overlay import heat_colours, heat_overlay, mask_overlay
+from rustseg_jax.images.resample import shrink_mask
 from rustseg_jax.refine import working_shape
 from rustseg_jax.teaching import Lesson
 from rustseg_jax.teaching_drawings import STAGE_LABELS
-from rustseg_jax.teaching_figure import difference_picture, enlarge
 from rustseg_jax.teaching_texts import STEPS
 
 __all__ = ["SHOWS", "Exhibit", "View", "exhibit", "exhibits_of", "step_views", "thumbnails"]
@@ -349,13 +350,13 @@ def thumbnails(lesson: Lesson) -> Mapping[str, View]:
         "seen": inside.seen,
         "blocks": heat_colours(last),
         "heatmap": heat_colours(seg.heat),
-        "threshold": mask_overlay(photo, _shrunk(seg.rough, shape)),
-        "mask": mask_overlay(photo, _shrunk(seg.mask, shape)),
+        "threshold": mask_overlay(photo, shrink_mask(seg.rough, shape)),
+        "mask": mask_overlay(photo, shrink_mask(seg.mask, shape)),
     }
     if lesson.crf:
         found["unary"] = heat_colours(lesson.crf.unary)
         middle = lesson.crf.posteriors[min(1, lesson.crf.updates)] >= 0.5
-        found["crf"] = mask_overlay(photo, _shrunk(middle, shape))
+        found["crf"] = mask_overlay(photo, shrink_mask(middle, shape))
     if lesson.truth:
         found["truth"] = difference_picture(
             seg.image, lesson.truth.stages["verdict"], side=THUMBNAIL
@@ -380,23 +381,16 @@ def _photo(lesson: Lesson, side: int) -> _Picture:
     return image if image.shape[:2] == shape else resize(image, shape)
 
 
-def _shrunk(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    if mask.shape == shape:
-        return mask
-    grey = Image.fromarray(np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255))
-    return np.asarray(grey.resize(shape[::-1], Image.Resampling.BOX)) >= 128
-
-
 def _over(lesson: Lesson, name: str, caption: str, mask: NDArray[np.bool_], side: int) -> View:
     area = f"{100 * float(mask.mean()):.1f} %"
     what = "rough mask" if name == "rough" else "mask"
     alt = f"The {what} over the photo: {area} of the picture"
-    drawn = mask_overlay(_photo(lesson, side), _shrunk(mask, _shape(lesson, side)))
+    drawn = mask_overlay(_photo(lesson, side), shrink_mask(mask, _shape(lesson, side)))
     return _photo_view(name, caption, alt, drawn)
 
 
 def _plain(lesson: Lesson, side: int) -> View:
-    mask = _shrunk(lesson.seg.mask, _shape(lesson, side))
+    mask = shrink_mask(lesson.seg.mask, _shape(lesson, side))
     grey = np.repeat((mask * np.uint8(255))[..., None], 3, axis=2)
     return _exact_view("plain", "The mask: white is rust", "The mask, white where rust is", grey, 1)
 

@@ -18,7 +18,6 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from rustseg_jax import measurements
 from rustseg_jax.classify import Network
 from rustseg_jax.classify.weights import save_network
 from rustseg_jax.cli import build_parser, main
@@ -26,6 +25,7 @@ from rustseg_jax.commands import common
 from rustseg_jax.commands import evaluate as evaluate_command
 from rustseg_jax.commands import train as train_command
 from rustseg_jax.config import NetworkConfig
+from rustseg_jax.evaluate import measurements
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -369,7 +369,7 @@ def test_wrong_weights_and_folders_leave_everything_as_it_was(tmp_path, capsys):
 
 def test_evaluate_prints_what_the_library_says(weights, capsys):
     from rustseg_jax.classify.weights import load_model
-    from rustseg_jax.evaluate import evaluate
+    from rustseg_jax.evaluate.run import evaluate
 
     command = ["evaluate", "--data", str(ROOT / "data/samples"), "--limit", "4"]
     assert main([*command, "--json"]) == 0
@@ -471,7 +471,7 @@ def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):
 def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
     from rustseg_jax.classify.weights import load_model
     from rustseg_jax.config import Config
-    from rustseg_jax.map_study import study
+    from rustseg_jax.evaluate.heatmap_study import study
 
     photo(tmp_path / "a.png")
     (tmp_path / "manifest.csv").write_text("image,label,source,scene,split,mask\na.png,1,x,1,s,\n")
@@ -495,7 +495,7 @@ def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
 
 def test_failures_prints_what_the_library_says(weights, capsys):
     from rustseg_jax.classify.weights import load_model
-    from rustseg_jax.failure_measures import MEASURES, measure_failures
+    from rustseg_jax.evaluate.failure_measures import MEASURES, measure_failures
 
     command = ["failures", "--only", "post_processing", "--limit", "2"]
     assert main([*command, "--json"]) == 0
@@ -609,7 +609,7 @@ def test_a_large_photo_says_its_cost_beforehand_and_its_windows_afterwards(tmp_p
 
 def test_names_of_choices_are_those_of_the_library():
     from rustseg_jax.config import FAILURES, PRESETS
-    from rustseg_jax.failures import FAILURES as DEFINED
+    from rustseg_jax.evaluate.failures import FAILURES as DEFINED
     from rustseg_jax.learning.recipe import PRESETS as RECIPES
 
     assert tuple(DEFINED) == FAILURES

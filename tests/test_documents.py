@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from rustseg_jax import measurements
 from rustseg_jax.classify import weights
+from rustseg_jax.evaluate import measurements
+from rustseg_jax.evaluate.measurements import Measurements, Run
 from rustseg_jax.images import sha256
-from rustseg_jax.measurements import Measurements, Run
 
 ROOT = Path(__file__).resolve().parents[1]
 README, CARD = ROOT / "README.md", ROOT / "data" / "model" / "README.md"

@@ -11,6 +11,8 @@ from labels_made import box, new_store, photo_bytes, save
 from PIL import Image
 
 import rustseg_jax as rs
+from rustseg_jax.drawing.difference import DIFFERENCE_COLOURS
+from rustseg_jax.drawing.overlay import MASK_COLOUR
 from rustseg_jax.images import read
 from rustseg_jax.labels.records import Correction
 from rustseg_jax.labels.rle import Rle
@@ -20,8 +22,6 @@ from rustseg_jax.labels.views import (
     disagreement_picture,
     thumbnail,
 )
-from rustseg_jax.overlay import MASK_COLOUR
-from rustseg_jax.teaching_figure import DIFFERENCE_COLOURS
 
 SHAPE = (40, 60)
 GREY = np.full((*SHAPE, 3), 100, np.uint8)

@@ -11,11 +11,11 @@ from hand_made import patch, red_model
 from PIL import Image
 
 import rustseg_jax as rs
-from rustseg_jax.area import AreaEvidence, AreaModel, area_of
 from rustseg_jax.config import UncertaintyConfig
 from rustseg_jax.learning import area as module
 from rustseg_jax.learning.area import Case, collect, cross_validate, fit, judge, score
 from rustseg_jax.manifest import Record
+from rustseg_jax.uncertainty.interval import AreaEvidence, AreaModel, area_of
 
 
 def draw(count: int, seed: int = 0) -> list[Case]:

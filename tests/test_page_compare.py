@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages import cases, compare_side, lessons, truths, waiting
 from pages import compare_address as address
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import sha256
 from rustseg_jax.labels import Store
-from rustseg_jax.report import png
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching import STEPS
 from rustseg_jax.teaching_choice import Choice

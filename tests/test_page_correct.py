@@ -30,9 +30,9 @@ from pages import (
 from pages.canvas import base_of
 from rustseg_jax import labels
 from rustseg_jax.correct.strokes import replay
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import read, sha256
 from rustseg_jax.labels.store import Store
-from rustseg_jax.report import png
 from rustseg_jax.scenes import render
 
 PHOTO = png(picture(rusty=True))  # a quarter of it is rust, to the pixel, and found as such

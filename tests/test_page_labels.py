@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 from pages import labels_export
 from rustseg_jax import labels
 from rustseg_jax.commands import labels as command
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.labels.records import Correction, Photo
 from rustseg_jax.labels.store import Store
-from rustseg_jax.report import png
 
 RUSTY = picture(rusty=True)
 SHAPE = (RUSTY.shape[0], RUSTY.shape[1])

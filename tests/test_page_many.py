@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 import rustseg_jax as rs
 from pages import cases, sets
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import sha256
-from rustseg_jax.report import png
 
 ROOT = Path(__file__).resolve().parents[1]
 RUSTY, CLEAN = png(picture(rusty=True)), png(picture(rusty=False))
@@ -98,11 +98,11 @@ def test_a_folder_with_one_bad_photo_and_one_twice(many: AppTest) -> None:
 def test_it_is_found_again_by_a_new_session_without_computing(
     many: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rustseg_jax import kept
+    from rustseg_jax.report import results_folder
 
     _upload(many, FIVE[:3])
     made = many.query_params["set"]
-    monkeypatch.setattr(kept, "segment", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(results_folder, "segment", lambda *_: pytest.fail("computed again"))
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     again.switch_page("pages/many.py")
     again.query_params["set"] = made
@@ -144,7 +144,7 @@ def test_stop_keeps_what_is_done_and_go_on_goes_on(many: AppTest) -> None:
 
 
 def test_a_stop_in_another_window_is_heeded(many: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rustseg_jax.kept import Kept
+    from rustseg_jax.report.results_folder import Kept
 
     made, real = _made(FIVE), Kept.do
 

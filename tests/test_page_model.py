@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages import charts
 from pages.document import for_page
-from rustseg_jax import measurements
+from rustseg_jax.evaluate import measurements
 from rustseg_jax.images import sha256
 
 ROOT = Path(__file__).resolve().parents[1]

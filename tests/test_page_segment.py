@@ -17,8 +17,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages import cases, compute
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import sha256
-from rustseg_jax.report import png
 from rustseg_jax.samples import list_samples
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,18 +11,15 @@ from hand_made import picture, red_model
 from PIL import Image
 
 from rustseg_jax import ConfigError, segment
-from rustseg_jax.overlay import MASK_COLOUR
-from rustseg_jax.teaching import Lesson, teach
-from rustseg_jax.teaching_figure import (
+from rustseg_jax.drawing.difference import (
     DIFFERENCE_COLOURS,
+    Difference,
     difference_picture,
     enlarge,
-    figure,
-    figure_bytes,
-    histogram_picture,
-    pictures,
 )
-from rustseg_jax.teaching_mask import Difference
+from rustseg_jax.drawing.overlay import MASK_COLOUR
+from rustseg_jax.teaching import Lesson, teach
+from rustseg_jax.teaching_figure import figure, figure_bytes, histogram_picture, pictures
 
 MODEL = red_model()
 

@@ -17,9 +17,9 @@ from rustseg_jax import (
     resegment,
     segment,
 )
+from rustseg_jax.evaluate.stage_losses import best_cut, through_grid
 from rustseg_jax.metrics import confusion, iou
 from rustseg_jax.result import Segmentation
-from rustseg_jax.stages import best_cut, through_grid
 from rustseg_jax.teaching_mask import (
     BY_HAND,
     compare_with_truth,

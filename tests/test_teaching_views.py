@@ -10,7 +10,7 @@ from hand_made import picture, red_model
 from PIL import Image
 
 from rustseg_jax import ConfigError, segment
-from rustseg_jax.overlay import heat_colours
+from rustseg_jax.drawing.overlay import heat_colours
 from rustseg_jax.teaching import STEPS, teach
 from rustseg_jax.teaching_texts import SHORT_TITLES
 from rustseg_jax.teaching_views import (

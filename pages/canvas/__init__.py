@@ -113,7 +113,7 @@ def canvas(
         Nonce and reason of a save that will not be stored.
     grades
         (largest share in [0, 1], name) in rising order: what the rusted share means, as
-        `rustseg_jax.grading.ISO_4628_3` has it; shown beside it.
+        `rustseg_jax.report.grading.ISO_4628_3` has it; shown beside it.
     readonly
         To look at only.
     can_save

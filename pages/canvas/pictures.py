@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from rustseg_jax import images
+from rustseg_jax.drawing.overlay import DOUBT_COLOUR, heat_colours
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.overlay import DOUBT_COLOUR, heat_colours
 
 __all__ = ["Photo", "base_of", "doubt_png", "encode_photo", "heat_png", "mask_png", "pieces_png"]
 

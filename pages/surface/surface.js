@@ -1,7 +1,7 @@
 // An outline on a photo: a box is dragged, a polygon tapped corner by corner, corners are moved.
 // Corners are [x, y], shares of the photo's width and height. Python hears of finished outlines.
 
-const UNITS = 10000 // as rustseg_jax.surface writes corners
+const UNITS = 10000 // as rustseg_jax.report.surface writes corners
 const MOST = 64
 const NEAR = 16 // pixels within which the first corner is hit
 const SLACK = 8 // pixels: less is a tap, no box

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from rustseg_jax import measurements
 from rustseg_jax.commands.common import (
     DONE,
     SOME_FAILED,
@@ -28,6 +27,7 @@ from rustseg_jax.commands.common import (
 )
 from rustseg_jax.config import HALVES, RULE_TARGET, SOURCE_TARGET
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.evaluate import measurements
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
@@ -107,13 +107,13 @@ def run(args: argparse.Namespace) -> int:
 def _result(
     args: argparse.Namespace, model: Classifier, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    from rustseg_jax import evaluate, map_study
+    from rustseg_jax.evaluate import heatmap_study, run
 
     wanted: dict[str, Any] = {"splits": args.split, "half": args.half, "progress": progress}
     if args.faithfulness:
-        limit = args.limit or map_study.PICTURES
-        return map_study.study(args.data, model, config_of(args), limit=limit, **wanted)
-    return evaluate.evaluate(
+        limit = args.limit or heatmap_study.PICTURES
+        return heatmap_study.study(args.data, model, config_of(args), limit=limit, **wanted)
+    return run.evaluate(
         args.data, model, config_of(args), limit=args.limit, curves=bool(args.record), **wanted
     )
 

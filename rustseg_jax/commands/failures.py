@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    from rustseg_jax.failure_measures import LIMIT, measure_failures
+    from rustseg_jax.evaluate.failure_measures import LIMIT, measure_failures
     from rustseg_jax.manifest import load_manifest
 
     if args.data is not None:
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _readable(result: dict[str, dict[str, dict[str, Any]]]) -> str:
     """One line a number, scenes beside photos, with what it means."""
-    from rustseg_jax.failures import FAILURES
+    from rustseg_jax.evaluate.failures import FAILURES
 
     return "\n\n".join(
         f"{name}: {FAILURES[name].about}\n" + _numbers(name, by_set)
@@ -90,7 +90,7 @@ def _readable(result: dict[str, dict[str, dict[str, Any]]]) -> str:
 
 
 def _numbers(name: str, by_set: dict[str, dict[str, Any]]) -> str:
-    from rustseg_jax.failure_measures import MEASURES
+    from rustseg_jax.evaluate.failure_measures import MEASURES
 
     meanings = {"n": "pictures", **MEASURES[name]}
     rows = [

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from rustseg_jax import runtime
-from rustseg_jax.batch import FACTS, MASK, OVERLAY
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import find_photos
+from rustseg_jax.report.outcomes import FACTS, MASK, OVERLAY
 
 __all__ = ["Job", "Place", "find_jobs", "read_finished", "write_whole"]
 

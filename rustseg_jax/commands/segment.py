@@ -10,16 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from rustseg_jax.batch import (
-    FACTS,
-    MASK,
-    OVERLAY,
-    SUMMARY,
-    Outcome,
-    attempt,
-    facts_file,
-    summary_csv,
-)
 from rustseg_jax.commands.common import (
     DONE,
     INTERRUPTED,
@@ -33,6 +23,16 @@ from rustseg_jax.commands.common import (
     table,
 )
 from rustseg_jax.errors import ImageError
+from rustseg_jax.report.outcomes import (
+    FACTS,
+    MASK,
+    OVERLAY,
+    SUMMARY,
+    Outcome,
+    attempt,
+    facts_file,
+    summary_csv,
+)
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
@@ -115,9 +115,10 @@ class _Worker:
         from rustseg_jax import images
         from rustseg_jax.commands.results import Place, read_finished
         from rustseg_jax.commands.results import write_whole as write
-        from rustseg_jax.overlay import mask_overlay
+        from rustseg_jax.drawing.encode import png
+        from rustseg_jax.drawing.overlay import mask_overlay
         from rustseg_jax.pipeline import segment
-        from rustseg_jax.report import png, to_json
+        from rustseg_jax.report.report import to_json
         from rustseg_jax.tiling.plan import plan_tiles
 
         data = _bytes(job.photo)

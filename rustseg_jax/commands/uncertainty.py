@@ -23,8 +23,8 @@ from rustseg_jax.commands.common import (
 from rustseg_jax.config import HALVES, UncertaintyConfig
 
 if TYPE_CHECKING:
-    from rustseg_jax.area import AreaModel
     from rustseg_jax.learning.area import Case
+    from rustseg_jax.uncertainty.interval import AreaModel
 
 __all__ = ["add", "run"]
 
@@ -80,10 +80,10 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate or score, and print; 1 when a photo could not be used."""
-    from rustseg_jax.area import load_area, place_of, save_area
     from rustseg_jax.errors import ConfigError
     from rustseg_jax.learning import area as learning
-    from rustseg_jax.uncertainty import settings_of
+    from rustseg_jax.uncertainty.doubt import settings_of
+    from rustseg_jax.uncertainty.interval import load_area, place_of, save_area
 
     records = _records(args)
     if args.half == "A":
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
 def _records(args: argparse.Namespace) -> list[Any]:
     """The photos with masks of the half, evenly spaced ones of each split under --limit."""
     from rustseg_jax.errors import DataError
-    from rustseg_jax.evaluate import evenly
+    from rustseg_jax.evaluate.run import evenly
     from rustseg_jax.manifest import half_of, load_manifest
 
     found = load_manifest(args.data, splits=args.split)

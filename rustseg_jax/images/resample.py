@@ -245,3 +245,43 @@ def _check_guides(values: Map, small: NDArray[np.uint8], photo: NDArray[np.uint8
         raise ConfigError(
             f"photo has the shape {photo.shape[:2]}: give at least the map's, {values.shape}"
         )
+
+
+def shrink_mask(mask: NDArray[np.bool_], shape: Shape) -> NDArray[np.bool_]:
+    """Bring a mask to another size: True where at least half of a pixel's area is.
+
+    The one way in which a mask is made smaller, for pages, reports and files alike.
+
+    Parameters
+    ----------
+    mask
+        (H, W) bool.
+    shape
+        (h, w) in pixels; a mask that has it already is returned as it is.
+
+    Returns
+    -------
+    (h, w) bool.
+    """
+    if mask.shape == shape:
+        return mask
+    grey = Image.fromarray(np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255))
+    return np.asarray(grey.resize(shape[::-1], Image.Resampling.BOX)) >= 128
+
+
+def shrink_map(values: Map, shape: Shape) -> Map:
+    """Bring a float32 map to another size: means over areas.
+
+    Parameters
+    ----------
+    values
+        (H, W) float32.
+    shape
+        (h, w) in pixels.
+
+    Returns
+    -------
+    (h, w) float32.
+    """
+    picture = Image.fromarray(np.ascontiguousarray(values, np.float32))
+    return np.asarray(picture.resize(shape[::-1], Image.Resampling.BOX))

@@ -1,8 +1,8 @@
-from .agreement import Agreement, compare_experts, opinions
+from .agreement import Agreement, cohens_kappa, compare_experts, fleiss_kappa, opinions
 from .agreement_totals import PhotoAgreement, agree_over_all, shared_photos
 from .backup import Backup, back_up
 from .blame import Blame, blame_all, blame_correction
-from .consensus import make_consensus
+from .consensus import Staple, majority, make_consensus, staple
 from .export import EXPORT_FORMATS, Export, export_labels
 from .faults import (
     ConflictError,
@@ -17,7 +17,6 @@ from .faults import (
 )
 from .imports import IMPORT_FORMATS, Import, import_labels
 from .intake import CONSENT
-from .kappa import cohens_kappa, fleiss_kappa
 from .listing import (
     Entry,
     Filters,
@@ -55,7 +54,6 @@ from .views import (
     disagreement_picture,
     thumbnail,
 )
-from .voting import Staple, majority, staple
 
 __all__ = [
     "ACTIONS",

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.labels.kappa import cohens_kappa, fleiss_kappa
 from rustseg_jax.labels.listing import History
 from rustseg_jax.labels.records import Correction
 from rustseg_jax.metrics import Confusion, confusion, iou
+from rustseg_jax.metrics.kappa import cohens_kappa, fleiss_kappa
 
 __all__ = [
     "Agreement",

@@ -22,11 +22,11 @@ from rustseg_jax.labels.agreement import (
     table_of,
     votes_of,
 )
-from rustseg_jax.labels.kappa import cohens_kappa, fleiss_kappa
 from rustseg_jax.labels.listing import History, history
 from rustseg_jax.labels.records import VERDICTS
 from rustseg_jax.labels.store import Store
 from rustseg_jax.metrics import Confusion, iou
+from rustseg_jax.metrics.kappa import cohens_kappa, fleiss_kappa
 
 __all__ = ["PhotoAgreement", "agree_over_all", "shared_photos"]
 

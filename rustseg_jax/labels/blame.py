@@ -16,11 +16,11 @@ import numpy as np
 
 from rustseg_jax import refine
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.evaluate.stage_losses import Loss, best_cut, losses, through_grid, worst_of
 from rustseg_jax.labels.listing import Filters, list_corrections
 from rustseg_jax.labels.records import Correction, Prediction
 from rustseg_jax.labels.store import Store
 from rustseg_jax.metrics import Confusion, confusion, iou, pooled
-from rustseg_jax.stages import Loss, best_cut, losses, through_grid, worst_of
 
 __all__ = ["HEATMAP_THRESHOLD", "Blame", "blame_all", "blame_correction"]
 

@@ -18,7 +18,8 @@ from rustseg_jax.labels.agreement import opinions
 from rustseg_jax.labels.listing import history
 from rustseg_jax.labels.records import Correction, Photo, canonical
 from rustseg_jax.labels.store import Store
-from rustseg_jax.labels.voting import majority, staple
+from rustseg_jax.metrics.staple import Staple as Staple
+from rustseg_jax.metrics.staple import majority, staple
 
 __all__ = ["make_consensus"]
 

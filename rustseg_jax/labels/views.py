@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from rustseg_jax import images
+from rustseg_jax.drawing.overlay import mask_overlay, uncertainty_overlay
 from rustseg_jax.errors import ImageError
+from rustseg_jax.images.resample import shrink_mask
 from rustseg_jax.labels.records import Correction
 from rustseg_jax.labels.rle import Rle
 from rustseg_jax.metrics import confusion, iou
-from rustseg_jax.overlay import mask_overlay, uncertainty_overlay
 from rustseg_jax.refine import working_shape
 
 __all__ = ["Change", "change_picture", "correction_picture", "disagreement_picture", "thumbnail"]
@@ -87,8 +88,7 @@ def change_picture(photo: Photo, before: Rle, after: Rle, *, side: int = SIDE) -
     before, after : masks of its size
     side : longer side in pixels
     """
-    from rustseg_jax.teaching_figure import difference_picture
-    from rustseg_jax.teaching_mask import Difference
+    from rustseg_jax.drawing.difference import Difference, difference_picture
 
     old, new = before.decode(), after.decode()
     agreement = iou(confusion(old, new))
@@ -123,15 +123,10 @@ def _drawn(photo: Photo, correction: Correction, side: int) -> Photo:
     shape = working_shape((photo.shape[0], photo.shape[1]), side)
     drawn = images.resize(photo, shape)
     if correction.ignore is not None:
-        drawn = mask_overlay(drawn, _shrunk(correction.ignore, shape), colour=_UNSURE)
+        drawn = mask_overlay(drawn, shrink_mask(correction.ignore.decode(), shape), colour=_UNSURE)
     if correction.mask is not None:
-        drawn = mask_overlay(drawn, _shrunk(correction.mask, shape))
+        drawn = mask_overlay(drawn, shrink_mask(correction.mask.decode(), shape))
     return drawn
-
-
-def _shrunk(mask: Rle, shape: tuple[int, int]) -> Mask:
-    """By the share of each pixel that is marked, so that thin lines do not break up."""
-    return _resized(mask.decode().astype(np.uint8) * np.uint8(255), shape) >= 96
 
 
 def _resized(values: Photo, shape: tuple[int, int]) -> Photo:

@@ -2,7 +2,7 @@
 
 Half A of the photos makes the calibration (see `dataset.half_of`); what is reported of
 half A is cross-validated by scene: each photo is judged by a fit and by scores of
-photos of other scenes. See `rustseg_jax.area` for the interval itself.
+photos of other scenes. See `rustseg_jax.uncertainty.interval` for the interval itself.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax import images
-from rustseg_jax.area import FEATURES, AreaEvidence, AreaModel, odds_of, quantile
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import Config, UncertaintyConfig
 from rustseg_jax.errors import DataError, ImageError
 from rustseg_jax.manifest import Record, read_mask
 from rustseg_jax.pipeline import segment_batch
-from rustseg_jax.uncertainty import gather
+from rustseg_jax.uncertainty.doubt import gather
+from rustseg_jax.uncertainty.interval import FEATURES, AreaEvidence, AreaModel, odds_of, quantile
 
 __all__ = [
     "LEAST",

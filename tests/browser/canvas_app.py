@@ -15,7 +15,7 @@ import streamlit as st
 from pages.canvas import Save, Suggestion, canvas, encode_photo
 from rustseg_jax.correct.completion import judge_completion
 from rustseg_jax.correct.superpixels import superpixels
-from rustseg_jax.grading import ISO_4628_3
+from rustseg_jax.report.grading import ISO_4628_3
 
 GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0))]
 st.set_page_config(page_title="Canvas", layout="wide")

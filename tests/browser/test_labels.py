@@ -15,9 +15,9 @@ from labels_made import save
 from test_every_page import look_at, unreachable
 
 import rustseg_jax as rs
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.labels import Filters, Store, list_corrections
 from rustseg_jax.manifest import load_manifest, read_mask
-from rustseg_jax.report import png
 
 Visit = Callable[..., Any]
 RUSTY = picture(rusty=True)

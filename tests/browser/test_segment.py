@@ -14,7 +14,7 @@ import pytest
 from hand_made import picture
 from PIL import Image
 
-from rustseg_jax.report import png
+from rustseg_jax.drawing.encode import png
 
 Visit = Callable[..., Any]
 SAMPLE = "skimage-rocket"

@@ -1,0 +1,221 @@
+"""The part of a photo that is steel: its outline, what lies within, what was found there.
+
+Grades mean the rusted share of a steel surface. A photo shows other things, too, so a person
+marks the surface: a box or a polygon, whose corners are shares of the photo's width and height
+in [0, 1], from the left and from the top. So they hold at every size of the photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.report.grading import Grading, grade, rusted_share
+from rustseg_jax.uncertainty.interval import carry_interval
+
+__all__ = ["Part", "Surface", "measure_part", "surface_overlay"]
+
+MOST_CORNERS = 64  # more is no outline that a person draws, and an address stays short
+_UNITS = 10_000
+"""Corners are written as whole numbers of 1/10000: under a pixel of an 8000-pixel photo."""
+
+_DIM = 0.4  # what is left of the picture's contrast outside of the surface
+_GREY = 128
+_LINE_SHARE = 1 / 400  # width of the line over the longer side
+_LIGHT, _DARK = (255, 255, 255), (20, 30, 40)
+_STRIP_PIXELS = 1 << 20  # worked on at a time
+
+Mask = NDArray[np.bool_]
+Photo = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A polygon on a photo.
+
+    Attributes
+    ----------
+    corners : (x, y) of each, shares of width and height in [0, 1]; 3 to 64, in order. Where
+        the outline crosses itself, the even-odd rule says what is inside
+    """
+
+    corners: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        corners = tuple((float(x), float(y)) for x, y in self.corners)
+        if not 3 <= len(corners) <= MOST_CORNERS:
+            raise ConfigError(
+                f"corners are {len(corners)}; allowed are 3 to {MOST_CORNERS}, or a box"
+            )
+        for corner in corners:
+            if not all(0 <= share <= 1 for share in corner):
+                raise ConfigError(f"corner {corner} is outside of the photo; allowed is 0 to 1")
+        object.__setattr__(self, "corners", corners)
+
+    @classmethod
+    def box(cls, left: float, top: float, right: float, bottom: float) -> Surface:
+        """Return the rectangle between two opposite corners, shares in [0, 1]."""
+        return cls(((left, top), (right, top), (right, bottom), (left, bottom)))
+
+    @classmethod
+    def parse(cls, text: str) -> Surface:
+        """Read what `text` wrote.
+
+        Raises
+        ------
+        ConfigError
+            It is no such text.
+        """
+        words = text.split(".")
+        plain = all(word.isascii() and word.isdecimal() for word in words)
+        fits = len(words) % 2 == 0 and 4 <= len(words) <= 2 * MOST_CORNERS
+        if not plain or not fits or max(map(len, words)) > 5:
+            raise ConfigError(
+                f"surface is {text[:60]!r}; allowed are the corners of a box (4 numbers) or of "
+                f"a polygon (6 to {2 * MOST_CORNERS}), 0 to {_UNITS}, joined by full stops"
+            )
+        numbers = [int(word) / _UNITS for word in words]
+        if len(numbers) == 4:
+            return cls.box(numbers[0], numbers[1], numbers[2], numbers[3])
+        return cls(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+
+    def text(self) -> str:
+        """Write the corners shortly, for an address: "1000.2000.9000.8000" is a box."""
+        corners = self.corners
+        if len(corners) == 4 and Surface.box(*corners[0], *corners[2]).corners == corners:
+            corners = (corners[0], corners[2])
+        return ".".join(str(round(share * _UNITS)) for corner in corners for share in corner)
+
+    def mask(self, shape: tuple[int, int]) -> Mask:
+        """Mark the pixels whose centres lie inside.
+
+        Parameters
+        ----------
+        shape : (H, W) in pixels
+
+        Returns
+        -------
+        (H, W) bool
+
+        Raises
+        ------
+        ConfigError
+            None does: the surface is smaller than a pixel, or a line.
+        """
+        height, width = shape
+        centres = (np.arange(height) + 0.5) / height
+        flips = np.zeros((height, width + 1), np.bool_)
+        for (x0, y0), (x1, y1) in zip(self.corners, (*self.corners[1:], self.corners[0])):  # noqa: B905
+            rows = np.flatnonzero((y0 <= centres) != (y1 <= centres))
+            if rows.size:
+                x = x0 + (centres[rows] - y0) * ((x1 - x0) / (y1 - y0))
+                # From the first pixel whose centre is at or right of the edge, all flip.
+                columns = np.clip(np.ceil(x * width - 0.5), 0, width).astype(np.intp)
+                flips[rows, columns] ^= True
+        inside = np.logical_xor.accumulate(flips[:, :width], axis=1)
+        if not inside.any():
+            raise ConfigError("surface marks no pixel; mark the part of the picture that is steel")
+        return inside
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was found on the marked part of a photo.
+
+    Attributes
+    ----------
+    surface : what was marked
+    share : share of the photo that it covers, above 0 up to 1
+    area : share of it that is masked, in [0, 1]
+    interval : between which shares the true one lies, or None where that was not measured.
+        Carried over from the whole photo by a rule
+        (`rustseg_jax.uncertainty.interval.carry_interval`): no photo with a marked part was
+        there to calibrate it on
+    grading : what the area implies
+    """
+
+    surface: Surface
+    share: float
+    area: float
+    interval: tuple[float, float] | None
+    grading: Grading
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "corners": [list(corner) for corner in self.surface.corners],
+            "share": self.share,
+            "area": self.area,
+            "interval": None if self.interval is None else list(self.interval),
+            "grades": {
+                "iso_4628_3": asdict(self.grading.iso),
+                "astm_d610": asdict(self.grading.astm),
+            },
+        }
+
+
+def measure_part(mask: Mask, surface: Surface, *, interval: Sequence[float] | None = None) -> Part:
+    """Say how much of the marked surface is rusted, and what grade that implies.
+
+    Parameters
+    ----------
+    mask : (H, W) bool, rust in the whole photo
+    surface : the part that is steel
+    interval : low and high of the share of the whole photo, where that is known
+
+    Returns
+    -------
+    `Part`
+
+    Raises
+    ------
+    ConfigError
+        The surface marks no pixel.
+    """
+    inside = surface.mask((mask.shape[0], mask.shape[1]))
+    share, area = float(inside.mean()), rusted_share(mask, inside)
+    carried = None
+    if interval is not None:
+        low, high = interval
+        carried = carry_interval((low, high), float(mask.mean()), area, part=share)
+    return Part(surface, share, area, carried, grade(area, carried))
+
+
+def surface_overlay(image: Photo, surface: Surface) -> Photo:
+    """Draw the outline of a surface, and dim what lies outside of it.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8, the photo or what was drawn on it
+    surface : what is marked
+
+    Returns
+    -------
+    (H, W, 3) uint8, a new array; inside of the outline it is the image
+
+    Raises
+    ------
+    ConfigError
+        The surface marks no pixel.
+    """
+    height, width = image.shape[:2]
+    outside = ~surface.mask((height, width))
+    drawn = image.copy()
+    step = max(1, _STRIP_PIXELS // width)
+    dimmed = np.rint(_GREY + _DIM * (np.arange(256) - _GREY)).astype(np.uint8)
+    for top in range(0, height, step):
+        strip, where = drawn[top : top + step], outside[top : top + step]
+        np.copyto(strip, dimmed[strip], where=where[..., None])
+    picture = Image.fromarray(drawn)
+    line = [(x * width, y * height) for x, y in (*surface.corners, surface.corners[0])]
+    thick = max(1, round(max(height, width) * _LINE_SHARE))
+    draw = ImageDraw.Draw(picture)
+    for colour, extent in ((_DARK, 3 * thick), (_LIGHT, thick)):  # seen on every photo
+        draw.line(line, fill=colour, width=extent, joint="curve")
+    return np.asarray(picture)
