@@ -38,11 +38,11 @@ from rustseg_jax.labels import (
     next_cases,
     repeats,
 )
-from rustseg_jax.labels.draft import record_id
-from rustseg_jax.labels.listing import page_query, values_of
-from rustseg_jax.labels.queue import queue_query
+from rustseg_jax.labels.queries.listing import page_query, values_of
+from rustseg_jax.labels.queries.queue import queue_query
 from rustseg_jax.labels.rle import encode
-from rustseg_jax.labels.rows import pack_heat
+from rustseg_jax.labels.store.checks import record_id
+from rustseg_jax.labels.store.rows import pack_heat
 
 LIMIT_MS = 100
 RUNS = 15

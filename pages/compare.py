@@ -18,7 +18,7 @@ from pages import (
 )
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import list_samples
-from rustseg_jax.teaching_choice import DEFAULTS, OPTIONS, Choice
+from rustseg_jax.teaching.choice import DEFAULTS, OPTIONS, Choice
 
 VIEWS = {"steps": "Step by step", "side": "Side by side"}
 

@@ -11,7 +11,7 @@ import rustseg_jax as rs
 from pages import address, cases, desk, experts, lessons, models, truths
 from pages.address import pick, put, switch
 from rustseg_jax.samples import list_samples
-from rustseg_jax.teaching_choice import Choice, read_choice
+from rustseg_jax.teaching.choice import Choice, read_choice
 
 __all__ = ["SAMPLE", "Reader", "pick", "put", "sample_case", "switch"]
 

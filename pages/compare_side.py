@@ -14,10 +14,10 @@ from pages import cases, compare_steps, lessons, models, shared, truths
 from pages import compare_address as address
 from pages.slider import compare_slider
 from rustseg_jax.samples import list_samples
-from rustseg_jax.teaching import Lesson
-from rustseg_jax.teaching_choice import OPTIONS
-from rustseg_jax.teaching_texts import STAGES
-from rustseg_jax.teaching_views import SHOWS, Exhibit, exhibit, exhibits_of
+from rustseg_jax.teaching.choice import OPTIONS
+from rustseg_jax.teaching.lesson import Lesson
+from rustseg_jax.teaching.texts import STAGES
+from rustseg_jax.teaching.views import SHOWS, Exhibit, exhibit, exhibits_of
 
 TOPICS = {
     "stages": "Stages",

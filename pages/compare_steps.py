@@ -10,10 +10,11 @@ import streamlit as st
 from pages import compare_address as address
 from pages import lessons, shared, teach
 from pages.slider import Encoded, compare_slider
-from rustseg_jax.teaching import Lesson, Step
-from rustseg_jax.teaching_drawings import draw_histogram, draw_losses, draw_scores
-from rustseg_jax.teaching_texts import SHORT_TITLES, STEPS
-from rustseg_jax.teaching_views import View, step_views, thumbnails
+from rustseg_jax.teaching.drawings import draw_histogram, draw_losses, draw_scores
+from rustseg_jax.teaching.lesson import Lesson
+from rustseg_jax.teaching.steps import Step
+from rustseg_jax.teaching.texts import SHORT_TITLES, STEPS
+from rustseg_jax.teaching.views import View, step_views, thumbnails
 
 FIRST = "seen"
 

@@ -19,7 +19,7 @@ from pages.cases import Case
 from pages.experts import Person
 from rustseg_jax import images, labels
 from rustseg_jax.correct.superpixels import superpixels
-from rustseg_jax.labels.store import DATABASE
+from rustseg_jax.labels.store.store import DATABASE
 from rustseg_jax.report.report import Report
 
 __all__ = [

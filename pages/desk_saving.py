@@ -15,7 +15,7 @@ from pages.cases import Case
 from pages.desk import Bench
 from pages.experts import Person
 from rustseg_jax import labels, samples
-from rustseg_jax.labels.draft import record_id
+from rustseg_jax.labels.store.checks import record_id
 
 __all__ = ["PREDICTION", "Said", "Start", "save", "start_of"]
 

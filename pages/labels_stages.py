@@ -9,7 +9,7 @@ import streamlit as st
 from pages import charts, known, shared, waiting
 from rustseg_jax import labels
 from rustseg_jax.labels.records import Correction
-from rustseg_jax.teaching_texts import STAGES
+from rustseg_jax.teaching.texts import STAGES
 
 __all__ = ["of_one", "over_all"]
 

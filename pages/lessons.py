@@ -21,10 +21,12 @@ from rustseg_jax.drawing.encode import png
 from rustseg_jax.images.resample import shrink_mask
 from rustseg_jax.metrics.faithfulness import Road
 from rustseg_jax.refine import working_shape
-from rustseg_jax.teaching import Lesson, faithfulness, look_inside, teach
-from rustseg_jax.teaching_choice import Choice, refine_as
-from rustseg_jax.teaching_figure import figure_bytes
-from rustseg_jax.teaching_tour import SCENES, tour_scene
+from rustseg_jax.teaching.alternatives import faithfulness
+from rustseg_jax.teaching.choice import Choice, refine_as
+from rustseg_jax.teaching.figure import figure_bytes
+from rustseg_jax.teaching.lesson import Lesson, teach
+from rustseg_jax.teaching.network import look_inside
+from rustseg_jax.teaching.tour import SCENES, tour_scene
 
 LESSON_SIDE = 2048
 """Photos with a longer side are shrunk to this many pixels before they are taken apart."""

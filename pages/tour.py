@@ -10,8 +10,8 @@ from pages import compare_address, compare_steps, lessons, shared, teach, truths
 from pages.slider import compare_slider
 from rustseg_jax.drawing.encode import png
 from rustseg_jax.samples import list_samples
-from rustseg_jax.teaching_tour import SCENES, TOUR, TourStop, facts, outcome
-from rustseg_jax.teaching_views import exhibit, step_views
+from rustseg_jax.teaching.tour import SCENES, TOUR, TourStop, facts, outcome
+from rustseg_jax.teaching.views import exhibit, step_views
 
 
 def main() -> None:

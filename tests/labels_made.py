@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from rustseg_jax.config import Config
+from rustseg_jax.labels import latest
 from rustseg_jax.labels.records import Correction, Photo
 from rustseg_jax.labels.store import Store
 from rustseg_jax.result import Segmentation
@@ -77,3 +80,30 @@ def save(store: Store, photo: Photo, who: str = "ada", **given: Any) -> Correcti
     """Save a correction; what matters to a test is given."""
     said = {"verdict": "corrosion", "nonce": nonce(), "who": who, **given}
     return store.save_correction(photo, **said)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def said(store: Store) -> dict[str, tuple]:
+    """By the photo's SHA-256 what is said of it."""
+    with store.database.reading() as conn:
+        digests = [row[0] for row in conn.execute("SELECT sha256 FROM photos")]
+    found = {d: latest(store, d) for d in digests}
+    return {
+        d: (c.verdict, c.mask and c.mask.decode(), c.ignore and c.ignore.decode())
+        for d, c in found.items()
+        if c is not None
+    }
+
+
+OLD = sorted((Path(__file__).parent / "labels" / "store").glob("labels_v*.sql"))
+
+
+def restore(dump: Path, folder: Path) -> Path:
+    folder.mkdir()
+    path = folder / "labels.sqlite"
+    with closing(sqlite3.connect(path)) as conn:
+        conn.executescript(dump.read_text(encoding="utf-8"))
+    return path

@@ -17,9 +17,9 @@ from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import sha256
 from rustseg_jax.labels import Store
 from rustseg_jax.samples import list_samples
-from rustseg_jax.teaching import STEPS
-from rustseg_jax.teaching_choice import Choice
-from rustseg_jax.teaching_views import exhibits_of
+from rustseg_jax.teaching.choice import Choice
+from rustseg_jax.teaching.texts import STEPS
+from rustseg_jax.teaching.views import exhibits_of
 
 ROOT = Path(__file__).resolve().parents[1]
 

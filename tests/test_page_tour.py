@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import lessons, truths
-from rustseg_jax.teaching_tour import SCENES, TOUR
+from rustseg_jax.teaching.tour import SCENES, TOUR
 
 
 def _open(app: AppTest, step: str | None = None) -> AppTest:

@@ -9,7 +9,7 @@ import pytest
 
 from pages import teach
 from pages.teach import Stop, drawing, player, strip
-from rustseg_jax.teaching_views import View
+from rustseg_jax.teaching.views import View
 
 
 class Mounts(list[dict[str, Any]]):

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit import runtime
 
-from rustseg_jax.teaching_views import View
+from rustseg_jax.teaching.views import View
 
 __all__ = ["Stop", "drawing", "player", "strip"]
 
@@ -121,7 +121,7 @@ def player(
 
 
 def drawing(svg: str, *, key: str, alt: str) -> None:
-    """Draw what `rustseg_jax.teaching_drawings` made, in the colours of the theme.
+    """Draw what `rustseg_jax.teaching.drawings` made, in the colours of the theme.
 
     Parameters
     ----------

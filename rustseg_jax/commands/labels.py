@@ -93,7 +93,7 @@ def _import_options(part: Options) -> None:
 
 def _import(args: argparse.Namespace) -> int:
     from rustseg_jax.labels import import_labels
-    from rustseg_jax.labels.imports import find_format
+    from rustseg_jax.labels.exchange.imports import find_format
 
     args.format = args.format or find_format(args.data)  # before a folder is made
     model = load_classifier(args.model) if args.predict else None

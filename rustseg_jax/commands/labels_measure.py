@@ -74,7 +74,7 @@ def _consensus_options(part: Options) -> None:
 def _consensus(args: argparse.Namespace) -> int:
     from rustseg_jax.errors import ConfigError, LabelsError
     from rustseg_jax.labels import make_consensus
-    from rustseg_jax.labels.agreement_totals import shared_photos
+    from rustseg_jax.labels.review.agreement_totals import shared_photos
 
     store = store_of(args)
     photos = args.photo or shared_photos(store)

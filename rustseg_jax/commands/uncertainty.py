@@ -23,7 +23,7 @@ from rustseg_jax.commands.common import (
 from rustseg_jax.config import HALVES, UncertaintyConfig
 
 if TYPE_CHECKING:
-    from rustseg_jax.learning.area import Case
+    from rustseg_jax.learning.calibrate_area import Case
     from rustseg_jax.uncertainty.interval import AreaModel
 
 __all__ = ["add", "run"]
@@ -81,7 +81,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Calibrate or score, and print; 1 when a photo could not be used."""
     from rustseg_jax.errors import ConfigError
-    from rustseg_jax.learning import area as learning
+    from rustseg_jax.learning import calibrate_area as learning
     from rustseg_jax.uncertainty.doubt import settings_of
     from rustseg_jax.uncertainty.interval import load_area, place_of, save_area
 
@@ -134,7 +134,7 @@ def _records(args: argparse.Namespace) -> list[Any]:
 
 
 def _scored(cases: list[Case], stored: AreaModel) -> dict[str, Any]:
-    from rustseg_jax.learning.area import judge, score
+    from rustseg_jax.learning.calibrate_area import judge, score
 
     known = [(float(mask), float(true)) for mask, true in stored.record["areas"]]
     judged = judge(cases, stored, known, level=LEVEL)

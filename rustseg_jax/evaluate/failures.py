@@ -21,7 +21,7 @@ from rustseg_jax.config import CORROSION
 from rustseg_jax.evaluate.run import HALVED, choose, evenly
 from rustseg_jax.manifest import Record, load_manifest, read_mask
 from rustseg_jax.scenes import KINDS, Scene, render
-from rustseg_jax.shadows import SHADOWS, cast_shadow
+from rustseg_jax.scenes.shadows import SHADOWS, cast_shadow
 
 __all__ = [
     "DARK",

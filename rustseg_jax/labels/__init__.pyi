@@ -1,10 +1,4 @@
-from .agreement import Agreement, cohens_kappa, compare_experts, fleiss_kappa, opinions
-from .agreement_totals import PhotoAgreement, agree_over_all, shared_photos
-from .backup import Backup, back_up
-from .blame import Blame, blame_all, blame_correction
-from .consensus import Staple, majority, make_consensus, staple
-from .export import EXPORT_FORMATS, Export, export_labels
-from .faults import (
+from .errors import (
     ConflictError,
     DamagedError,
     ErasedError,
@@ -15,9 +9,19 @@ from .faults import (
     NewerError,
     ReadOnlyError,
 )
-from .imports import IMPORT_FORMATS, Import, import_labels
-from .intake import CONSENT
-from .listing import (
+from .exchange.backup import Backup, back_up
+from .exchange.export import (
+    EXPORT_FORMATS,
+    Export,
+    Extent,
+    export_extent,
+    export_labels,
+    pack_labels,
+)
+from .exchange.imports import IMPORT_FORMATS, Import, import_labels
+from .exchange.merge import Merge, merge_labels
+from .exchange.verify import Problem, Verification, verify_labels
+from .queries.listing import (
     Entry,
     Filters,
     History,
@@ -28,9 +32,8 @@ from .listing import (
     list_corrections,
     values_of,
 )
-from .merge import Merge, merge_labels
-from .packed import Extent, export_extent, pack_labels
-from .queue import Case, count_queue, next_cases, orders, repeats, set_order
+from .queries.queue import Case, count_queue, next_cases, orders, repeats, set_order
+from .queries.stats import count_labels, count_states
 from .records import (
     ACTIONS,
     REASONS,
@@ -43,17 +46,20 @@ from .records import (
     Review,
     Withdrawal,
 )
-from .rle import Rle
-from .stats import count_labels, count_states
-from .store import Store, labels_folder
-from .verify import Problem, Verification, verify_labels
-from .views import (
+from .review.agreement import Agreement, cohens_kappa, compare_experts, fleiss_kappa, opinions
+from .review.agreement_totals import PhotoAgreement, agree_over_all, shared_photos
+from .review.blame import Blame, blame_all, blame_correction
+from .review.consensus import Staple, majority, make_consensus, staple
+from .review.views import (
     Change,
     change_picture,
     correction_picture,
     disagreement_picture,
     thumbnail,
 )
+from .rle import Rle
+from .store import Store, labels_folder
+from .store.intake import CONSENT
 
 __all__ = [
     "ACTIONS",

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.labels.faults import DamagedError
+from rustseg_jax.labels.errors import DamagedError
 
 __all__ = ["Rle", "check_lengths", "check_mask", "decode", "encode", "from_runs", "runs"]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from rustseg_jax.config import CLEAN, STRIDE
 from rustseg_jax.learning.augment import AugmentConfig, cells
-from rustseg_jax.learning.dataset import ignore_interrupt
+from rustseg_jax.learning.packs import ignore_interrupt
 from rustseg_jax.learning.paste import sample
 
 __all__ = ["Batch", "BatchMaker", "draw", "draw_partners"]

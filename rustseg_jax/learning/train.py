@@ -32,7 +32,7 @@ from rustseg_jax.config import DECISION_THRESHOLD
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.learning.batches import BatchMaker
 from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
-from rustseg_jax.learning.dataset import pack
+from rustseg_jax.learning.packs import pack
 from rustseg_jax.learning.recipe import Phase, Recipe
 from rustseg_jax.learning.seeds import make_seeds
 from rustseg_jax.learning.step import (

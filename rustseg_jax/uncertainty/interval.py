@@ -10,7 +10,7 @@ photo whose mask is empty may be clean, whatever the fit says: its interval begi
 and its quantile is that of photos with empty masks, so that the level holds for both kinds.
 
 All areas are shares of the photo in [0, 1]. Here is what a calibration says of a photo;
-`rustseg_jax.learning.area` makes one.
+`rustseg_jax.learning.calibrate_area` makes one.
 
 References
 ----------

@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from browser.driving import FLAGS, ROOT, START_SECONDS, serving, settle
 from hand_made import save_measurements, save_redness
-
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120  # a busy machine imports slowly
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("localhost", 0))
-        return int(s.getsockname()[1])
-
-
-def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health") as reply:
-            if reply.status == 200:
-                return
-        time.sleep(0.2)
-    pytest.fail(f"the app did not start:\n{log.read_text()}")
-
-
-@contextlib.contextmanager
-def serving(script: Path, log: Path, settings: dict[str, str]) -> Iterator[str]:
-    """Run a script with the app's own configuration; its address."""
-    port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | settings, stdout=out, stderr=subprocess.STDOUT
-        )
-    try:
-        _wait_until_healthy(f"http://localhost:{port}", process, log)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")
@@ -131,13 +84,6 @@ _ASKED = re.compile(r"/[a-z]+/_stcore/(health|host-config)")
 def _hear(message: Any, trouble: list[str]) -> None:
     if message.type == "error" and not _ASKED.fullmatch(urlsplit(message.location["url"]).path):
         trouble.append(message.text)
-
-
-def settle(page: Any) -> None:
-    """Wait until the script has run and its pictures are there."""
-    page.wait_for_selector(IDLE)
-    page.wait_for_selector('[data-testid="stHeading"]')
-    page.wait_for_function("[...document.images].every(image => image.complete)")
 
 
 def _watch(url: str, trouble: list[str]) -> None:

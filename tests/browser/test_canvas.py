@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browser.canvas_hand import SAVED, Canvas
 
 from pages.canvas import base_of
 from rustseg_jax.correct.strokes import replay
@@ -26,7 +27,6 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("canvas_app.py")
 START_SECONDS = 120  # a busy machine imports slowly
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-SAVED = ".status .saved"
 
 
 class Server:
@@ -89,54 +89,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def server(running: Server) -> str:
     """What `visit` opens."""
     return running.url
-
-
-class Canvas:
-    """A canvas on a page, in pixels of the photo."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        page.wait_for_selector(IDLE)
-        page.wait_for_selector(".app")
-        page.wait_for_selector(".app .loading", state="hidden")
-        page.locator(".stage").scroll_into_view_if_needed()
-        page.locator(".stage").focus()
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Where the middle of a pixel is on the screen."""
-        where = """(image, [x, y]) => {
-          const box = image.getBoundingClientRect(), scale = box.width / image.offsetWidth
-          return [box.left + (x + 0.5) * scale, box.top + (y + 0.5) * scale]
-        }"""
-        return tuple(self.page.locator(".photo").evaluate(where, [x, y]))
-
-    def drag(self, *points: tuple[float, float], button: str = "left") -> None:
-        mouse = self.page.mouse
-        mouse.move(*self.at(*points[0]))
-        mouse.down(button=button)
-        for point in points[1:]:
-            mouse.move(*self.at(*point), steps=5)
-        mouse.up(button=button)
-
-    def click(self, x: float, y: float) -> None:
-        self.page.mouse.click(*self.at(x, y))
-
-    def keys(self, *keys: str) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def area(self) -> str:
-        return self.page.locator(".area .now").inner_text()
-
-    def wait_saved(self, text: str = "Saved") -> None:
-        self.page.locator(SAVED).get_by_text(text, exact=text == "Saved").wait_for()
-
-    def save(self) -> None:
-        self.keys("Control+s")
-        self.wait_saved()
-
-    def runs(self) -> str:
-        return self.page.get_by_text("runs ").inner_text()
 
 
 def _differing(save: Any) -> int:

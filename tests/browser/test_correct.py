@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, save_redness, serving, settle
-from test_canvas import Canvas
+from browser.canvas_hand import Canvas
+from browser.driving import ROOT, serving, settle
+from hand_made import save_redness
 
 from rustseg_jax.correct.strokes import replay
 from rustseg_jax.labels import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import serving
+from browser.driving import serving
 
 Visit = Callable[..., Any]
 

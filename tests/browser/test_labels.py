@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, save_redness, serving, settle
-from hand_made import picture, red_model
+from browser.driving import ROOT, serving, settle
+from browser.looking import look_at, unreachable
+from hand_made import picture, red_model, save_redness
 from labels_made import save
-from test_every_page import look_at, unreachable
 
 import rustseg_jax as rs
 from rustseg_jax.drawing.encode import png

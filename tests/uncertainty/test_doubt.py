@@ -16,7 +16,7 @@ from rustseg_jax import uncertainty as module
 from rustseg_jax.cli import main
 from rustseg_jax.commands import uncertainty as command
 from rustseg_jax.config import HALVES
-from rustseg_jax.learning.area import METHODS
+from rustseg_jax.learning.calibrate_area import METHODS
 from rustseg_jax.manifest import COLUMNS, half_of
 from rustseg_jax.uncertainty.augmentations import Look
 from rustseg_jax.uncertainty.doubt import settings_of

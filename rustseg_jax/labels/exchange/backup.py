@@ -1,0 +1,123 @@
+"""A copy of a labels folder while others go on writing to it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.labels.errors import DamagedError, explained
+from rustseg_jax.labels.store import Store, files
+from rustseg_jax.labels.store.database import Database
+from rustseg_jax.labels.store.store import DATABASE
+
+__all__ = ["Backup", "back_up", "snapshot"]
+
+Progress = Callable[[int, int], None]
+
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What was copied: `photos` of which `linked` are hard links, and the folder."""
+
+    folder: Path
+    photos: int
+    linked: int
+
+
+def back_up(
+    store: Store, folder: Path | str, *, copy: bool = False, progress: Progress | None = None
+) -> Backup:
+    """Copy a labels folder as it is at one moment.
+
+    The copy is a labels folder itself: to go back, use it as one. Photos are hard links where
+    both are on one disk: that costs no room and guards against deletion, not against the
+    disk; what is later erased stays in a backup until that is deleted, too.
+
+    Parameters
+    ----------
+    store : a labels folder, in use or not
+    folder : new or empty
+    copy : copy photos (and check their bytes) even where they could be linked
+    progress : called with (photos done, photos in all)
+
+    Returns
+    -------
+    `Backup`
+
+    Raises
+    ------
+    ConfigError
+        The folder has something in it.
+    DamagedError
+        A photo is not there or is not as it was stored; `labels verify` lists all.
+    """
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigError(f"{target} is not empty; name a new folder for the backup")
+    with explained(target):
+        target.mkdir(parents=True, exist_ok=True)
+        linked: dict[str, bool] = {}
+        for _ in range(_TRIES):
+            # Rows first: a photo is written before its row, so every row has its photo. One
+            # that is erased meanwhile is missing; the next snapshot is without it.
+            snapshot(store.database, target / DATABASE)
+            photos = _photos(target / DATABASE)
+            missing = _copy_photos(store, target, photos, linked, copy, progress)
+            if not missing:
+                break
+        else:
+            raise DamagedError(f"photo {missing[0]} is not there; run `labels verify`")
+    for digest in linked.keys() - set(photos):
+        files.remove(target, digest)
+    return Backup(target, len(photos), sum(linked[digest] for digest in photos))
+
+
+def snapshot(database: Database, path: Path) -> None:
+    """Copy the database as it is at one moment, without holding up anybody, and durably."""
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with database.reading() as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+            # One file that may lie anywhere, read-only too; opening it for writing brings WAL back.
+            copy.execute("PRAGMA journal_mode = DELETE")
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    files.sync_folder(path.parent)
+
+
+def _photos(path: Path) -> list[str]:
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as conn:
+        return [row[0] for row in conn.execute("SELECT sha256 FROM photos ORDER BY sha256")]
+
+
+def _copy_photos(
+    store: Store,
+    target: Path,
+    photos: list[str],
+    linked: dict[str, bool],
+    copy: bool,
+    progress: Progress | None,
+) -> list[str]:
+    missing = []
+    for done, digest in enumerate(photos, 1):
+        if digest not in linked:
+            try:
+                linked[digest] = files.put_file(
+                    target, digest, store.photo_path(digest), link=not copy
+                )
+            except FileNotFoundError:
+                missing.append(digest)
+        if progress:
+            progress(done, len(photos))
+    return missing

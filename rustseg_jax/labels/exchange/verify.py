@@ -1,0 +1,220 @@
+"""Is everything there that was saved? Database, photos, masks, and that they fit together."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rustseg_jax.images import sha256
+from rustseg_jax.labels.errors import DamagedError
+from rustseg_jax.labels.rle import Rle, check_lengths
+from rustseg_jax.labels.store import Store, files
+from rustseg_jax.labels.store.rows import unpack_heat
+from rustseg_jax.labels.store.schema import READ_MODEL, RECORD_TABLES, RECORDS, backfill
+
+__all__ = ["Problem", "Verification", "verify_labels"]
+
+Progress = Callable[[int, int], None]
+
+_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%sqlite_%'"
+_DERIVED = {"standing": "", "tagged": "", "queue": " WHERE name = 'doubt'"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it was saved.
+
+    Attributes
+    ----------
+    kind : "database", "schema", "photo", "mask", "heat map", "reference", "read model" or "erasure"
+    what : the row or file
+    message : in words, with what to do where something can be done
+    """
+
+    kind: str
+    what: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes
+    ----------
+    counts : rows by table
+    problems : what is wrong; empty is good
+    orphans : files below `photos/` without a row, relative to the labels folder: left by a program
+        that was stopped between file and row. They harm nothing; nothing that was acknowledged
+        is among them.
+    """
+
+    counts: dict[str, int]
+    problems: tuple[Problem, ...] = ()
+    orphans: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify_labels(
+    store: Store, *, quick: bool = False, progress: Progress | None = None
+) -> Verification:
+    """Check a labels folder; changes nothing.
+
+    Parameters
+    ----------
+    store : a labels folder
+    quick : compare the photos' sizes only, not their bytes
+    progress : called with (photos done, photos in all)
+
+    Returns
+    -------
+    `Verification`
+    """
+    with store.database.reading() as conn:
+        problems = [*_database(conn)]
+        if problems:  # nothing that is read from it can be trusted
+            return Verification({}, tuple(problems))
+        counts = {t: conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in RECORD_TABLES}
+        problems += [*_schema(conn), *_masks(conn), *_heat_maps(conn), *_references(conn)]
+        problems += _read_model(conn)
+        photos = dict(conn.execute("SELECT sha256, bytes FROM photos ORDER BY sha256").fetchall())
+        erased = {row[0] for row in conn.execute("SELECT photo FROM erasures")}
+    problems += _photos(store, photos, quick, progress)
+    orphans = []
+    for path in files.stored(store.folder):
+        if path != files.place_of(store.folder, path.name) or path.name not in photos:
+            known = path.name[:64] in erased
+            problems += [_still_there(path)] if known else []
+            orphans += [] if known or _arrived(store, path) else [path]
+    names = tuple(path.relative_to(store.folder).as_posix() for path in orphans)
+    return Verification(counts, tuple(problems), names)
+
+
+def _database(conn: sqlite3.Connection) -> Iterator[Problem]:
+    try:
+        for (message,) in conn.execute("PRAGMA integrity_check"):
+            if message != "ok":
+                yield Problem("database", "labels.sqlite", f"{message}; go back to a backup")
+        for table, row, parent, _ in conn.execute("PRAGMA foreign_key_check"):
+            yield Problem(
+                "database", f"{table} row {row}", f"refers to {parent} that are not there"
+            )
+    except sqlite3.DatabaseError as error:
+        yield Problem("database", "labels.sqlite", f"{error}; go back to a backup")
+
+
+def _schema(conn: sqlite3.Connection) -> Iterator[Problem]:
+    """The tables, indexes and triggers are those of this version: the guards are in place."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        for statement in (*RECORDS, *READ_MODEL):
+            fresh.execute(statement)
+        wanted = dict(fresh.execute(_SCHEMA).fetchall())
+    found = dict(conn.execute(_SCHEMA).fetchall())
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            how = "was added" if name not in wanted else "is not as this version makes it"
+            yield Problem("schema", name, f"{how}: somebody changed the database by hand")
+
+
+def _masks(conn: sqlite3.Connection) -> Iterator[Problem]:
+    shape = "p.height, p.width FROM {} r JOIN photos p ON p.sha256 = r.photo"
+    layers = {"corrections": ("mask", "ignore"), "predictions": ("rough", "mask")}
+    for table, names in layers.items():
+        for name in names:
+            area = {"corrections mask": "r.area", "corrections ignore": "r.ignored"}.get(
+                f"{table} {name}", "NULL"
+            )
+            sql = f"SELECT r.id, r.{name}, {area}, {shape.format(table)} WHERE r.{name} IS NOT NULL"
+            for id, counts, stated, *size in conn.execute(sql):
+                rle = Rle(counts, *size)
+                try:
+                    check_lengths(rle)
+                    if stated is not None and rle.area != stated:
+                        raise DamagedError(f"marks {rle.area} pixels; its row says {stated}")
+                except DamagedError as error:
+                    yield Problem("mask", f"{name} of {table} {id}", str(error))
+    sql = f"SELECT r.id, r.mask, r.ignore, {shape.format('corrections')} WHERE r.mask IS NOT NULL"
+    for id, mask, ignore, *size in conn.execute(f"{sql} AND r.ignore IS NOT NULL"):
+        try:
+            if (Rle(mask, *size).decode() & Rle(ignore, *size).decode()).any():
+                yield Problem("mask", f"corrections {id}", "mask and ignore overlap")
+        except DamagedError:  # said above
+            continue
+
+
+def _heat_maps(conn: sqlite3.Connection) -> Iterator[Problem]:
+    for id, *packed in conn.execute("SELECT id, heat, heat_rows, heat_columns FROM predictions"):
+        try:
+            heat = unpack_heat(*packed)
+            if not ((heat >= 0) & (heat <= 1)).all():
+                raise DamagedError("a heat map has values outside [0, 1]: it is damaged")
+        except DamagedError as error:
+            yield Problem("heat map", f"predictions {id}", str(error))
+
+
+def _references(conn: sqlite3.Connection) -> Iterator[Problem]:
+    """What no foreign key can say: sources of a consensus, photos with a tombstone."""
+    sql = """SELECT c.id, s.value FROM corrections c, json_each(c.sources) s
+WHERE NOT EXISTS (SELECT 1 FROM corrections o WHERE o.id = s.value AND o.photo = c.photo)"""
+    for id, source in conn.execute(sql):
+        yield Problem("reference", f"corrections {id}", f"is made of {source}, which is not there")
+    for table in RECORD_TABLES[:-1]:
+        key = "sha256" if table == "photos" else "photo"
+        sql = f"SELECT DISTINCT {key} FROM {table} WHERE {key} IN (SELECT photo FROM erasures)"
+        for (photo,) in conn.execute(sql):
+            yield Problem("erasure", f"photo {photo}", f"was erased, yet {table} still have it")
+
+
+def _read_model(conn: sqlite3.Connection) -> Iterator[Problem]:
+    for table, where in _DERIVED.items():
+        held = f"SELECT * FROM {table}{where}"
+        wanted = backfill(table)
+        for a, b, how in ((held, wanted, "has too much"), (wanted, held, "lacks something")):
+            row = conn.execute(f"SELECT * FROM ({a}) EXCEPT SELECT * FROM ({b}) LIMIT 1").fetchone()
+            if row is not None:
+                yield Problem("read model", table, f"{how}: {row}; the records are not affected")
+
+
+def _photos(
+    store: Store, photos: dict[str, int], quick: bool, progress: Progress | None
+) -> Iterator[Problem]:
+    for done, (digest, size) in enumerate(photos.items(), 1):
+        message = _wrong_with(files.place_of(store.folder, digest), digest, size, quick)
+        if message and store.find_photo(digest) is not None:  # not erased meanwhile
+            yield Problem("photo", f"photo {digest}", message)
+        if progress:
+            progress(done, len(photos))
+
+
+def _wrong_with(path: Path, digest: str, size: int, quick: bool) -> str:
+    mend = "give the photo in again, or take the file from a backup"
+    try:
+        if not path.is_file():
+            return f"is not there; {mend}"
+        if path.stat().st_size != size:
+            return f"has {path.stat().st_size} bytes, not {size}; {mend}"
+        if not quick and sha256(path.read_bytes()) != digest:
+            return f"has other bytes than it was stored with; {mend}"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error}); {mend}"
+    return ""
+
+
+def _still_there(path: Path) -> Problem:
+    message = "is of a photo that was erased; erase it again, or delete the file"
+    return Problem("erasure", path.name, message)
+
+
+def _arrived(store: Store, path: Path) -> bool:
+    """Whether somebody saved this photo after the rows were read, or its file is gone."""
+    if not path.exists():
+        return True
+    placed = path == files.place_of(store.folder, path.name)
+    return placed and store.find_photo(path.name) is not None

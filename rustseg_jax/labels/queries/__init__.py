@@ -1,0 +1,1 @@
+"""Questions to the labels store: lists by filter, the queue of what is next, counts."""

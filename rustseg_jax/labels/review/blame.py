@@ -1,0 +1,200 @@
+"""Blame the stage: each correction replayed against the prediction that it corrects.
+
+Nothing is computed by the model again: the prediction's heat map, threshold and masks were
+stored. What the expert left open is not counted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rustseg_jax import refine
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.evaluate.stage_losses import Loss, best_cut, losses, through_grid, worst_of
+from rustseg_jax.labels.queries.listing import Filters, list_corrections
+from rustseg_jax.labels.records import Correction, Prediction
+from rustseg_jax.labels.store import Store
+from rustseg_jax.metrics import Confusion, confusion, iou, pooled
+
+__all__ = ["HEATMAP_THRESHOLD", "Blame", "blame_all", "blame_correction"]
+
+HEATMAP_THRESHOLD = 0.5
+"""At which a heat map is scored whatever the rule found, as `evaluate` does."""
+
+ORDER = ("grid", "heatmap", "threshold", "crf", "verdict")
+SCORED = ("heatmap", "rough", "mask")
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Blame:
+    """What one prediction got wrong, by stage.
+
+    Attributes
+    ----------
+    correction, prediction, photo, model : ids and SHA-256s
+    counts : of pixels against the expert's mask, by `heatmap` (cut at one half), `rough` (the
+        heat map cut where the prediction cut it) and `mask` (what the user got)
+    stages : what each stage lost, in the order of the method, see `rustseg_jax.teaching`: "grid",
+        "heatmap", "threshold", "crf", "verdict". Without "crf" where the verdict was "no
+        corrosion": it was not run, and the verdict answers for it
+    best_threshold : at which this heat map would have been best
+    worst : the stage that lost most, "" where nothing was lost
+    """
+
+    correction: str
+    prediction: str
+    photo: str
+    model: str
+    counts: Mapping[str, Confusion]
+    stages: Mapping[str, Loss]
+    best_threshold: float
+    worst: str
+
+    @property
+    def iou(self) -> dict[str, float]:
+        """IoU of heatmap, rough and mask with the expert's mask."""
+        return {name: iou(count) for name, count in self.counts.items()}
+
+
+def blame_correction(correction: Correction, prediction: Prediction) -> Blame:
+    """Find the stage that lost most.
+
+    Parameters
+    ----------
+    correction : with a mask
+    prediction : that it corrects
+
+    Returns
+    -------
+    `Blame`
+
+    Raises
+    ------
+    ConfigError
+        The correction has no mask, or is of another photo.
+    """
+    if correction.mask is None:
+        raise ConfigError(f"correction {correction.id} has no mask to compare with")
+    if correction.photo != prediction.photo:
+        raise ConfigError("the correction and the prediction are of different photos")
+    true = correction.mask.decode()
+    ignore = None if correction.ignore is None else correction.ignore.decode()
+    rough, mask = prediction.rough.decode(), prediction.mask.decode()
+    shape = (true.shape[0], true.shape[1])
+    half = refine.rough_mask(prediction.heat, HEATMAP_THRESHOLD, shape)
+    best = best_cut(prediction.heat, prediction.threshold, true, ignore)
+    stages = {
+        "grid": through_grid(true, (prediction.heat.shape[0], prediction.heat.shape[1])),
+        "heatmap": refine.rough_mask(prediction.heat, best, shape),
+        "threshold": rough,
+        **({"crf": mask} if prediction.corroded else {}),
+        "verdict": mask,
+    }
+    found = losses(stages, true, ignore)
+    return Blame(
+        correction=correction.id,
+        prediction=prediction.id,
+        photo=correction.photo,
+        model=prediction.model,
+        counts={
+            name: confusion(layer, true, ignore)
+            for name, layer in zip(SCORED, (half, rough, mask), strict=True)
+        },
+        stages=found,
+        best_threshold=best,
+        worst=worst_of(found),
+    )
+
+
+def blame_all(
+    store: Store,
+    filters: Filters | None = None,
+    *,
+    progress: Progress | None = None,
+    known: MutableMapping[str, Blame] | None = None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
+    """Blame the stages over all corrections that have a mask and a prediction.
+
+    Parameters
+    ----------
+    store : a labels folder
+    filters : which corrections; None takes all of experts and imports that are neither
+        withdrawn nor rejected
+    progress : called with (corrections done, corrections seen so far)
+    known : by the id of a correction what was found before, which never changes; what is found
+        now is added. Whoever keeps it can stop at any time and go on later
+    turn : entered for each correction that is looked at, to wait for others who compute
+
+    Returns
+    -------
+    dict, valid JSON: ``all`` and ``models`` (by SHA-256 of the weights), each with n and, where n
+    is above 0, ``iou`` and ``pooled_iou`` (of heatmap, rough and mask; mean of the photos' own,
+    and of all pixels together), ``lost`` (mean IoU that each stage lost) and ``worst`` (how
+    often each stage lost most)
+    """
+    found = list(_blames(store, filters, progress, {} if known is None else known, turn))
+    by_model: dict[str, list[Blame]] = defaultdict(list)
+    for one in found:
+        by_model[one.model].append(one)
+    return {"all": _sum(found), "models": {m: _sum(by_model[m]) for m in sorted(by_model)}}
+
+
+def _blames(
+    store: Store,
+    filters: Filters | None,
+    progress: Progress | None,
+    known: MutableMapping[str, Blame],
+    turn: Callable[[], AbstractContextManager[None]],
+) -> Iterable[Blame]:
+    after, done = None, 0
+    while True:
+        page = list_corrections(store, filters, after=after, limit=200)
+        for entry in page.entries:
+            done += 1
+            counts = entry.kind != "consensus" and entry.status not in ("withdrawn", "rejected")
+            if entry.area is not None and (filters is not None or counts):
+                blame = known.get(entry.id)
+                if blame is None and (blame := _blame_of(store, entry.id, turn)) is not None:
+                    known[entry.id] = blame
+                if blame is not None:
+                    yield blame
+            if progress:
+                progress(done, done)
+        after = page.after
+        if after is None:
+            return
+
+
+def _blame_of(
+    store: Store, id: str, turn: Callable[[], AbstractContextManager[None]]
+) -> Blame | None:
+    correction = store.correction(id)
+    if correction.prediction is None:
+        return None
+    with turn():
+        return blame_correction(correction, store.prediction(correction.prediction))
+
+
+def _sum(blames: list[Blame]) -> dict[str, Any]:
+    if not blames:
+        return {"n": 0}
+    stages = [name for name in ORDER if any(name in b.stages for b in blames)]
+    worst = [b.worst for b in blames]
+    return {
+        "n": len(blames),
+        "iou": {s: float(np.mean([b.iou[s] for b in blames])) for s in SCORED},
+        "pooled_iou": {s: iou(pooled(b.counts[s] for b in blames)) for s in SCORED},
+        # A stage that was not run lost nothing.
+        "lost": {
+            s: sum(b.stages[s].lost for b in blames if s in b.stages) / len(blames) for s in stages
+        },
+        "worst": {s: worst.count(s) for s in (*stages, "")} if blames else {},
+    }

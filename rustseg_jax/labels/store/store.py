@@ -1,0 +1,230 @@
+"""The labels store: a folder with a database and the photos it owns.
+
+Append-only: a save adds a row and changes none. Every call opens a short connection, and
+when it returns, what it saved is on the disk. A save carries a nonce, so that sending it
+again (no answer came) gives the same row and not a second one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.labels.records import ACTIONS, Correction, Photo, Prediction, Review, Withdrawal
+from rustseg_jax.labels.store.checks import author, correction_row, prediction_row, record_id, words
+from rustseg_jax.labels.store.lookups import check_parents, get_photo, get_row, saved_before
+from rustseg_jax.labels.store.photos import DATABASE, PhotoStore
+from rustseg_jax.labels.store.rows import (
+    Row,
+    correction_of,
+    fetch,
+    insert,
+    prediction_of,
+    review_of,
+    withdrawal_of,
+)
+
+if TYPE_CHECKING:
+    from rustseg_jax.result import Segmentation
+
+__all__ = ["DATABASE", "Store", "labels_folder"]
+
+_DEFAULT = Path(__file__).resolve().parents[3] / "data" / "labels"
+
+Mask = NDArray[np.bool_]
+
+
+def labels_folder() -> Path:
+    """Return the labels folder in use: $RUSTSEG_LABELS, else `data/labels`."""
+    return Path(os.environ.get("RUSTSEG_LABELS") or _DEFAULT)
+
+
+class Store(PhotoStore):
+    """A labels folder.
+
+    Parameters
+    ----------
+    folder : the folder; made where it is missing
+    create : False refuses a folder without a database, and an older one, instead of making it
+        or bringing it up to date: for what only reads
+    busy_seconds : how long a call waits for another writer
+
+    Raises
+    ------
+    LabelsError
+        The folder cannot be used; one of the errors of `rustseg_jax.labels`, which says
+        what to do. Every method raises these, too, and has then done nothing.
+    """
+
+    # Predictions
+
+    def add_prediction(
+        self, photo: Photo, seg: Segmentation, *, uncertainty: float | None = None
+    ) -> Prediction:
+        """Keep what a model said of a photo.
+
+        Parameters
+        ----------
+        photo : of this store
+        seg : what `segment` gave for it
+        uncertainty : mean doubt of its pixels in [0, 1], where that was measured
+
+        Returns
+        -------
+        `Prediction`; the one that is here already for this photo, weights and configuration
+
+        Raises
+        ------
+        ConfigError
+            `seg` is of a photo of another size.
+        """
+        row = prediction_row(photo, seg, uncertainty)
+        with self.database.writing() as conn:
+            get_photo(conn, photo.sha256)
+            same = row["model"] and fetch(
+                conn,
+                "SELECT * FROM predictions WHERE photo = :photo AND model = :model "
+                "AND config = :config ORDER BY made LIMIT 1",
+                {name: row[name] for name in ("photo", "model", "config")},
+            )
+            if not same:
+                insert(conn, "predictions", row)
+            return prediction_of(same or row, photo)
+
+    def prediction(self, id: str) -> Prediction:
+        """Return the prediction with this id; MissingError where it is not here."""
+        with self.database.reading() as conn:
+            row = get_row(conn, "predictions", id)
+            return prediction_of(row, get_photo(conn, row["photo"]))
+
+    # Corrections
+
+    def save_correction(
+        self,
+        photo: Photo,
+        *,
+        nonce: str,
+        who: str,
+        verdict: str,
+        mask: Mask | None = None,
+        ignore: Mask | None = None,
+        prediction: str | None = None,
+        parent: str | None = None,
+        strokes: Any = (),
+        reasons: Sequence[str] = (),
+        wrong_reason: bool = False,
+        note: str = "",
+        confidence: float | None = None,
+        seconds: float | None = None,
+        verified: bool = False,
+        kind: str = "expert",
+        method: str = "",
+        sources: Sequence[str] = (),
+    ) -> Correction:
+        """Save what an expert said of a photo; when this returns, it is on the disk.
+
+        Parameters
+        ----------
+        photo : of this store
+        nonce : of this save, 8 to 200 characters, never used for another: a UUID
+        the rest : see `Correction`. `prediction` left out is that of the parent. `mask` and
+            `ignore` are (H, W) bool at the photo's size and have no pixel in common.
+
+        Returns
+        -------
+        `Correction`; for a nonce that was saved before, what was saved then
+
+        Raises
+        ------
+        ConfigError
+            A value is not allowed.
+        ConflictError
+            The nonce was saved before, with something else.
+        MissingError
+            Photo, prediction, parent or a source is not here, or is of another photo.
+        """
+        row = correction_row(
+            photo, nonce=nonce, verdict=verdict, mask=mask, ignore=ignore, prediction=prediction,
+            parent=parent, strokes=strokes, reasons=reasons, wrong_reason=wrong_reason, note=note,
+            confidence=confidence, seconds=seconds, kind=kind, method=method, sources=sources,
+            by=author(who, verified),
+        )  # fmt: skip
+        with self.database.writing() as conn:
+            photo = get_photo(conn, photo.sha256)
+            before = saved_before(conn, "corrections", row, ("payload",))
+            if before is None:
+                check_parents(conn, row, sources)
+                insert(conn, "corrections", row)
+            return correction_of(before or row, photo)
+
+    def correction(self, id: str) -> Correction:
+        """Return the correction with this id; MissingError where it is not here."""
+        with self.database.reading() as conn:
+            row = get_row(conn, "corrections", id)
+            return correction_of(row, get_photo(conn, row["photo"]))
+
+    def review(
+        self,
+        correction: str,
+        action: str,
+        *,
+        nonce: str,
+        who: str,
+        comment: str = "",
+        verified: bool = False,
+    ) -> Review:
+        """Approve, reject or flag a correction, or comment on it.
+
+        Parameters
+        ----------
+        correction : its id
+        action : one of `ACTIONS`; a comment needs words
+        nonce, who, verified : as for `save_correction`
+
+        Returns
+        -------
+        `Review`
+        """
+        if action not in ACTIONS:
+            raise ConfigError(f"action is {action!r}; allowed are {', '.join(ACTIONS)}")
+        comment = words("comment", comment, least=int(action == "comment"))
+        act = {"action": action, "comment": comment}
+        row = self._act("reviews", correction, nonce, who, verified, act)
+        return review_of(row)
+
+    def withdraw(
+        self, correction: str, *, nonce: str, who: str, reason: str = "", verified: bool = False
+    ) -> Withdrawal:
+        """Take a correction back: it stays, but counts no longer.
+
+        Parameters
+        ----------
+        correction : its id
+        nonce, who, verified : as for `save_correction`
+        reason : in words
+
+        Returns
+        -------
+        `Withdrawal`
+        """
+        act = {"reason": words("reason", reason)}
+        return withdrawal_of(self._act("withdrawals", correction, nonce, who, verified, act))
+
+    def _act(
+        self, table: str, correction: str, nonce: str, who: str, verified: bool, act: Row
+    ) -> Row:
+        by = author(who, verified)
+        nonce = words("nonce", nonce, least=8, most=200)
+        row = {"id": record_id(nonce), "correction": correction, "nonce": nonce, **act, **by}
+        with self.database.writing() as conn:
+            row["photo"] = get_row(conn, "corrections", correction)["photo"]
+            before = saved_before(conn, table, row, ("correction", "who", *act))
+            if before is None:
+                insert(conn, table, row)
+            return before or row

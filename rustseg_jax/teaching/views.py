@@ -1,0 +1,426 @@
+"""The pictures of a lesson for a page: one by one, large, with alternative texts, as files.
+
+Photos and what is laid over them are JPEG; maps, masks and channels are PNG, enlarged by whole
+numbers where their true positions are to be seen.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rustseg_jax.drawing.difference import difference_picture, enlarge
+from rustseg_jax.drawing.overlay import heat_colours, heat_overlay, mask_overlay
+from rustseg_jax.errors import ConfigError
+from rustseg_jax.images import resize
+from rustseg_jax.images.resample import shrink_mask
+from rustseg_jax.refine import working_shape
+from rustseg_jax.teaching.drawings import STAGE_LABELS
+from rustseg_jax.teaching.lesson import Lesson
+from rustseg_jax.teaching.texts import STEPS
+
+__all__ = ["SHOWS", "Exhibit", "View", "exhibit", "exhibits_of", "step_views", "thumbnails"]
+
+SIDE = 1024
+"""Longer side of a picture in pixels: sharp in half a page on a dense screen."""
+
+THUMBNAIL = 168
+"""Longer side of a picture of the strip, in pixels: twice what is shown."""
+
+SHOWS: Mapping[str, str] = MappingProxyType(
+    {
+        "photo": "Photo",
+        "heatmap": "Heat map as it is",
+        "heat": "Heat map, enlarged",
+        "rough": "Rough mask",
+        "unary": "What the CRF is told",
+        "mask": "Mask",
+        "plain": "Mask, black and white",
+        "diff-grid": "Lost by the coarse grid",
+        "diff-heatmap": "Difference, heat map at its best cut",
+        "diff-threshold": "Difference, rough mask",
+        "diff-crf": "Difference, CRF",
+        "diff-verdict": "Difference, mask",
+    }
+)
+"""What `exhibit` can show of a lesson, as a link names it -> what a person reads; updates of the
+CRF have the names "update0", "update1" and so on."""
+
+_QUALITY = 88  # JPEG, colour at full resolution: thin outlines keep theirs
+_Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One picture, ready for the browser.
+
+    Attributes
+    ----------
+    name : short and stable
+    caption : a few words
+    alt : what it shows, for who cannot see it
+    data : a JPEG or PNG file
+    kind : "image/jpeg" or "image/png"
+    width, height : in pixels
+    group : heading that it stands under, or ""
+    """
+
+    name: str
+    caption: str
+    alt: str
+    data: bytes = field(repr=False)
+    kind: str
+    width: int
+    height: int
+    group: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Exhibit:
+    """One thing to hold beside another: a picture of the photo's shape, and its numbers.
+
+    Attributes
+    ----------
+    view : the picture
+    numbers : label -> value, both as a person reads them
+    """
+
+    view: View
+    numbers: Mapping[str, str]
+
+
+def step_views(lesson: Lesson, step: str, *, side: int = SIDE) -> tuple[View, ...]:
+    """Draw the pictures of one step.
+
+    Parameters
+    ----------
+    lesson : what `teach` returned
+    step : of `STEPS`
+    side : longer side of the pictures in pixels, about; the photo is not enlarged
+
+    Returns
+    -------
+    `View`; none for a step that was not run, or that is told by a drawing alone
+
+    Raises
+    ------
+    ConfigError
+        There is no such step.
+    """
+    if step not in STEPS:
+        raise ConfigError(f"step is {step!r}; allowed are {', '.join(STEPS)}")
+    draw = _STEPS.get(step)
+    return draw(lesson, side) if draw else ()
+
+
+def _seen(lesson: Lesson, side: int) -> tuple[View, ...]:
+    photo = _photo(lesson, side)
+    edge = lesson.inside.seen.shape[0]
+    return (
+        _photo_view("photo", "The photo", "The photo as it was given", photo),
+        _photo_view(
+            "seen",
+            f"As the network sees it: {edge} x {edge}",
+            f"The same photo squashed to a square of {edge} by {edge} pixels",
+            lesson.inside.seen,
+        ),
+    )
+
+
+def _blocks(lesson: Lesson, side: int) -> tuple[View, ...]:
+    edge = max(lesson.inside.blocks[0].shape[0], side // 2)
+    found = []
+    for block in lesson.inside.blocks:
+        rows, columns = block.shape
+        silent = f", {block.silent} of them silent" if block.silent else ""
+        group = (
+            f"Block {block.number}: {rows} x {columns} positions, each sees {block.sees} pixels; "
+            f"{block.channels} channels{silent}"
+        )
+        for channel in block.shown:
+            side_of = "for" if channel.weight > 0 else "against"
+            if not channel.weight:
+                side_of = "neither"
+            view = _exact_view(
+                f"block{block.number}-{channel.index}",
+                f"Channel {channel.index}: {channel.weight:+.2f} {side_of}",
+                f"Channel {channel.index} of block {block.number}, {rows} by {columns} "
+                f"positions, weight {channel.weight:+.2f}",
+                heat_colours(channel.picture),
+                edge,
+            )
+            found.append(replace(view, group=group))
+    return tuple(found)
+
+
+def _heatmap(lesson: Lesson, side: int) -> tuple[View, ...]:
+    heat = lesson.seg.heat
+    size = f"{heat.shape[0]} x {heat.shape[1]}"
+    return (
+        _exact_view(
+            "true",
+            f"As it is: {size} positions",
+            f"The heat map at its true size, {size} squares",
+            heat_colours(heat),
+            side,
+        ),
+        _photo_view(
+            "overlay",
+            "Enlarged, over the photo",
+            "The heat map enlarged to the photo and laid over it",
+            heat_overlay(_photo(lesson, side), heat),
+        ),
+    )
+
+
+def _threshold(lesson: Lesson, side: int) -> tuple[View, ...]:
+    return (_over(lesson, "rough", "The rough mask", lesson.seg.rough, side),)
+
+
+def _unary(lesson: Lesson, side: int) -> tuple[View, ...]:
+    if lesson.crf is None:
+        return ()
+    shape = _shape(lesson, side)
+    told = resize(heat_colours(lesson.crf.unary), shape)
+    return (
+        _exact_view(
+            "unary",
+            "Evidence for rust, 5 to 95 %",
+            "Map of the evidence that the CRF is given, from dark violet, none, to yellow",
+            told,
+            1,
+        ),
+        _photo_view("photo", "The colours it weighs it against", "The photo", _photo(lesson, side)),
+    )
+
+
+def _crf(lesson: Lesson, side: int) -> tuple[View, ...]:
+    if lesson.crf is None:
+        return ()
+    return tuple(_update(lesson, k, side) for k in range(lesson.crf.updates + 1))
+
+
+def _update(lesson: Lesson, step: int, side: int) -> View:
+    assert lesson.crf is not None
+    area = f"{100 * lesson.crf.areas[step]:.1f} %"
+    when = "Before the first update" if step == 0 else f"After update {step}"
+    small = np.asarray(lesson.crf.posteriors[step])
+    mask = np.asarray(Image.fromarray(small).resize(_shape(lesson, side)[::-1])) >= 0.5
+    return _photo_view(
+        f"update{step}",
+        f"{when}: {area}",
+        f"{when} the mask covers {area} of the picture",
+        mask_overlay(_photo(lesson, side), mask),
+    )
+
+
+def _mask(lesson: Lesson, side: int) -> tuple[View, ...]:
+    return (
+        _photo_view("photo", "Photo", "The photo", _photo(lesson, side)),
+        _over(lesson, "overlay", "Mask over the photo", lesson.seg.mask, side),
+        _plain(lesson, side),
+    )
+
+
+def _truth(lesson: Lesson, side: int) -> tuple[View, ...]:
+    truth = lesson.truth
+    return () if truth is None else tuple(_difference(lesson, n, side) for n in truth.stages)
+
+
+_STEPS: Mapping[str, Callable[[Lesson, int], tuple[View, ...]]] = {
+    "seen": _seen,
+    "blocks": _blocks,
+    "heatmap": _heatmap,
+    "threshold": _threshold,
+    "unary": _unary,
+    "crf": _crf,
+    "mask": _mask,
+    "truth": _truth,
+}
+
+
+def exhibits_of(lesson: Lesson) -> Mapping[str, str]:
+    """What `exhibit` can show of this lesson, in the order of the method: name -> title."""
+    names = ["photo", "heatmap", "heat", "rough"]
+    found = {name: SHOWS[name] for name in names}
+    if lesson.crf:
+        found["unary"] = SHOWS["unary"]
+        for k in range(lesson.crf.updates):
+            found[f"update{k}"] = f"Mask after update {k}" if k else "Mask before the first update"
+    found |= {name: SHOWS[name] for name in ("mask", "plain")}
+    if lesson.truth:
+        found |= {f"diff-{name}": SHOWS[f"diff-{name}"] for name in lesson.truth.stages}
+    return MappingProxyType(found)
+
+
+def exhibit(lesson: Lesson, show: str, *, side: int = SIDE) -> Exhibit:
+    """Draw one thing at the photo's shape, so that any two can be laid over each other.
+
+    Parameters
+    ----------
+    lesson : what `teach` returned
+    show : of `exhibits_of`
+    side : longer side in pixels, about; the photo is not enlarged
+
+    Returns
+    -------
+    `Exhibit`
+
+    Raises
+    ------
+    ConfigError
+        This lesson has nothing of that name.
+    """
+    allowed = exhibits_of(lesson)
+    if show not in allowed:
+        raise ConfigError(f"show is {show!r}; allowed for this photo are {', '.join(allowed)}")
+    view = replace(_shown(lesson, show, side), name=show, caption=allowed[show])
+    return Exhibit(view, MappingProxyType(_numbers(lesson, show)))
+
+
+def _shown(lesson: Lesson, show: str, side: int) -> View:
+    seg, photo = lesson.seg, _photo(lesson, side)
+    if show.startswith("update"):
+        return _update(lesson, int(show.removeprefix("update")), side)
+    if show.startswith("diff-"):
+        return _difference(lesson, show.removeprefix("diff-"), side)
+    if show == "photo":
+        return _photo_view(show, "", "The photo", photo)
+    if show == "heatmap":
+        rows, columns = (np.arange(n) * m // n for n, m in zip(photo.shape, seg.heat.shape))  # noqa: B905
+        colours = heat_colours(seg.heat)[np.ix_(rows, columns)]
+        return _photo_view(show, "", "The heat map at its true positions", colours)
+    if show == "heat":
+        return _photo_view(show, "", "The heat map over the photo", heat_overlay(photo, seg.heat))
+    if show == "unary":
+        return replace(_unary(lesson, side)[0])
+    if show == "plain":
+        return _plain(lesson, side)
+    return _over(lesson, show, "", seg.rough if show == "rough" else seg.mask, side)
+
+
+_STAGE_OF = {"grid": "grid", "heat": "heatmap", "heatmap": "heatmap", "rough": "threshold"}
+_STAGE_OF |= {"mask": "verdict", "plain": "verdict"}
+
+
+def _numbers(lesson: Lesson, show: str) -> dict[str, str]:
+    """What there is to say of an exhibit in numbers."""
+    seg = lesson.seg
+    if show == "photo":
+        return {"Size": f"{seg.image.shape[1]} x {seg.image.shape[0]}"}
+    found = {}
+    if show in ("heatmap", "heat"):
+        found["P(corrosion)"] = _sure(seg.probability)
+        found["Hottest"] = f"{float(seg.heat.max()):.2f}"
+        found["Threshold"] = f"{seg.threshold:.2f}"
+    areas = {"rough": seg.rough, "mask": seg.mask, "plain": seg.mask}
+    if show in ("mask", "plain"):
+        found["P(corrosion)"] = _sure(seg.probability)
+    if show in areas:
+        found["Area"] = f"{100 * float(areas[show].mean()):.1f} %"
+    if show.startswith("update") and lesson.crf:
+        found["Area"] = f"{100 * lesson.crf.areas[int(show.removeprefix('update'))]:.1f} %"
+    stage = show.removeprefix("diff-") if show.startswith("diff-") else _STAGE_OF.get(show)
+    if lesson.truth and stage:
+        best = " at its best cut" if stage == "heatmap" else ""
+        found[f"IoU{best}"] = f"{lesson.truth.stages[stage].iou:.2f}"
+    return found
+
+
+def _sure(probability: float) -> str:
+    """Never 0 or 100 %."""
+    if probability > 0.995:
+        return "over 99 %"
+    return "under 1 %" if probability < 0.005 else f"{100 * probability:.0f} %"
+
+
+def thumbnails(lesson: Lesson) -> Mapping[str, View]:
+    """One small picture for each step of a lesson, for the strip: name of the step -> it."""
+    seg, inside = lesson.seg, lesson.inside
+    photo = _photo(lesson, THUMBNAIL)
+    shape = (photo.shape[0], photo.shape[1])
+    last = inside.blocks[-1].shown[0].picture
+    found = {
+        "seen": inside.seen,
+        "blocks": heat_colours(last),
+        "heatmap": heat_colours(seg.heat),
+        "threshold": mask_overlay(photo, shrink_mask(seg.rough, shape)),
+        "mask": mask_overlay(photo, shrink_mask(seg.mask, shape)),
+    }
+    if lesson.crf:
+        found["unary"] = heat_colours(lesson.crf.unary)
+        middle = lesson.crf.posteriors[min(1, lesson.crf.updates)] >= 0.5
+        found["crf"] = mask_overlay(photo, shrink_mask(middle, shape))
+    if lesson.truth:
+        found["truth"] = difference_picture(
+            seg.image, lesson.truth.stages["verdict"], side=THUMBNAIL
+        )
+    return {name: _small(name, picture, shape) for name, picture in found.items()}
+
+
+def _small(name: str, picture: _Picture, shape: tuple[int, int]) -> View:
+    exact = name in ("blocks", "heatmap")
+    how = Image.Resampling.NEAREST if exact else Image.Resampling.BILINEAR
+    fitted = np.asarray(Image.fromarray(picture).resize(shape[::-1], how))
+    return _photo_view(name, "", "", fitted)
+
+
+def _shape(lesson: Lesson, side: int) -> tuple[int, int]:
+    return working_shape((lesson.seg.image.shape[0], lesson.seg.image.shape[1]), side)
+
+
+def _photo(lesson: Lesson, side: int) -> _Picture:
+    shape = _shape(lesson, side)
+    image: _Picture = lesson.seg.image
+    return image if image.shape[:2] == shape else resize(image, shape)
+
+
+def _over(lesson: Lesson, name: str, caption: str, mask: NDArray[np.bool_], side: int) -> View:
+    area = f"{100 * float(mask.mean()):.1f} %"
+    what = "rough mask" if name == "rough" else "mask"
+    alt = f"The {what} over the photo: {area} of the picture"
+    drawn = mask_overlay(_photo(lesson, side), shrink_mask(mask, _shape(lesson, side)))
+    return _photo_view(name, caption, alt, drawn)
+
+
+def _plain(lesson: Lesson, side: int) -> View:
+    mask = shrink_mask(lesson.seg.mask, _shape(lesson, side))
+    grey = np.repeat((mask * np.uint8(255))[..., None], 3, axis=2)
+    return _exact_view("plain", "The mask: white is rust", "The mask, white where rust is", grey, 1)
+
+
+def _difference(lesson: Lesson, name: str, side: int) -> View:
+    assert lesson.truth is not None
+    stage = lesson.truth.stages[name]
+    found = int(stage.hit.sum())
+    missed, extra = int(stage.missed.sum()), int(stage.extra.sum())
+    alt = (
+        f"{STAGE_LABELS[name]}: {100 * missed / max(1, found + missed):.0f} % of the true rust "
+        f"missed, {100 * extra / max(1, found + extra):.0f} % of what is marked is none"
+    )
+    picture = difference_picture(lesson.seg.image, stage, side=side)
+    return _photo_view(f"diff-{name}", f"{STAGE_LABELS[name]}: IoU {stage.iou:.2f}", alt, picture)
+
+
+def _photo_view(name: str, caption: str, alt: str, picture: _Picture) -> View:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    height, width = picture.shape[:2]
+    return View(name, caption, alt, file.getvalue(), "image/jpeg", width, height)
+
+
+def _exact_view(name: str, caption: str, alt: str, picture: _Picture, side: int) -> View:
+    """As PNG, enlarged by a whole number to about `side`; few colours are packed as a palette."""
+    large = Image.fromarray(enlarge(picture, side))
+    file = io.BytesIO()
+    few = large.getcolors(256)
+    (large.convert("P", palette=Image.Palette.ADAPTIVE, colors=256) if few else large).save(
+        file, "PNG"
+    )
+    return View(name, caption, alt, file.getvalue(), "image/png", large.width, large.height)

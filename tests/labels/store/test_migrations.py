@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labels_made import OLD, box, nonce, restore
+
+from rustseg_jax.images import sha256
+from rustseg_jax.labels import MissingError, NewerError, Store, history, list_corrections
+from rustseg_jax.labels.store import migrations as steps
+from rustseg_jax.labels.store.migrations import MIGRATIONS, migrate
+from rustseg_jax.labels.store.schema import VERSION
+
+SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
+
+
+def schema(conn: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return conn.execute(SCHEMA).fetchall()
+
+
+def of_version(number: int) -> sqlite3.Connection:
+    conn = sqlite3.connect(":memory:", isolation_level=None)
+    names = [m.name for m in MIGRATIONS._migrations]
+    migrate(conn, Path("x"), stop_before=names[number] if number < len(names) else None)
+    return conn
+
+
+def test_every_past_version_has_a_database() -> None:
+    assert len(MIGRATIONS._migrations) == VERSION
+    assert [p.stem for p in OLD] == [f"labels_v{k}" for k in range(1, VERSION)]
+
+
+@pytest.mark.parametrize("dump", OLD, ids=lambda p: p.stem)
+def test_released_steps_are_never_edited(dump, tmp_path):
+    """The schema that the steps make today is the one that they made then."""
+    number = int(re.findall(r"\d+", dump.stem)[0])
+    with closing(sqlite3.connect(restore(dump, tmp_path / "old"))) as then:
+        assert schema(then) == schema(of_version(number))
+        assert then.execute("PRAGMA user_version").fetchone()[0] == number
+
+
+@pytest.mark.parametrize("dump", OLD, ids=lambda p: p.stem)
+def test_a_past_version_is_brought_up_to_date(dump, tmp_path):
+    path = restore(dump, tmp_path / "old")
+    before = path.read_bytes()
+    with pytest.raises(MissingError, match="older version"):
+        Store(path.parent, create=False)
+    assert path.read_bytes() == before
+    store = Store(path.parent)
+    Store(path.parent, create=False)
+    with store.database.reading() as conn, closing(of_version(VERSION)) as fresh:
+        assert schema(conn) == schema(fresh)
+        steps = conn.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
+        assert [name for (name,) in steps] == [m.name for m in MIGRATIONS._migrations]
+    # What was there is there, and the list and the queue know it.
+    entries = {e.who: e for e in list_corrections(store).entries}
+    assert {w: (e.status, e.verdict, e.area) for w, e in entries.items()} == {
+        "ada": ("flagged", "corrosion", 32),
+        "bob": ("open", "can't tell", None),
+        "cleo": ("withdrawn", "none", 0),
+    }
+    photo = store.photo(sha256(b"1"))
+    told = history(store, photo)
+    np.testing.assert_array_equal(told.corrections[0].mask.decode(), box(0, 0, 4, 8, (16, 16)))
+    assert told.corrections[1].parent == told.corrections[0].id
+    np.testing.assert_allclose(told.predictions[0].heat, [[0, 1 / 3], [2 / 3, 1]], rtol=1e-6)
+    assert [len(told.reviews), len(told.withdrawals)] == [3, 1]
+    with store.database.reading() as conn:
+        queue = conn.execute("SELECT photo, experts, score FROM queue ORDER BY score").fetchall()
+        tags = conn.execute("SELECT reason FROM tagged ORDER BY reason").fetchall()
+    assert queue == [(sha256(b"2"), 0, -1.0), (photo.sha256, 2, 0.5)]
+    assert tags == [("brick",), ("soil",)]
+    store.save_correction(photo, nonce=nonce(), who="dora", verdict="none")
+
+
+def test_a_step_that_fails_leaves_the_old_version(tmp_path, monkeypatch):
+    path = restore(OLD[0], tmp_path / "old")
+    with closing(sqlite3.connect(path)) as conn:
+        before = list(conn.iterdump())
+
+    def fails(table: str) -> str:
+        return "SELECT no_such_column" if table == "queue" else real(table)
+
+    real = steps.schema.backfill
+    monkeypatch.setattr(steps.schema, "backfill", fails)
+    with pytest.raises(sqlite3.OperationalError):
+        Store(path.parent)
+    with closing(sqlite3.connect(path)) as conn:
+        assert list(conn.iterdump()) == before
+    monkeypatch.undo()
+    assert len(list_corrections(Store(path.parent)).entries) == 3
+
+
+def test_a_newer_version_is_refused() -> None:
+    conn = of_version(VERSION)
+    conn.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(NewerError, match=f"schema {VERSION + 1}, this one knows {VERSION}"):
+        migrate(conn, Path("labels.sqlite"))
