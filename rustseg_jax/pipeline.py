@@ -181,6 +181,7 @@ def resegment(
         seg.evidence,
         replace(seg.config, crf=crf) if crf else seg.config,
         seg.model,
+        corroded=seg.corroded,
         threshold=seg.threshold if threshold is None else threshold,
         lattice=seg.lattice,
         rust=rust,
@@ -195,6 +196,7 @@ def conclude(
     config: Config,
     model: Mapping[str, Any],
     *,
+    corroded: bool | None = None,
     threshold: float | None = None,
     lattice: Lattice | None = None,
     rust: np.ndarray | None = None,
@@ -209,6 +211,7 @@ def conclude(
     evidence : what the network says of it
     config : what was chosen
     model : what identifies the weights, `Classifier.describe`
+    corroded : the verdict, where it is not to be that of the probability
     threshold : of the heat map, in (0, 1]; found by `config.threshold` when left out
     lattice : of this photo, where one was kept; built anew where it does not fit
     rust, clean, settled : strokes, see `resegment`
@@ -225,10 +228,11 @@ def conclude(
     check_marks(photo.shape[:2], rust, clean, settled)
     if threshold is not None and not 0 < threshold <= 1:
         raise ConfigError(f"threshold is {threshold}; allowed is above 0, up to 1")
-    marks = {"rust": rust, "clean": clean, "settled": settled}
     return _conclude(
-        photo, evidence, config, model, _Clock(), threshold=threshold, lattice=lattice, **marks
-    )
+        photo, evidence, config, model, _Clock(),
+        corroded=corroded, threshold=threshold, lattice=lattice,
+        rust=rust, clean=clean, settled=settled,
+    )  # fmt: skip
 
 
 def _conclude(
@@ -238,6 +242,7 @@ def _conclude(
     model: Mapping[str, Any],
     clock: _Clock,
     *,
+    corroded: bool | None = None,
     threshold: float | None = None,
     lattice: Lattice | None = None,
     rust: np.ndarray | None = None,
@@ -248,7 +253,8 @@ def _conclude(
     with clock.stage("threshold"):
         cut = find_threshold(heat, config.threshold) if threshold is None else float(threshold)
         rough = rough_mask(heat, cut, (photo.shape[0], photo.shape[1]))
-    corroded = evidence.probability >= config.decision_threshold
+    if corroded is None:
+        corroded = evidence.probability >= config.decision_threshold
     marked = rust is not None and bool(rust.any())
     refined = marked or (corroded and bool(rough.any()))
     posterior, mask = None, np.zeros(photo.shape[:2], bool)

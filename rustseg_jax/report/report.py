@@ -110,7 +110,7 @@ def make_report(
         meaning=meaning(seg),
         facts=to_json(seg, sure, part),
         image=images.resize(seg.image, shape),
-        mask=shrink_mask(seg.mask, shape),
+        mask=shrink_mask(seg.mask, shape).copy(),
         heatmap=np.asarray(seg.heat),
         mask_png=png(seg.mask),
         grading=part.grading if part else _grade(seg, sure),

@@ -10,10 +10,10 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from rustseg_jax import evaluate as module
 from rustseg_jax.classify import Classifier, Network
 from rustseg_jax.config import Config, NetworkConfig, TileConfig
 from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.evaluate import run as module
 from rustseg_jax.evaluate.run import choose, evaluate, evenly
 from rustseg_jax.evaluate.scores import Scored, summarise
 from rustseg_jax.manifest import COLUMNS, Record, half_of

@@ -225,7 +225,7 @@ def test_hsv_rule_strip_by_strip(monkeypatch):
     image = np.random.default_rng(0).integers(0, 256, (23, 17, 3), np.uint8)
     whole = hsv_rule(image)
     for pixels in (1, 17, 50):
-        monkeypatch.setattr(metrics, "_STRIP_PIXELS", pixels)
+        monkeypatch.setattr("rustseg_jax.metrics.masks._STRIP_PIXELS", pixels)
         np.testing.assert_array_equal(hsv_rule(image), whole)
     assert whole.any()
 

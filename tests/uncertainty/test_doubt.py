@@ -12,12 +12,12 @@ from hand_made import patch, picture, red_model, save_redness
 from PIL import Image
 
 import rustseg_jax as rs
-from rustseg_jax import uncertainty as module
 from rustseg_jax.cli import main
 from rustseg_jax.commands import uncertainty as command
 from rustseg_jax.config import HALVES
 from rustseg_jax.learning.calibrate_area import METHODS
 from rustseg_jax.manifest import COLUMNS, half_of
+from rustseg_jax.uncertainty import doubt as module
 from rustseg_jax.uncertainty.augmentations import Look
 from rustseg_jax.uncertainty.doubt import settings_of
 from rustseg_jax.uncertainty.interval import AreaModel, area_of, carry_interval, load_area
@@ -104,7 +104,7 @@ def test_variants_that_find_rust_in_a_photo_called_clean_raise_doubt(
     assert measured(nothing, model, [NEVER] * 2, monkeypatch).map.max() == 0
     doubted = measured(nothing, model, [NEVER, same(found)], monkeypatch)
     other = rs.resegment(
-        replace(nothing, probability=1.0, heatmap=found.heatmap, heat_maximum=1.0,
+        replace(nothing, corroded=True, heatmap=found.heatmap, heat_maximum=1.0,
                 threshold=found.threshold)
     )  # fmt: skip
     assert other.posterior is not None

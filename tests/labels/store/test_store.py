@@ -557,8 +557,8 @@ def test_a_folder_that_may_not_be_written_can_still_be_read(tmp_path):
     store = new_store(tmp_path)
     photo = store.add_photo(photo_bytes())
     save(store, photo)
-    tests = Path(__file__).parents[2]
-    root = tests.parent
+    tests = str(Path(__file__).parents[2])
+    root = str(Path(__file__).parents[3])
     trial = str(tmp_path / "trial")
     code = READ_ONLY.format(
         root=root, tests=tests, folder=str(store.folder), digest=photo.sha256, trial=trial
