@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.shared.page import app, icon
 
-st.set_page_config(page_title="RustSEG", page_icon=shared.icon(), layout="wide")
+st.set_page_config(page_title="RustSEG", page_icon=icon(), layout="wide")
 page = st.navigation(
     [
         st.Page("pages/segment.py", title="Find rust", icon=":material/search:", default=True),
@@ -18,5 +18,5 @@ page = st.navigation(
     ],
     position="top",
 )
-with shared.app():
+with app():
     page.run()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import cases, document, shared, waiting
+from pages.server.line import forget
+from pages.shared import cases, markdown
+from pages.shared.page import enter, escape, guard
 
 # Checked against arXiv's listing of 2205.05426 (12 May 2022).
 CITATION = """@misc{burton2022rustseg,
@@ -128,7 +130,7 @@ def _method() -> None:
             st.subheader(name, anchor=False)
             st.markdown(text)
     st.image(
-        str(document.ROOT / "docs" / "stages.jpg"),
+        str(markdown.ROOT / "docs" / "stages.jpg"),
         caption="Photo, heat map, rough mask and mask of three scenes, rendered by this project.",
         alt="A rusting wall and a rusting plate, each with where the network sees rust, the rough "
         "mask and the mask; a red door, in which it finds no corrosion and marks nothing",
@@ -147,16 +149,16 @@ def _privacy() -> None:
     if not photos:
         st.markdown("Of this visit, there is no photo on the server.")
         return
-    what = shared.escape(photos[0]) if len(photos) == 1 else f"all {len(photos)} photos"
+    what = escape(photos[0]) if len(photos) == 1 else f"all {len(photos)} photos"
     st.button(f"Delete {what}", key="delete", on_click=_delete, icon=":material/delete:")
     st.caption("With the results of the sets of many photos that they are in.")
 
 
 def _delete() -> None:
-    with shared.guard():
+    with guard():
         for digest in cases.delete_uploads():
-            waiting.forget(digest)
+            forget(digest)
 
 
-shared.enter()
+enter()
 main()

@@ -6,16 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from pages import (
-    cases,
-    compare_address,
-    compare_side,
-    compare_steps,
-    compute,
-    lessons,
-    models,
-    shared,
-)
+from pages.parts.compare import lessons, side_by_side
+from pages.parts.compare.address import Reader, pick, put, switch
+from pages.parts.compare.steps import STYLE, draw
+from pages.server.results import size
+from pages.shared import cases, models
+from pages.shared.page import enter, escape, guard
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching.choice import DEFAULTS, OPTIONS, Choice
@@ -24,16 +20,14 @@ VIEWS = {"steps": "Step by step", "side": "Side by side"}
 
 
 def main() -> None:
-    st.html(compare_steps.STYLE)
+    st.html(STYLE)
     st.title("How the rust is found, stage by stage", anchor=False)
     complaints = st.container()
-    reader = compare_address.Reader()
+    reader = Reader()
     subject = reader.subject()
     view = reader.one_of("view", VIEWS, "steps")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        compare_address.switch(
-            "View", "view", VIEWS, view, default="steps", label_visibility="collapsed"
-        )
+        switch("View", "view", VIEWS, view, default="steps", label_visibility="collapsed")
         _photo(subject.case)
         _method(subject)
         _downloads(subject)
@@ -41,9 +35,9 @@ def main() -> None:
     _said(subject)
     _take_apart(subject)
     if view == "side":
-        compare_side.draw(reader, subject)
+        side_by_side.draw(reader, subject)
     else:
-        compare_steps.draw(reader, subject)
+        draw(reader, subject)
     with complaints:
         reader.complain()
 
@@ -83,32 +77,30 @@ def _photo(case: cases.Case) -> None:
 
 
 def _take_sample(name: str) -> None:
-    compare_address.put(sample=name, case=None, cut=None, update=None)
+    put(sample=name, case=None, cut=None, update=None)
 
 
 def _take_upload() -> None:
     file = st.session_state["stages-upload"]
     if file:
-        with shared.guard():
+        with guard():
             digest = cases.keep_upload(file.name, file.getvalue())
-            compare_address.put(case=digest, sample=None, cut=None, update=None)
+            put(case=digest, sample=None, cut=None, update=None)
 
 
 def _method(subject: lessons.Subject) -> None:
     labels = {"cam": "Heat map", "rule": "Threshold", "crf": "CRF"}
     with st.popover("Method", icon=":material/tune:", width="content"):
         for name, label in labels.items():
-            compare_address.pick(
-                label, name, OPTIONS[name], getattr(subject.choice, name), default=DEFAULTS[name]
-            )
+            pick(label, name, OPTIONS[name], getattr(subject.choice, name), default=DEFAULTS[name])
         offered = models.offered_weights()
         if len(offered) > 1:
-            compare_address.pick("Weights", "weights", offered, subject.weights, default="")
+            pick("Weights", "weights", offered, subject.weights, default="")
         st.button("Back to the defaults", on_click=_reset, disabled=not _other(subject))
 
 
 def _reset() -> None:
-    compare_address.put(**dict.fromkeys((*DEFAULTS, "cut", "weights")))
+    put(**dict.fromkeys((*DEFAULTS, "cut", "weights")))
 
 
 def _other(subject: lessons.Subject) -> bool:
@@ -134,16 +126,16 @@ def _downloads(subject: lessons.Subject) -> None:
 def _said(subject: lessons.Subject) -> None:
     """Which photo, and what differs from the default."""
     choice = subject.choice
-    parts = [shared.escape(subject.case.title)]
+    parts = [escape(subject.case.title)]
     others = {n: getattr(choice, n) for n, d in DEFAULTS.items() if getattr(choice, n) != d}
     parts += [OPTIONS[name][value] for name, value in others.items()]
     if choice.cut is not None:
         parts.append(f"cut by hand at {choice.cut:.2f}")
     if subject.weights:
-        parts.append(f"weights {shared.escape(subject.weights)}")
+        parts.append(f"weights {escape(subject.weights)}")
     if subject.marked:
-        parts.append(f"true mask: {shared.escape(subject.marked.words)}")
-    height, width = compute.size(subject.case)
+        parts.append(f"true mask: {escape(subject.marked.words)}")
+    height, width = size(subject.case)
     if max(height, width) > lessons.LESSON_SIDE:
         parts.append(
             f"{width} x {height} pixels, here shrunk to {lessons.LESSON_SIDE} on the longer side"
@@ -151,5 +143,5 @@ def _said(subject: lessons.Subject) -> None:
     st.caption(" · ".join(parts))
 
 
-shared.enter()
+enter()
 main()

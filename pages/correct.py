@@ -8,19 +8,13 @@ import numpy as np
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import (
-    canvas,
-    cases,
-    correct_events,
-    correct_form,
-    correct_help,
-    correct_history,
-    correct_open,
-    desk,
-    desk_saving,
-    experts,
-    shared,
-)
+from pages.components import canvas
+from pages.parts.correct import events, opening, saving, workbench
+from pages.parts.correct import form as correct_form
+from pages.parts.correct import history as correct_history
+from pages.parts.correct.help import draw
+from pages.shared import cases, label_store, people
+from pages.shared.page import enter, escape, guard, keep_together, sentence
 from rustseg_jax import labels
 from rustseg_jax.report.grading import ISO_4628_3
 
@@ -33,73 +27,73 @@ def main() -> None:
     unseen = st.container(gap=None)  # what the browser remembers takes no room
     with unseen:
         st.title("Correct the mask", anchor=False)
-        person = experts.somebody()
+        person = people.somebody()
     with st.container():
-        case = correct_open.case_of_address(person)
+        case = opening.case_of_address(person)
     if case is None:
-        correct_open.start(person)
+        opening.start(person)
         return
     with st.container():
-        correct_open.bar(person, case)
+        opening.bar(person, case)
         _said_last(case)
     with st.container(), st.spinner("Looking at the photo …", show_time=True):
-        made = desk.bench(case)
-    with st.container(), shared.guard():
-        correct_help.draw(unfolded=correct_open.is_first(case, person))
+        made = workbench.bench(case)
+    with st.container(), guard():
+        draw(unfolded=opening.is_first(case, person))
     with unseen:
         said = correct_form.said(case.digest, keep=person.may_save)
     _table(case, made, person, said)
 
 
 def _table(
-    case: cases.Case, made: desk.Bench, person: experts.Person, said: desk_saving.Said
+    case: cases.Case, made: workbench.Bench, person: people.Person, said: saving.Said
 ) -> None:
     """The canvas, the form beside it and the history below."""
     with st.container():
         past = _past(case, person)
-    again = correct_open.is_again(case)
-    chosen = desk_saving.PREDICTION if again else correct_history.chosen(case.digest)
-    start = desk_saving.start_of(made, past, chosen, said.verdict)
+    again = opening.is_again(case)
+    chosen = saving.PREDICTION if again else correct_history.chosen(case.digest)
+    start = saving.start_of(made, past, chosen, said.verdict)
     event = None
     left, right = st.columns([7, 3], gap="medium")
-    with left, shared.guard():
+    with left, guard():
         st.caption(correct_form.model_says(made))
         offers = not (chosen or start.blank)  # this mask was not chosen, it came
         event = _canvas(case, made, start, person, offers=offers)
     with right:
         with st.container():
-            experts.ask_name(person)
+            people.ask_name(person)
         with st.container(border=True):
             correct_form.draw(
                 case.digest, made, said, new=past is None, disabled=not person.may_save
             )
-    with shared.guard():
+    with guard():
         if not again:
             correct_history.draw(case, made, past, start, names=person.may_save)
     if isinstance(event, canvas.Save):
-        correct_events.on_save(case, made, event, said, person, start)
+        events.on_save(case, made, event, said, person, start)
         st.rerun()
     if isinstance(event, canvas.Ask):
-        correct_events.on_ask(case, made, event, start)
+        events.on_ask(case, made, event, start)
         st.rerun()
     with suppress(rs.LabelsError):  # said above, where the labels are read
-        correct_open.look_ahead(person, case)
+        opening.look_ahead(person, case)
 
 
-def _past(case: cases.Case, person: experts.Person) -> labels.History | None:
+def _past(case: cases.Case, person: people.Person) -> labels.History | None:
     """What was said before; where the store cannot be read, the page says so and goes on."""
     try:
-        return desk.past(case, person)
+        return label_store.past(case, person)
     except rs.LabelsError as error:
-        st.warning(f"The labels cannot be read. {shared.sentence(error)}", icon=":material/error:")
+        st.warning(f"The labels cannot be read. {sentence(error)}", icon=":material/error:")
         return None
 
 
 def _canvas(
     case: cases.Case,
-    made: desk.Bench,
-    start: desk_saving.Start,
-    person: experts.Person,
+    made: workbench.Bench,
+    start: saving.Start,
+    person: people.Person,
     *,
     offers: bool,
 ) -> canvas.Save | canvas.Ask | None:
@@ -117,22 +111,22 @@ def _canvas(
             can_save=person.may_save,
             offers=offers,
             name=case.title,
-            **correct_events.answers(),
+            **events.answers(),
         )
     except canvas.CorrectionError as error:  # what the browser sent; the canvas itself is drawn
-        st.error(shared.sentence(error), icon=":material/error:")
+        st.error(sentence(error), icon=":material/error:")
         return None
 
 
 def _said_last(case: cases.Case) -> None:
     """What was saved last, with a way back to it."""
-    last = correct_events.last()
+    last = events.last()
     if not last:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            shared.keep_together(
-                f":material/check_circle: Saved: {shared.escape(last['title'])}. {last['words']}"
+            keep_together(
+                f":material/check_circle: Saved: {escape(last['title'])}. {last['words']}"
             ),
             width="content",
         )
@@ -144,5 +138,5 @@ def _said_last(case: cases.Case) -> None:
             )  # fmt: skip
 
 
-shared.enter()
+enter()
 main()

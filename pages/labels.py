@@ -5,18 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import (
-    address,
-    desk,
-    experts,
-    labels_experts,
-    labels_export,
-    labels_list,
-    labels_photo,
-    labels_stages,
-    shared,
-)
-from pages.experts import Person
+from pages.parts.labels import stages
+from pages.parts.labels.experts import over_all
+from pages.parts.labels.export import draw as draw_export
+from pages.parts.labels.list import draw as draw_list
+from pages.parts.labels.photo import show
+from pages.shared import address, label_store, people
+from pages.shared.page import enter, guard, sentence
+from pages.shared.people import Person
 from rustseg_jax import labels
 
 VIEWS = {
@@ -30,37 +26,37 @@ VIEWS = {
 def main() -> None:
     with st.container(gap=None):  # what remembers the name takes no room
         st.title("Labels", anchor=False)
-        person = experts.somebody()
+        person = people.somebody()
     if not person.may_save:
         _closed(person)
         return
     try:
-        store = desk.open_store(person)
+        store = label_store.open_store(person)
     except rs.LabelsError as error:
-        st.error(f"The labels cannot be read. {shared.sentence(error)}", icon=":material/error:")
+        st.error(f"The labels cannot be read. {sentence(error)}", icon=":material/error:")
         return
     if store is None:
         _empty()
         return
     reader = address.Reader()
     if digest := reader.link.get("photo"):
-        labels_photo.show(store, digest, reader, person)
+        show(store, digest, reader, person)
         return
     view = reader.one_of("view", VIEWS, "")
     address.switch("What to see", "view", VIEWS, view, default="", label_visibility="collapsed")
-    with shared.guard():
+    with guard():
         _view(view, store, reader, person)
 
 
 def _view(view: str, store: labels.Store, reader: address.Reader, person: Person) -> None:
     if view == "experts":
-        labels_experts.over_all(store)
+        over_all(store)
     elif view == "stages":
-        labels_stages.over_all(store)
+        stages.over_all(store)
     elif view == "export":
-        labels_export.draw(store)
+        draw_export(store)
     else:
-        labels_list.draw(store, reader, person)
+        draw_list(store, reader, person)
 
 
 def _closed(person: Person) -> None:
@@ -68,7 +64,7 @@ def _closed(person: Person) -> None:
         "Experts correct masks on this site, and reviewers judge what they drew. What they say of "
         "photos, and their names, is for them alone."
     )
-    experts.ask_login(person)
+    people.ask_login(person)
     st.page_link(
         "pages/correct.py", label="Try the tools for correcting a mask", icon=":material/brush:"
     )
@@ -88,5 +84,5 @@ def _empty() -> None:
     )
 
 
-shared.enter()
+enter()
 main()

@@ -12,7 +12,11 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages import cases, choosing, compute, gallery, models, sets, shared, waiting
+from pages.parts.many import chooser, gallery
+from pages.server.line import turn
+from pages.server.results import kept, zip_file
+from pages.shared import cases, models, photo_sets
+from pages.shared.page import enter, escape, sentence
 from rustseg_jax.report.outcomes import ORDERS, Outcome, sort_outcomes, summary_csv
 from rustseg_jax.report.results_folder import Kept, Photo, in_full, segment_photos
 
@@ -26,18 +30,18 @@ def main() -> None:
         st.switch_page("pages/segment.py", query_params={"case": case})
     st.title("Find rust in many photos", anchor=False)
     try:
-        photos = sets.current_set()
-    except sets.SetError as error:
-        st.warning(shared.sentence(error), icon=":material/link_off:")
+        photos = photo_sets.current_set()
+    except photo_sets.SetError as error:
+        st.warning(sentence(error), icon=":material/link_off:")
         photos = None
     if photos is None:
-        choosing.choose()
+        chooser.choose()
     else:
         _show(photos)
 
 
-def _show(photos: sets.PhotoSet) -> None:
-    results = compute.kept(photos.folder)
+def _show(photos: photo_sets.PhotoSet) -> None:
+    results = kept(photos.folder)
     found = {p: outcome for p in photos.photos if (outcome := results.outcome(p))}
     todo = [photo for photo in photos.photos if photo not in found]
     working = bool(todo) and not photos.stopped
@@ -53,7 +57,7 @@ def _show(photos: sets.PhotoSet) -> None:
         _work(photos, results, found, todo, said, line, cells)
 
 
-def _say(said: DeltaGenerator, photos: sets.PhotoSet, found: Found) -> None:
+def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, found: Found) -> None:
     """How far the work is, and what it found so far."""
     total, done = len(photos.photos), len(found)
     failed = sum(outcome.failed for outcome in found.values())
@@ -68,13 +72,13 @@ def _say(said: DeltaGenerator, photos: sets.PhotoSet, found: Found) -> None:
         if done < total:
             st.progress(done / total)
         if photos.twice:
-            names = ", ".join(map(shared.escape, photos.twice[:3]))
+            names = ", ".join(map(escape, photos.twice[:3]))
             more = f" and {len(photos.twice) - 3} more" if len(photos.twice) > 3 else ""
             st.caption(f"Chosen twice, and listed once: {names}{more}")
 
 
 def _buttons(
-    photos: sets.PhotoSet, results: Kept, found: Found, todo: list[Photo], *, working: bool
+    photos: photo_sets.PhotoSet, results: Kept, found: Found, todo: list[Photo], *, working: bool
 ) -> None:
     with st.container(horizontal=True):
         if working:
@@ -90,7 +94,7 @@ def _buttons(
         failed = [photo for photo, outcome in found.items() if outcome.failed]
         if len(failed) < len(found):
             st.download_button(
-                "All results (ZIP)", lambda: compute.zip_file(photos.photos, results),
+                "All results (ZIP)", lambda: zip_file(photos.photos, results),
                 f"rustseg-{photos.id[:6]}.zip", "application/zip", on_click="ignore",
                 icon=":material/download:", help=_in_the_zip(found),
             )  # fmt: skip
@@ -149,7 +153,7 @@ def _results(
 
 
 def _work(
-    photos: sets.PhotoSet,
+    photos: photo_sets.PhotoSet,
     results: Kept,
     found: dict[Photo, Outcome],
     todo: list[Photo],
@@ -159,7 +163,7 @@ def _work(
 ) -> None:
     """Look at the photos that are left; any click, or leaving, ends this between two of them."""
     model = models.model()
-    for photo, outcome in segment_photos(todo, model, results, turn=lambda: waiting.turn(line)):
+    for photo, outcome in segment_photos(todo, model, results, turn=lambda: turn(line)):
         found[photo] = outcome
         _say(said, photos, found)
         if photo in cells:
@@ -170,5 +174,5 @@ def _work(
     st.rerun()
 
 
-shared.enter()
+enter()
 main()

@@ -12,7 +12,9 @@ import pandas as pd
 import streamlit as st
 
 import rustseg_jax as rs
-from pages import document, model_numbers, models, shared
+from pages.parts.model.numbers import draw
+from pages.shared import markdown, models
+from pages.shared.page import enter, escape, guard, sentence
 from rustseg_jax import images
 from rustseg_jax.classify import weights
 from rustseg_jax.classify.kernels.build import available
@@ -33,11 +35,11 @@ def main() -> None:
         "and what they run on."
     )
     numbers, card, versions = st.tabs(["How good it is", "Model card", "Versions"])
-    with numbers, shared.guard():
+    with numbers, guard():
         _numbers(classifier)
-    with card, shared.guard():
+    with card, guard():
         _card(classifier)
-    with versions, shared.guard():
+    with versions, guard():
         _versions(classifier)
 
 
@@ -48,7 +50,7 @@ def _numbers(classifier: rs.Classifier) -> None:
         found = measurements.read(place.with_name(measurements.NAME))
     except rs.DataError as error:
         st.warning(
-            f"How good these weights are is not known here. {shared.sentence(error)}",
+            f"How good these weights are is not known here. {sentence(error)}",
             icon=":material/help:",
         )
         return
@@ -59,16 +61,16 @@ def _numbers(classifier: rs.Classifier) -> None:
             icon=":material/help:",
         )
         return
-    model_numbers.draw(found)
+    draw(found)
 
 
 def _card(classifier: rs.Classifier) -> None:
     if classifier.digest != images.sha256(weights.DEFAULT.read_bytes()):
         st.warning("The card is of the shipped weights; those in use are others.")
-    text = (document.ROOT / PLACE / "README.md").read_text(encoding="utf-8")
+    text = (markdown.ROOT / PLACE / "README.md").read_text(encoding="utf-8")
     with st.container(key="card"):
         st.html(_TABLES)
-        st.markdown(document.for_page(text, PLACE), anchors=False)
+        st.markdown(markdown.for_page(text, PLACE), anchors=False)
 
 
 def _versions(classifier: rs.Classifier) -> None:
@@ -109,8 +111,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         joint = "  \n" if any(isinstance(v, str) for v in value) else ", "
         return joint.join(_plain(v) for v in value)
-    return shared.escape(str(value))
+    return escape(str(value))
 
 
-shared.enter()
+enter()
 main()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import cases, shared
-from pages.result_view import result
+from pages.parts.segment.result import result
+from pages.shared import cases
+from pages.shared.page import enter, later, sentence
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import list_samples
 
@@ -41,7 +42,7 @@ def _case() -> cases.Case | None:
     try:
         return cases.current_case()
     except cases.CaseError as error:
-        st.warning(shared.sentence(error), icon=":material/link_off:")
+        st.warning(sentence(error), icon=":material/link_off:")
         return None
 
 
@@ -75,7 +76,7 @@ def _camera() -> None:
 
 def _take_upload(key: str) -> None:
     file = st.session_state[key]
-    with shared.later():
+    with later():
         digest = cases.keep_upload(file.name, file.getvalue()) if file else ""
         st.session_state["uploaded"] = digest
         cases.open_case(upload=digest)
@@ -84,7 +85,7 @@ def _take_upload(key: str) -> None:
 def _take_shot() -> None:
     shot = st.session_state["shot"]
     if shot:  # clearing the shot keeps its result
-        with shared.later():
+        with later():
             cases.open_case(upload=cases.keep_upload("Camera.jpg", shot.getvalue()))
             st.session_state["camera"] = False  # and the camera goes off
 
@@ -110,5 +111,5 @@ def _samples() -> None:
                 )
 
 
-shared.enter()
+enter()
 main()

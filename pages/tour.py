@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages import compare_address, compare_steps, lessons, shared, teach, truths
-from pages.slider import compare_slider
+from pages.components import teach
+from pages.components.slider import compare_slider
+from pages.parts.compare import lessons, true_masks
+from pages.parts.compare.address import put, sample_case
+from pages.parts.compare.steps import STYLE, encoded, grid, legend, scores
+from pages.shared.page import enter, escape, keep_together
 from rustseg_jax.drawing.encode import png
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching.tour import SCENES, TOUR, TourStop, facts, outcome
@@ -15,7 +19,7 @@ from rustseg_jax.teaching.views import exhibit, step_views
 
 
 def main() -> None:
-    st.html(compare_steps.STYLE + _STYLE)
+    st.html(STYLE + _STYLE)
     complaints = st.container()
     number = _number(complaints)
     stop = TOUR[number - 1]
@@ -41,7 +45,7 @@ def _number(complaints: st.delta_generator.DeltaGenerator) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= len(TOUR):
         return int(text[:6])
     complaints.warning(
-        f"The tour has no stop {shared.escape(repr(text[:20]))}: there are 1 to {len(TOUR)}. "
+        f"The tour has no stop {escape(repr(text[:20]))}: there are 1 to {len(TOUR)}. "
         "You are at the first one.",
         icon=":material/link_off:",
     )
@@ -49,7 +53,7 @@ def _number(complaints: st.delta_generator.DeltaGenerator) -> int:
 
 
 def _go(step: str) -> None:
-    compare_address.put(step=step if step != "1" else None)
+    put(step=step if step != "1" else None)
 
 
 def _onward(number: int) -> None:
@@ -74,7 +78,7 @@ def _onward(number: int) -> None:
 
 
 def _subject(name: str) -> lessons.Subject:
-    case = lessons.tour_case(name) if name in SCENES else compare_address.sample_case(name)
+    case = lessons.tour_case(name) if name in SCENES else sample_case(name)
     return lessons.Subject(case)
 
 
@@ -83,7 +87,7 @@ def _words(stop: TourStop) -> None:
     if "{" in stop.text:
         with st.spinner("Looking at the sample …"):
             values = lessons.of_lesson(_subject(stop.subjects[0]), facts)
-    st.markdown(shared.keep_together(stop.text.format(**values)))
+    st.markdown(keep_together(stop.text.format(**values)))
 
 
 def _mask(stop: TourStop) -> None:
@@ -92,7 +96,7 @@ def _mask(stop: TourStop) -> None:
     subject = _subject(stop.subjects[0])
     left, right = (lessons.of_lesson(subject, exhibit, show).view for show in (before, "mask"))
     compare_slider(
-        compare_steps.encoded(left), compare_steps.encoded(right), key=f"tour-{stop.name}",
+        encoded(left), encoded(right), key=f"tour-{stop.name}",
         labels=names, alt=(left.alt, right.alt),
     )  # fmt: skip
 
@@ -109,7 +113,7 @@ def _labels(stop: TourStop) -> None:
 
 def _truth(stop: TourStop) -> None:
     case = _subject(stop.subjects[0]).case
-    true = truths.true_mask(case)
+    true = true_masks.true_mask(case)
     st.image(str(case.path), caption="The scene", alt=case.title, width="stretch")
     if true is not None:
         st.image(
@@ -121,7 +125,7 @@ def _truth(stop: TourStop) -> None:
 def _scores(stop: TourStop) -> None:
     subject = _subject(stop.subjects[0])
     teach.drawing(
-        lessons.of_lesson(subject, compare_steps.scores),
+        lessons.of_lesson(subject, scores),
         key="tour-scores",
         alt="The curve from margin to probability, with the point of this photo",
     )
@@ -130,8 +134,8 @@ def _scores(stop: TourStop) -> None:
 
 def _heatmap(stop: TourStop) -> None:
     subject = _subject(stop.subjects[0])
-    compare_steps.grid(lessons.of_lesson(subject, step_views, "heatmap"), width=200)
-    compare_steps.legend("heat")
+    grid(lessons.of_lesson(subject, step_views, "heatmap"), width=200)
+    legend("heat")
 
 
 def _outcomes(stop: TourStop) -> None:
@@ -140,14 +144,14 @@ def _outcomes(stop: TourStop) -> None:
     for name in stop.subjects:
         with st.spinner(f"Rendering and judging: {name.replace('_', ' ')} …", show_time=True):
             subject = _subject(name)
-            rusty = truths.true_mask(subject.case) is not None or corroded.get(name, False)
+            rusty = true_masks.true_mask(subject.case) is not None or corroded.get(name, False)
             said = lessons.of_lesson(subject, outcome, rusty)
             views = [lessons.of_lesson(subject, exhibit, show).view for show in ("photo", "mask")]
         captions = subject.case.title, "What is marked as rust"
         with st.grid(2, min_column_width=140, gap="small"):
             for view, caption in zip(views, captions, strict=True):
                 st.image(view.data, caption=caption, alt=view.alt, width="stretch")
-        st.markdown(shared.keep_together(said))
+        st.markdown(keep_together(said))
         query = {"case": subject.case.digest} if name in SCENES else {"sample": name}
         st.page_link(
             "pages/compare.py", label="Take it apart", icon=":material/layers:", query_params=query
@@ -188,5 +192,5 @@ _STYLE = """<style>
 </style>"""
 
 
-shared.enter()
+enter()
 main()

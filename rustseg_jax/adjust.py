@@ -147,11 +147,19 @@ class Adjustable:
         ConfigError
             The photo is of another size, or the strokes are not allowed.
         """
-        marks = {"rust": rust, "clean": clean, "settled": settled}
-        return self._conclude(photo, self.config, self.threshold, **marks)
+        return self._conclude(
+            photo, self.config, self.threshold, rust=rust, clean=clean, settled=settled
+        )
 
     def _conclude(
-        self, photo: Photo, config: Config, threshold: float, **marks: np.ndarray | None
+        self,
+        photo: Photo,
+        config: Config,
+        threshold: float,
+        *,
+        rust: np.ndarray | None = None,
+        clean: np.ndarray | None = None,
+        settled: np.ndarray | None = None,
     ) -> Segmentation:
         if photo.shape[:2] != self.shape:
             raise ConfigError(
@@ -159,7 +167,7 @@ class Adjustable:
             )
         return conclude(
             photo, self.evidence, config, self.model,
-            threshold=threshold, lattice=self.lattice, **marks,
+            threshold=threshold, lattice=self.lattice, rust=rust, clean=clean, settled=settled,
         )  # fmt: skip
 
     def _sure(self, seg: Segmentation, adjustment: Adjustment, doubt: bool) -> Uncertainty | None:

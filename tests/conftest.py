@@ -51,7 +51,7 @@ def app(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
-    from pages import models
+    from pages.shared import models
 
     monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
     monkeypatch.setenv("RUSTSEG_CACHE", str(tmp_path / "cache"))

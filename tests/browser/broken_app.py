@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.shared.page import icon
 
-st.set_page_config(page_title="Broken", page_icon=shared.icon())
+st.set_page_config(page_title="Broken", page_icon=icon())
 
 
 def fail(place: str) -> None:

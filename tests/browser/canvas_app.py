@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.canvas import Save, Suggestion, canvas, encode_photo
+from pages.components.canvas import Save, Suggestion, canvas, encode_photo
 from rustseg_jax.correct.completion import judge_completion
 from rustseg_jax.correct.superpixels import superpixels
 from rustseg_jax.report.grading import ISO_4628_3

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from pages.slider import compare_slider
+from pages.components.slider import compare_slider
 
 HOSTILE = '<b onclick="alert(1)">**Red** & </b>'
 st.set_page_config(page_title="Slider", layout="wide")

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from browser.canvas_hand import SAVED, Canvas
 
-from pages.canvas import base_of
+from pages.components.canvas import base_of
 from rustseg_jax.correct.strokes import replay
 
 Visit = Callable[..., Any]

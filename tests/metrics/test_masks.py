@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.color import rgb2hsv
 
-from rustseg_jax import metrics
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.metrics import (
     Confusion,

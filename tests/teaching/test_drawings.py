@@ -95,7 +95,7 @@ def test_losses_join_to_a_whole() -> None:
 
 
 def test_every_class_has_a_colour() -> None:
-    css = (ROOT / "pages/teach/drawing.css").read_text(encoding="utf-8")
+    css = (ROOT / "pages/components/teach/drawing.css").read_text(encoding="utf-8")
     truth = compare_with_truth(SEG, TRUE)
     svg = draw_histogram(histogram(SEG)) + draw_scores(SCORES) + draw_losses(truth)
     used = {name for names in re.findall(r'class="([^"]+)"', svg) for name in names.split()}

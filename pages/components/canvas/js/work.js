@@ -1,0 +1,185 @@
+// Keeping the work safe: drafts in this browser, saves to the server, what the server answered.
+
+import { Drafts } from "./drafts.mjs"
+import { LABEL, RUST, UNSURE, HAND } from "./labels.mjs"
+import { deflateText, encodeMask, fromBase64, toBase64 } from "./png.mjs"
+import { Clock, newNonce, packStrokes, Saver } from "./saver.mjs"
+
+const TAB = newNonce() // one for each load of the page
+const TROUBLE = {
+  full: "This browser's storage is full: unsaved work will not survive a reload.",
+  closed: "This browser keeps no data here: unsaved work will not survive a reload.",
+  elsewhere: "This photo is also open in another tab, which keeps the unsaved work. Close one of them.",
+}
+
+export class Work {
+  constructor(app) {
+    this.app = app
+    this.trouble = ""
+    this.savedOnce = false
+    this.other = null // unsaved work on another mask
+    this.again = false // Save was pressed while an earlier save was on its way
+    this.clock = new Clock()
+    this.drafts = new Drafts((kind) => {
+      this.trouble = TROUBLE[kind]
+      app.refresh()
+    })
+    this.saver = new Saver({
+      send: (payload) => app.send("save", payload),
+      changed: () => app.refresh(),
+    })
+    this.guard = (event) => {
+      if (this.unsaved) event.preventDefault()
+    }
+    window.addEventListener("beforeunload", this.guard)
+  }
+
+  stop() {
+    window.removeEventListener("beforeunload", this.guard)
+    this.saver.stop()
+  }
+
+  get changed() {
+    return this.app.history.cursor > 0
+  }
+
+  get unsaved() {
+    return !this.app.readonly && (this.changed || this.saver.pending !== null)
+  }
+
+  get #head() {
+    const { app } = this
+    const { steps, cursor, undos } = app.history
+    const { base, files } = app
+    const bytes = steps.reduce((sum, step) => sum + 4 * step.runs.length + 200, files.mask.length)
+    return {
+      key: `${app.photoCase}|${base}`, tab: TAB, when: Date.now(), cursor, undos, bytes, base, files,
+      seconds: this.clock.seconds,
+    }
+  }
+
+  // Bring back what was not saved. Returns what to tell, or "".
+  async restore() {
+    const { app } = this
+    const pixels = app.photo.width * app.photo.height
+    const kept = await this.drafts.load(this.#head.key, TAB, pixels)
+    if (!kept) return ""
+    if (kept.damaged) return "Unsaved work of this photo was damaged and could not be brought back."
+    const { head, steps, save } = kept
+    app.history.restore(steps, head.cursor, head.undos)
+    this.clock.seconds = head.seconds
+    if (save) this.saver.submit(save.payload, save.cursor)
+    return head.cursor ? `Unsaved work of ${timeOf(head.when)} is back.` : ""
+  }
+
+  // Look for unsaved work on another mask of this photo, to be offered. It stays where it is
+  // until the expert drops it.
+  async look() {
+    const { app } = this
+    this.other = app.offers || app.earlier ? await this.drafts.earlier(app.photoCase, this.#head.key) : null
+    app.refresh()
+  }
+
+  async drop() {
+    const { key } = this.other
+    this.other = null
+    await this.drafts.clear(key)
+    return this.look()
+  }
+
+  // What is to be said and offered of another mask: {text, go, drop}, or null.
+  get offer() {
+    const { app, other } = this
+    if (other) {
+      const which = app.earlier ? "on the newer mask" : "on an earlier mask"
+      return { text: `You have unsaved work ${which}, of ${timeOf(other.when)}.`, go: "Go on with it", drop: true }
+    }
+    if (!app.earlier || this.savedOnce) return null
+    return { text: "This is your work on an earlier mask.", go: "To the newer mask" }
+  }
+
+  done(step) {
+    this.drafts.step(this.#head, this.app.history.cursor - 1, step)
+  }
+
+  moved() {
+    if (this.unsaved) this.drafts.head(this.#head)
+    else this.drafts.clear(this.#head.key)
+  }
+
+  async save() {
+    if (this.saver.state === "refused") this.saver.stop() // this is another save
+    if (this.saver.pending) {
+      this.again = this.changed
+      return this.saver.retry()
+    }
+    const { app } = this
+    if (this.saving) return undefined
+    this.saving = true
+    await app.idle()
+    this.saving = false
+    const { history, photo, labels } = app
+    const cursor = history.cursor
+    const strokes = history.record()
+    const { base, photoCase } = app
+    const plane = labels.plane.slice() // painting may go on meanwhile
+    const mask = await encodeMask(plane, photo.width, photo.height, RUST, LABEL)
+    const ignore = await encodeMask(plane, photo.width, photo.height, UNSURE, LABEL)
+    const payload = {
+      nonce: newNonce(), case: photoCase, base, width: photo.width, height: photo.height,
+      mask: toBase64(mask.png),
+      ignore: plane.includes(UNSURE) || plane.includes(UNSURE | HAND) ? toBase64(ignore.png) : null,
+      strokes: toBase64(await packStrokes(strokes, deflateText)),
+      seconds: Math.round(10 * this.clock.seconds) / 10,
+      undos: history.undos,
+      now: baseOf(mask.crc, ignore.crc, photo),
+    }
+    if (app.stopped) return undefined
+    this.saver.submit(payload, cursor)
+    return this.drafts.head(this.#head, { payload, cursor })
+  }
+
+  // The server has stored a save: what it held is the new beginning.
+  acknowledge(nonce) {
+    const done = this.saver.acknowledge(nonce)
+    if (!done) {
+      if (nonce !== this.heard) this.drafts.forget(nonce)
+      this.heard = nonce
+      return
+    }
+    const oldKey = this.#head.key
+    this.app.history.rebase(done.cursor)
+    const { now, mask, ignore } = done.payload
+    this.app.base = now
+    this.app.files = { mask: fromBase64(mask), ignore: ignore && fromBase64(ignore) }
+    this.savedOnce = true
+    this.drafts.saved(oldKey, this.#head, this.changed ? this.app.history.steps : [])
+    if (this.again && this.changed) this.save()
+    this.again = false
+    this.app.refresh()
+  }
+
+  // {state, text, retry, discard} for the status line.
+  get words() {
+    const { saver } = this
+    if (this.app.readonly) return { state: "none", text: "To look at only" }
+    if (saver.state === "refused") {
+      return { state: "late", text: `Not saved: ${saver.why}`, retry: true }
+    }
+    if (saver.state === "late") {
+      const text = "Not saved yet: no answer from the server. Trying again; your work is kept here."
+      return { state: "late", text, retry: true }
+    }
+    if (saver.state === "saving") return { state: "saving", text: "Saving" }
+    if (this.trouble) return { state: "late", text: this.trouble }
+    if (!this.app.canSave) return { state: "none", text: "A trial: it cannot be saved" }
+    if (this.changed) return { state: "changed", text: "Not saved; kept in this browser", discard: true }
+    if (this.savedOnce) return { state: "saved", text: "Saved" }
+    return { state: "none", text: "No changes" }
+  }
+}
+
+const timeOf = (when) => new Date(when).toLocaleString([], { dateStyle: "short", timeStyle: "short" })
+const hex = (n) => n.toString(16).padStart(8, "0")
+// As pages/components/canvas names the mask that it sends.
+const baseOf = (mask, ignore, { width, height }) => `${width}x${height}-${hex(mask)}${hex(ignore)}`

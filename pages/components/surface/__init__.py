@@ -1,0 +1,75 @@
+"""Mark the steel in a photo: a box is dragged, a polygon tapped, corners are moved.
+
+With a mouse, a finger or keys. All of it happens in the browser; Python hears of an outline
+once it is done: a short text, `rs.Surface.text`, or "" for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+import rustseg_jax as rs
+from pages.components.slider import Picture, encode, serve
+
+__all__ = ["mark_surface"]
+
+_HERE = Path(__file__).parent
+
+_mount = st.components.v2.component(
+    "rustseg.mark_surface",
+    html=(_HERE / "surface.html").read_text(encoding="utf-8"),
+    css=(_HERE / "surface.css").read_text(encoding="utf-8"),
+    js=(_HERE / "surface.js").read_text(encoding="utf-8"),
+)
+
+
+def mark_surface(
+    picture: Picture,
+    surface: rs.Surface | None,
+    *,
+    key: str,
+    alt: str,
+    on_change: Callable[[rs.Surface | None], None],
+) -> None:
+    """Draw a photo on which the visitor marks a surface.
+
+    Parameters
+    ----------
+    picture
+        The photo, as `pages.components.slider.encode` takes it.
+    surface
+        What is marked, or None. Another one than the visitor's last replaces it.
+    key
+        Names this marker on its page.
+    alt
+        The picture in words.
+    on_change
+        Called with what the visitor marked, or None, before the page runs again.
+
+    Raises
+    ------
+    ConfigError, ImageError
+        As `pages.components.slider.encode`.
+    """
+    shown = encode(picture)
+
+    def changed() -> None:
+        text = st.session_state[key].get("marked")
+        if text is not None:
+            on_change(rs.Surface.parse(text) if text else None)
+
+    _mount(
+        key=key,
+        data={
+            "key": key,
+            "url": serve(shown, f"mark_surface.{key}"),
+            "alt": alt,
+            "width": shown.width,
+            "height": shown.height,
+            "marked": surface.text() if surface else "",
+        },
+        on_marked_change=changed,
+    )

@@ -1,0 +1,143 @@
+"""Photos taken apart for the teaching pages: lessons, and what is drawn of them.
+
+Lessons are large, some 100 MB at most, and few are kept; what is drawn of one is a few hundred
+kilobytes and kept apart, so that going through the steps needs no lesson any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+import rustseg_jax as rs
+from pages.parts.compare.true_masks import Marked, keep_scene, true_mask
+from pages.server.line import once, turn
+from pages.shared import models
+from pages.shared.cases import Case, keep_upload, photos_folder
+from rustseg_jax import images
+from rustseg_jax.drawing.encode import png
+from rustseg_jax.images.resample import shrink_mask
+from rustseg_jax.metrics.faithfulness import Road
+from rustseg_jax.refine import working_shape
+from rustseg_jax.teaching.alternatives import faithfulness
+from rustseg_jax.teaching.choice import Choice, refine_as
+from rustseg_jax.teaching.figure import figure_bytes
+from rustseg_jax.teaching.lesson import Lesson, teach
+from rustseg_jax.teaching.network import look_inside
+from rustseg_jax.teaching.tour import SCENES, tour_scene
+
+LESSON_SIDE = 2048
+"""Photos with a longer side are shrunk to this many pixels before they are taken apart."""
+
+LESSONS, DRAWN, ROADS = 4, 64, 256  # how many of each are kept
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is taken apart.
+
+    Attributes
+    ----------
+    case : the photo
+    choice : the way through the method
+    weights : by name, "" are ours
+    marked : the expert's mask that counts as true, where there is one that this visitor may see
+    """
+
+    case: Case
+    choice: Choice = field(default_factory=Choice)
+    weights: str = ""
+    marked: Marked | None = None
+
+    def key(self) -> tuple[str, str, Choice, str]:
+        """What the answer hangs on."""
+        truth = self.marked.id if self.marked else ""
+        return self.case.digest, self.model.digest, self.choice, truth
+
+    @property
+    def model(self) -> rs.Classifier:
+        """Its weights; raises `WeightsError`."""
+        return models.named_model(self.weights)
+
+
+def tour_case(name: str) -> Case:
+    """A rendered scene of the tour as a case: kept like an upload, so that links to it work."""
+    data = once("scene", (name,), lambda: _scene(name), size=len(SCENES))
+    digest = keep_upload(SCENES[name], data)
+    return Case(SCENES[name], name, photos_folder() / digest, digest)
+
+
+def _scene(name: str) -> bytes:
+    scene = tour_scene(name)
+    data = png(scene.image)
+    if scene.corroded:
+        keep_scene(data, scene.mask)
+    return data
+
+
+def lesson(subject: Subject) -> Lesson:
+    """Take a photo apart; kept for the same bytes, weights and choice.
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used, or too many wait.
+    """
+    chosen, model = subject.choice, subject.model
+    # Where only threshold or CRF differ, the network has already looked.
+    base = None if chosen == chosen.seen else lesson(replace(subject, choice=chosen.seen))
+
+    def work() -> Lesson:
+        true = true_mask(subject.case, subject.marked)
+        if true is not None:
+            true = shrink_mask(true, working_shape((true.shape[0], true.shape[1]), LESSON_SIDE))
+        if base:
+            return teach(refine_as(chosen, base.seg), model, true=true, inside=base.inside)
+        photo = _at_most(images.read(subject.case.path.read_bytes()), LESSON_SIDE)
+        seg = rs.segment(photo, model, chosen.config())
+        inside = look_inside(seg, model)
+        # The channels that are shown are copies; all of them together are 25 MB.
+        inside = replace(inside, output=inside.output._replace(blocks=()))
+        return teach(seg, model, true=true, inside=inside)
+
+    return once("lesson", subject.key(), work, size=LESSONS)
+
+
+def _at_most(photo: np.ndarray, side: int) -> np.ndarray:
+    shape = working_shape((photo.shape[0], photo.shape[1]), side)
+    return photo if photo.shape[:2] == shape else images.resize(photo, shape)
+
+
+def of_lesson(subject: Subject, draw: Callable[..., T], *arguments: Any) -> T:
+    """What a function makes of a lesson; kept, and without the lesson.
+
+    Parameters
+    ----------
+    subject : what is taken apart
+    draw : is called as ``draw(lesson, *arguments)``; what it returns is small and never changed
+    arguments : plain values
+    """
+    key = *subject.key(), f"{draw.__module__}.{draw.__qualname__}", *arguments
+    return once("drawn", key, lambda: draw(lesson(subject), *arguments), size=DRAWN)
+
+
+def faithful(subject: Subject) -> Road:
+    """How faithful the heat map of a photo is: eight more passes through the network."""
+
+    def work() -> Road:
+        found = lesson(subject)
+        return faithfulness(found.inside, subject.model, found.seg.heatmap)
+
+    return once("faithful", subject.key(), work, size=ROADS)
+
+
+def figure_file(subject: Subject, title: str, form: str) -> bytes:
+    """All steps of a photo as one figure, a PNG or PDF file."""
+    found = lesson(subject)
+    with turn():
+        return figure_bytes(found, title=title, form=form)

@@ -1,0 +1,82 @@
+"""True masks: of rendered scenes, and what an expert marked in a photo of the labels store.
+
+What experts said is not for every visitor: who may not save sees rendered truths alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+import rustseg_jax as rs
+from pages.shared import label_store
+from pages.shared.cases import Case
+from pages.shared.people import Person
+from rustseg_jax import images, labels
+from rustseg_jax.samples import list_samples
+
+__all__ = ["Marked", "keep_scene", "marked", "true_mask"]
+
+Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+
+_SCENE_MASKS: dict[str, Mask] = {}  # of the tour's few scenes, by the photo's digest
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What an expert marked, as the true mask: the id of the correction, in words whose it is."""
+
+    id: str
+    words: str
+    mask: labels.Rle = field(compare=False, repr=False)
+
+
+def keep_scene(data: bytes, mask: Mask) -> None:
+    """Remember the true mask of a rendered scene, by the bytes of its file."""
+    _SCENE_MASKS[images.sha256(data)] = mask
+
+
+def true_mask(case: Case, given: Marked | None = None) -> Mask | None:
+    """The true mask of a photo, (H, W) bool at its own size, where it is known.
+
+    Parameters
+    ----------
+    case : the photo
+    given : what `marked` found
+    """
+    if given is not None:
+        return given.mask.decode()
+    if case.digest in _SCENE_MASKS:
+        return _SCENE_MASKS[case.digest]
+    for sample in list_samples():
+        if sample.path == case.path and sample.mask:
+            return images.read(sample.mask)[..., 0] > 127
+    return None
+
+
+def marked(case: Case, person: Person) -> Marked | None:
+    """The expert's correction that a photo is judged by; None where there is none to be seen.
+
+    The latest approved one, else the latest that counts. A rendered truth is exact, so there
+    nothing is asked; nor of a store that cannot be read, which the page of corrections tells.
+    """
+    if not person.may_save or true_mask(case) is not None:
+        return None
+    try:
+        return _latest(case, person)
+    except rs.LabelsError:
+        return None
+
+
+def _latest(case: Case, person: Person) -> Marked | None:
+    store = label_store.open_store(person)
+    photo = store.find_photo(case.digest) if store else None
+    if store is None or photo is None:
+        return None
+    found = labels.latest(store, photo, approved=True) or labels.latest(store, photo)
+    if found is None or found.mask is None:
+        return None
+    status = labels.history(store, photo).status.get(found.id, "open")
+    return Marked(found.id, f"{found.who}, {found.made[:10]}, {status}", found.mask)

@@ -1,0 +1,135 @@
+"""What was said of a photo before: who, when, what, and what it changed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts.correct.saving import PREDICTION, Start
+from pages.parts.correct.workbench import Bench
+from pages.server.line import once
+from pages.shared import wording
+from pages.shared.cases import Case
+from pages.shared.page import escape, keep_together, percent
+from rustseg_jax import images, labels
+from rustseg_jax.report.grading import grade
+
+__all__ = ["begin_from", "change", "chosen", "draw"]
+
+_FROM = "correct-from"
+_SHOWN = 640  # pixels of the picture of a difference: half of what it has, sharp on dense screens
+_MOST = 8  # corrections that are listed at first
+
+
+def chosen(digest: str) -> str:
+    """From which correction the canvas begins: an id, `PREDICTION`, or "" for the latest."""
+    return str(st.session_state.get(_FROM, {}).get(digest, ""))
+
+
+def begin_from(digest: str, which: str) -> None:
+    """Begin from another correction; "" is the latest."""
+    st.session_state.setdefault(_FROM, {})[digest] = which
+
+
+def draw(
+    case: Case, made: Bench, past: labels.History | None, start: Start, *, names: bool
+) -> None:
+    """List what was said, newest first, each with what it changed and a way to go on from it.
+
+    Without `names` it does not say who: names and addresses are not for every visitor.
+    """
+    if past is None or not past.corrections:
+        return
+    number = len(past.corrections)
+    title = "1 correction" if number == 1 else f"{number} corrections"
+    with st.expander(f"History: {title}", icon=":material/history:", expanded=True):
+        newest = past.corrections[::-1]
+        if number > _MOST and not st.toggle("All of them", key=f"all-{case.digest[:16]}"):
+            newest = newest[:_MOST]
+        for correction in newest:
+            with st.container(border=True):
+                _entry(case, made, past, correction, start, names)
+        _model(case, made, start)
+
+
+def _entry(
+    case: Case,
+    made: Bench,
+    past: labels.History,
+    correction: labels.Correction,
+    start: Start,
+    names: bool,
+) -> None:
+    status = past.status.get(correction.id, "open")
+    who = "An expert"
+    if names:
+        who = escape(correction.who) + ("" if correction.verified else " (unverified)")
+    kind = "" if correction.kind == "expert" else f" · {correction.kind}"
+    st.markdown(f"**{who}** · {wording.time(correction.made)}{kind} · {wording.status(status)}")
+    st.markdown(wording.words(correction))
+    if correction.note:
+        st.caption(escape(correction.note))
+    if correction.mask is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        current = start.parent is not None and start.parent.id == correction.id
+        st.button(
+            "The canvas began here" if current else "Start from this one", disabled=current,
+            key=f"from-{correction.id}", on_click=begin_from, args=(case.digest, correction.id),
+            icon=":material/brush:",
+        )  # fmt: skip
+        looks = st.toggle("Show what it changed", key=f"looks-{correction.id}")
+    if looks:
+        _difference(case, made, past, correction)
+
+
+def _model(case: Case, made: Bench, start: Start) -> None:
+    with st.container(border=True):
+        st.markdown(keep_together(f"**The model** · {made.found.verdict}"))
+        current = start.parent is None
+        st.button(
+            "The canvas began here" if current else "Start from the model's mask",
+            disabled=current, key="from-model", on_click=begin_from,
+            args=(case.digest, PREDICTION), icon=":material/brush:",
+        )  # fmt: skip
+
+
+def _difference(
+    case: Case, made: Bench, past: labels.History, correction: labels.Correction
+) -> None:
+    """What a correction changed, against what it began from."""
+    before = next((c for c in past.corrections if c.id == correction.parent), None)
+    old = before.mask if before and before.mask else _predicted(made, past, correction)
+    key = case.digest, correction.id
+    mask = correction.mask
+    assert mask is not None  # only then it is offered
+
+    def work() -> labels.Change:
+        photo = images.read(case.path.read_bytes(), name=case.title)
+        return labels.change_picture(photo, old, mask)
+
+    change = once("difference", key, work, size=16)
+    words = wording.changed(change)
+    what = "the correction that it began from" if before else "the model's mask"
+    st.image(change.picture, alt=f"What the correction changed of {what}: {words}", width=_SHOWN)
+    st.html(wording.legend())
+    st.caption(f"Against {what}: {words}")
+
+
+def _predicted(made: Bench, past: labels.History, correction: labels.Correction) -> labels.Rle:
+    found = next((p for p in past.predictions if p.id == correction.prediction), None)
+    return found.mask if found else made.mask
+
+
+def change(correction: labels.Correction, old: labels.Rle) -> str:
+    """Say in a sentence what a correction made of the area and its grade."""
+    if correction.mask is None:
+        return "Only the verdict was saved."
+    pixels = old.height * old.width
+    before = old.area / pixels
+    after = (correction.area or 0) / max(1, pixels - (correction.ignored or 0))
+    words = f"Rust {percent(before)} before, {percent(after)} now"
+    first, second = grade(before).iso.value, grade(after).iso.value
+    flip = f"the grade stays Ri {second}" if first == second else (
+        f"the grade goes from Ri {first} to Ri {second}"
+    )  # fmt: skip
+    return f"{words}; {flip}."

@@ -1,0 +1,164 @@
+"""Which photo is corrected: of the address, of the queue, of this visit, or a sample."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import rustseg_jax as rs
+from pages.parts.correct import next_photo
+from pages.parts.correct.prefetch import Ahead
+from pages.shared import cases, label_store
+from pages.shared.cases import Case
+from pages.shared.page import escape, guard, later, sentence
+from pages.shared.people import Person
+from rustseg_jax.samples import list_samples
+
+__all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "look_ahead", "start"]
+
+REPEAT_EVERY = 10
+"""So many saves of a visit, and then a photo comes that the expert has seen before."""
+
+_SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER, _AHEAD, _LOOKED = (
+    "correct-skipped", "correct-first", "correct-saves", "correct-again", "correct-order",
+    "correct-ahead", "correct-looked",
+)  # fmt: skip
+
+
+def case_of_address(person: Person) -> Case | None:
+    """The photo of the address; where it is gone, the page says so and offers others."""
+    try:
+        return label_store.current_case(st.query_params.get("case"), person)
+    except cases.CaseError as error:
+        st.warning(sentence(error), icon=":material/link_off:")
+    except rs.LabelsError as error:
+        st.warning(f"The labels cannot be read. {sentence(error)}", icon=":material/error:")
+        with guard():
+            return cases.current_case()
+    return None
+
+
+def start(person: Person) -> None:
+    """What to begin with, as long as the address names no photo."""
+    st.markdown(
+        "Where the model is wrong, you know better: paint over its mask, say why, and save. "
+        "What you save is kept with the photo, and the model can learn from it."
+    )
+    with guard():
+        number = next_photo.waiting(person) if person.may_save else 0
+        if number:
+            photos = "1 photo waits" if number == 1 else f"{number} photos wait"
+            st.button(
+                f"Next photo ({photos})", key="next", on_click=_go_on, args=(person, None),
+                type="primary", icon=":material/arrow_forward:",
+            )  # fmt: skip
+            _orders(person)
+    if mine := cases.uploads():
+        st.header("Photos of this visit", anchor=False)
+        with st.container(horizontal=True):
+            for digest, name in mine.items():
+                st.button(
+                    escape(name), key=f"open-{digest}", on_click=_open,
+                    kwargs={"upload": digest}, icon=":material/image:",
+                )  # fmt: skip
+    else:
+        st.page_link(
+            "pages/segment.py", label="A photo of your own: upload it on the first page",
+            icon=":material/add_a_photo:",
+        )  # fmt: skip
+    st.header("Samples", anchor=False)
+    with st.grid("auto", min_column_width=140):
+        for sample in list_samples():
+            with st.container(gap="xsmall"):
+                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
+                st.button(
+                    sample.title, key=f"correct-{sample.name}", on_click=_open,
+                    kwargs={"sample": sample.name}, width="stretch",
+                )  # fmt: skip
+
+
+def _orders(person: Person) -> None:
+    """Which photos come first, where somebody computed another order than that of doubt."""
+    offered = next_photo.orders(person)
+    if len(offered) > 1:
+        place = offered.index(_order()) if _order() in offered else 0
+        st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
+
+
+def bar(person: Person, case: Case) -> None:
+    """Which photo this is, and the ways to another."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escape(case.title)}**", width="stretch")
+        st.button("Another photo", key="another", on_click=_open, icon=":material/photo_library:")
+        st.button(
+            "Skip", key="skip", on_click=_skip, args=(person, case), icon=":material/skip_next:",
+            help="Go on to the next photo without saving; it comes again in another visit.",
+        )  # fmt: skip
+
+
+def is_first(case: Case, person: Person) -> bool:
+    """Whether this is the first photo of somebody of whom nothing is stored yet."""
+    state = st.session_state
+    first = state.setdefault(_FIRST, case.digest)
+    if first and (first != case.digest or state.get(_SAVES) or next_photo.knows(person)):
+        state[_FIRST] = first = ""  # and from now on
+    return bool(first)
+
+
+def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
+    """Open the next photo; False where there is none.
+
+    After every tenth save it is one that the same expert corrected at least a week ago.
+    """
+    state = st.session_state
+    if saved:
+        state[_SAVES], state[_AGAIN] = state.get(_SAVES, 0) + 1, ""
+    found = _following(person, after, again=saved and state[_SAVES] % REPEAT_EVERY == 0)
+    if found:
+        state[_AGAIN] = found.query["case"] if found.again else ""
+        st.query_params.from_dict(found.query)
+    return found is not None
+
+
+def _following(person: Person, after: Case | None, *, again: bool) -> next_photo.Next | None:
+    skipped = st.session_state.setdefault(_SKIPPED, [])
+    return next_photo.following(person, after=after, skip=skipped, order=_order(), again=again)
+
+
+def look_ahead(person: Person, case: Case) -> None:
+    """Have the photo made ready that a save will open, once for each photo that is opened.
+
+    Not for who cannot save.
+    """
+    state = st.session_state
+    ahead: Ahead = state.setdefault(_AHEAD, Ahead())
+    about = case.digest, person, _order(), tuple(state.get(_SKIPPED, ()))
+    if not person.may_save or not person.name or state.get(_LOOKED) == about:
+        return
+    state[_LOOKED] = about
+    found = _following(person, case, again=(state.get(_SAVES, 0) + 1) % REPEAT_EVERY == 0)
+    ahead.want(found.case(person) if found else None)
+
+
+def is_again(case: Case) -> bool:
+    """Whether a photo is shown again: then with what the model marked, and without the history."""
+    return bool(st.session_state.get(_AGAIN) == case.digest)
+
+
+def _order() -> str:
+    return str(st.session_state.get(_ORDER) or "doubt")
+
+
+def _go_on(person: Person, after: Case | None) -> None:
+    with later():
+        go_on(person, after)
+
+
+def _skip(person: Person, case: Case) -> None:
+    st.session_state.setdefault(_SKIPPED, []).append(case.digest)
+    with later():
+        if not go_on(person, case):
+            cases.open_case()
+
+
+def _open(sample: str = "", upload: str = "") -> None:
+    cases.open_case(sample=sample, upload=upload)

@@ -1,0 +1,104 @@
+"""What the page of corrections works on: a photo made ready, the labels store; it draws nothing.
+
+The store is opened anew at every call, which is cheap, and nothing that it says is kept. What is
+expensive to make of a photo (a file for the browser, pieces of like colour) is kept by `waiting`.
+What is saved is in `desk_saving`, which photo is next in `desk_queue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+import rustseg_jax as rs
+from pages.components import canvas
+from pages.server.line import ahead, once
+from pages.server.results import in_full, report
+from pages.shared import models
+from pages.shared.cases import Case
+from rustseg_jax import images, labels
+from rustseg_jax.correct.superpixels import superpixels
+from rustseg_jax.report.report import Report
+
+__all__ = [
+    "Bench",
+    "bench",
+    "bench_ahead",
+    "make_bench",
+]
+
+# Photos kept as the canvas needs them, 6 MB each at 12 megapixels: of six experts the one that is
+# open and the one that is next.
+BENCHES = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A photo with what the model says of it, as the canvas and the store need it.
+
+    Attributes
+    ----------
+    found : the report of it
+    seg : the result without anything of the photo's size
+    rough, mask : its masks
+    photo : for the browser
+    pieces : (h, w), of like colour
+    """
+
+    found: Report
+    seg: rs.Segmentation = field(repr=False)
+    rough: labels.Rle
+    mask: labels.Rle
+    photo: canvas.Photo
+    pieces: np.ndarray = field(repr=False)
+
+    def prediction(self) -> rs.Segmentation:
+        """The result as the store takes it in."""
+        return replace(self.seg, rough=self.rough.decode(), mask=self.mask.decode())
+
+
+def bench(case: Case) -> Bench:
+    """Make a photo ready; kept for the same bytes and weights.
+
+    Raises
+    ------
+    RustsegError
+        The photo or the weights cannot be used, or too many wait.
+    """
+
+    return once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
+
+
+def bench_ahead(case: Case, *, given_up: Callable[[], bool]) -> None:
+    """Make a photo ready before it is opened, as soon as no visitor waits; see `waiting.ahead`."""
+    ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
+
+
+def _key(case: Case) -> tuple[str, str]:
+    return case.digest, models.model().digest
+
+
+def make_bench(case: Case) -> Bench:
+    """As `bench`, anew; in the caller's turn."""
+    found = report(case)
+    pixels = images.read(case.path.read_bytes(), name=case.title)
+    seg = in_full(case, pixels)
+    nothing = np.broadcast_to(np.zeros((), np.bool_), seg.mask.shape)  # takes no memory
+    light = replace(
+        seg,
+        image=np.broadcast_to(np.zeros(3, np.uint8), pixels.shape),
+        rough=nothing,
+        mask=nothing,
+        posterior=None,
+        lattice=None,
+    )
+    return Bench(
+        found,
+        light,
+        labels.Rle.of(seg.rough),
+        labels.Rle.of(seg.mask),
+        canvas.encode_photo(pixels),
+        superpixels(pixels),
+    )

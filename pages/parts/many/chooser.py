@@ -1,0 +1,83 @@
+"""Choosing many photos: files, a folder, samples; they become a set in the address."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared import cases, photo_sets
+from pages.shared.page import sentence
+from rustseg_jax.errors import RustsegError
+from rustseg_jax.images import PHOTO_SUFFIXES
+from rustseg_jax.samples import list_samples
+
+SOURCES = {"photos": "Photos", "directory": "A folder", "samples": "Samples"}
+
+
+def choose() -> None:
+    """Draw what there is to choose from, and what was wrong with the last choice."""
+    st.markdown(
+        "Which of them are rusted, and how much? Choose photos; they are looked at one after the "
+        "other, and you can sort them by rusted area or by doubt and download everything."
+    )
+    if refused := st.session_state.pop("refused", ""):
+        st.error(refused, icon=":material/error:")
+    names = SOURCES.__getitem__
+    source = st.segmented_control(
+        "Where from", list(SOURCES), format_func=names, default="photos", required=True
+    )
+    if source == "samples":
+        _choose_samples()
+        return
+    key = f"many-{source}-{st.session_state.get('many', 0)}"
+    st.file_uploader(
+        f"Up to {photo_sets.MAX_PHOTOS} photos, {photo_sets.MAX_BYTES / 1e6:.0f} MB together",
+        type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
+        accept_multiple_files="directory" if source == "directory" else True,
+        key=key,
+        on_change=_take_files,
+        args=(key,),
+    )
+    st.caption(
+        f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, then "
+        "deleted. Sent nowhere else."
+        + (" Of a folder only pictures are sent." if source == "directory" else "")
+    )
+
+
+def _choose_samples() -> None:
+    chosen = []
+    with st.grid("auto", min_column_width=140):
+        for sample in list_samples():
+            with st.container(gap="xsmall"):
+                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
+                if st.checkbox(sample.title, key=f"pick-{sample.name}", help=sample.source):
+                    chosen.append(sample.name)
+    some = f"{len(chosen)} samples" if len(chosen) != 1 else "1 sample"
+    st.button(
+        f"Find rust in {some}" if chosen else "Pick some samples first",
+        key="take-samples",
+        disabled=not chosen,
+        on_click=_take_samples,
+        args=(chosen,),
+        icon=":material/search:",
+    )
+
+
+def _take_files(key: str) -> None:
+    files = [photo_sets.File(f.name, f.size, f.getvalue) for f in st.session_state[key]]
+    # Another key empties the uploader, which would keep all of them in memory.
+    st.session_state["many"] = st.session_state.get("many", 0) + 1
+    _open(files)
+
+
+def _take_samples(names: list[str]) -> None:
+    paths = [sample.path for sample in list_samples() if sample.name in names]
+    _open([photo_sets.File(p.name, p.stat().st_size, p.read_bytes) for p in paths])
+
+
+def _open(files: list[photo_sets.File]) -> None:
+    try:
+        st.query_params.from_dict({"set": photo_sets.make_set(files).id})
+    except RustsegError as error:
+        # What a callback draws is gone when the page is drawn.
+        st.session_state["refused"] = sentence(error)

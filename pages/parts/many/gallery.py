@@ -1,0 +1,162 @@
+"""The gallery and the table of many photos."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.shared.page import escape, keep_together, percent, sentence
+from rustseg_jax.errors import ImageError
+from rustseg_jax.report.outcomes import Outcome
+from rustseg_jax.report.results_folder import Kept, Photo
+
+PAGE = 24  # cards at a time: divides by 2, 3, 4 and 6 columns; half a megabyte of thumbnails
+
+# A click anywhere on a card is a click on its link, whose area covers the card. What Streamlit
+# puts between the two must not be positioned, and the picture needs no tools. All pictures of
+# a row are of one height, whatever their shape, and names too long for a line end in dots.
+_CARDS = """<style>
+[class*="st-key-photo-"] { position: relative; }
+[class*="st-key-photo-"] [data-testid="stElementContainer"]:has([data-testid="stPageLink"]),
+[class*="st-key-photo-"] [data-testid="stPageLink"],
+[class*="st-key-photo-"] [data-testid="stPageLink"] * { position: static; }
+[class*="st-key-photo-"] a { padding-left: 0; }
+[class*="st-key-photo-"] a:hover { text-decoration: underline; }
+[class*="st-key-photo-"] a::after { content: ""; position: absolute; inset: 0; }
+[class*="st-key-photo-"] [data-testid="stElementToolbar"] { display: none; }
+[class*="st-key-photo-"] img {
+  aspect-ratio: 4 / 3; object-fit: contain; background: rgba(128, 128, 128, 0.12);
+}
+</style>"""
+
+
+def show(
+    results: Kept, listed: Sequence[tuple[Photo, Outcome]], todo: Sequence[Photo], order: str
+) -> dict[Photo, DeltaGenerator]:
+    """Draw a page of the gallery.
+
+    Parameters
+    ----------
+    results : where the thumbnails are
+    listed : photos that are done or failed, in order
+    todo : photos that are to come; they follow
+    order : what `listed` is sorted by
+
+    Returns
+    -------
+    The cells on this page of those to come, to draw a `card` into
+    """
+    pages = -(-(len(listed) + len(todo)) // PAGE)
+    key = f"page-{pages}"
+    first = PAGE * (min(pages, st.session_state.get(key, 1)) - 1) if pages > 1 else 0
+    here = listed[first : first + PAGE]
+    rest = todo[max(0, first - len(listed)) : max(0, first + PAGE - len(listed))]
+    cells = {}
+    st.html(_CARDS)
+    with st.grid("auto", min_column_width=150, gap="medium"):
+        for photo, outcome in here:
+            with st.container():
+                card(results, photo, outcome, order)
+        for photo in rest:
+            cells[photo] = st.empty()
+            # In a container like a card: what the card does not draw over would stay.
+            with cells[photo].container(), st.container(gap="xsmall"):
+                st.skeleton(height=120)
+                st.caption(escape(photo.name))
+    if pages > 1:
+        st.pagination(pages, key=key)
+    return cells
+
+
+def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
+    """Draw one photo: its overlay, name and verdict; a click opens it on the first page."""
+    facts = outcome.facts
+    if facts is None:
+        with st.container(gap="xsmall", border=True, key=f"failed-{photo.digest[:16]}"):
+            st.markdown(f"**{escape(photo.name)}**")
+            st.caption(f":material/error: Failed: {escape(outcome.error)}")
+        return
+    with st.container(gap="xsmall", key=f"photo-{photo.digest[:16]}"):
+        try:
+            st.image(inline(results.thumbnail(photo)), alt="", width="stretch")
+        except ImageError as error:
+            st.caption(sentence(error))
+        st.page_link(
+            "pages/segment.py",
+            label=escape(photo.name),
+            query_params={"case": photo.digest},
+            width="stretch",
+        )
+        flag = ":material/flag:" if facts["corroded"] else ":material/check_circle:"
+        st.caption(f"{flag} {keep_together(facts['verdict'])}{_doubt(outcome, order)}")
+
+
+def inline(webp: bytes) -> str:
+    """A picture as an address that holds it, 20 to 30 KB.
+
+    A click while the work goes on ends a run before all of its cards are drawn, and Streamlit
+    then drops the files of those that are still on the screen: they would stay broken.
+    """
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
+
+
+def _doubt(outcome: Outcome, order: str) -> str:
+    if order != "doubt":
+        return ""
+    if outcome.doubt is None:
+        return " · doubt not measured: a large photo"
+    return f" · doubt {percent(outcome.doubt)}"
+
+
+def table(listed: Sequence[tuple[Photo, Outcome]]) -> None:
+    """Draw all photos as a table, in order."""
+
+    def share(help: str | None = None) -> Any:
+        return st.column_config.NumberColumn(format="%.1f %%", help=help)
+
+    st.dataframe(
+        [_row(photo, outcome) for photo, outcome in listed],
+        hide_index=True,
+        height="content" if len(listed) <= PAGE else 600,
+        column_config={
+            "Probability": share("Of corrosion, in the picture as a whole"),
+            "Rusted area": share("Share of the picture that is marked"),
+            "At least": share("The true area is probably more than this"),
+            "At most": share("The true area is probably less than this"),
+            "Doubt": share(
+                "How much of the picture is judged otherwise when it is mirrored, shifted or "
+                "looked at in another size"
+            ),
+            "Open": st.column_config.LinkColumn(display_text="open", width="small"),
+            "Note": st.column_config.TextColumn(width="large"),
+        },
+        placeholder="",
+        alt="Every photo with its verdict, probability, rusted area and doubt",
+    )
+
+
+def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
+    facts = outcome.facts
+    if facts is None:
+        return {"Photo": photo.name, "Verdict": "failed", "Note": outcome.error}
+    sure = facts["uncertainty"] or {}
+    return {
+        "Photo": photo.name,
+        "Verdict": "corrosion" if facts["corroded"] else "no corrosion",
+        "Probability": 100 * facts["probability"],
+        "Rusted area": 100 * facts["area"],
+        "At least": _percent(sure.get("low")),
+        "At most": _percent(sure.get("high")),
+        "Doubt": _percent(outcome.doubt),
+        "Size": f"{facts['width']} x {facts['height']}",
+        "Open": f"/?case={photo.digest}",
+        "Note": facts["reason"] if facts["corroded"] else "",
+    }
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

@@ -1,0 +1,1 @@
+"""What the page Model is made of: numbers and charts of the weights in use."""

@@ -1,0 +1,1 @@
+"""What the page Find rust is made of: the result, its pictures, its controls."""

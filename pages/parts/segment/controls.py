@@ -1,0 +1,166 @@
+"""What a visitor chose for a result: in the address, so that a link shows the same.
+
+The address is the truth: before a widget is drawn it gets the value of the address, and a
+widget that was moved writes its value there. What equals the default stays out of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+import rustseg_jax as rs
+from pages.server import results
+from pages.shared.cases import Case
+from pages.shared.page import sentence
+from rustseg_jax.adjust import EDGES_MOST, RUST_MOST
+
+VIEWS = {
+    "overlay": "Overlay",
+    "compare": "Before/after",
+    "heat": "Heat map",
+    "doubt": "Uncertainty",
+    "steel": "Mark the steel",
+}
+MODES = {"auto": "In windows: finds small rust", "whole": "As a whole: quicker"}
+STYLES = {"fill": "Filled", "line": "Outline"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen; names as in the address.
+
+    Attributes
+    ----------
+    rust, edges : steps of `rs.Adjustment`
+    mode : of `rs.TileConfig`, "auto" or "whole"
+    view : one of `VIEWS`
+    style : one of `STYLES`
+    strength : of the colours, 0 to 100 percent
+    surface : the marked part of the photo, or None
+    """
+
+    rust: int = 0
+    edges: int = 0
+    mode: str = "auto"
+    view: str = "overlay"
+    style: str = "fill"
+    strength: int = 50
+    surface: rs.Surface | None = None
+
+    @property
+    def turned(self) -> rs.Adjustment:
+        """The controls for the library."""
+        return rs.Adjustment(self.rust, self.edges)
+
+
+_DEFAULT = Choice()
+_ALLOWED: dict[str, Any] = {
+    "rust": range(-RUST_MOST, RUST_MOST + 1),
+    "edges": range(-EDGES_MOST, EDGES_MOST + 1),
+    "mode": MODES,
+    "view": VIEWS,
+    "style": STYLES,
+    "strength": range(0, 101),
+}
+
+
+def read() -> Choice:
+    """What the address says; what is not allowed there counts for nothing."""
+    found: dict[str, Any] = {}
+    for name, allowed in _ALLOWED.items():
+        value: Any = st.query_params.get(name, "")
+        if isinstance(allowed, range):
+            value = int(value) if value.removeprefix("-").isdecimal() and value.isascii() else None
+        if value in allowed:
+            found[name] = value
+    if text := st.query_params.get("surface"):
+        try:
+            found["surface"] = rs.Surface.parse(text)
+        except rs.ConfigError as error:
+            st.warning(sentence(error), icon=":material/link_off:")
+    return Choice(**found)
+
+
+def write(**chosen: object) -> None:
+    """Put choices into the address, at once; what equals the default is taken out of it."""
+    query = st.query_params.to_dict()
+    for name, value in chosen.items():
+        query.pop(name, None)
+        if value != getattr(_DEFAULT, name):
+            query[name] = value.text() if isinstance(value, rs.Surface) else str(value)
+    st.query_params.from_dict(query)
+
+
+def reset() -> None:
+    """Back to the method's own choices; how the result is shown stays."""
+    write(rust=_DEFAULT.rust, edges=_DEFAULT.edges, mode=_DEFAULT.mode)
+
+
+def turn(choice: Choice, case: Case, *, corroded: bool) -> None:
+    """Draw the controls that change the result."""
+    st.markdown("**Adjust**")
+    if not corroded:
+        st.caption("Nothing to adjust: the verdict is on the picture as a whole.")
+    else:
+        _slider(choice, "rust", "Less or more rust", RUST_MOST,
+                "How much evidence a place needs to be marked: to the left only what is surest, "
+                "to the right also what is faint.")  # fmt: skip
+        _slider(choice, "edges", "Looser or tighter edges", EDGES_MOST,
+                "How closely the border follows colours in the photo.")  # fmt: skip
+    _mode(choice, case)
+    if (choice.rust, choice.edges, choice.mode) != (0, 0, "auto"):
+        st.button("Back to defaults", icon=":material/undo:", on_click=reset, key="reset")
+
+
+def _slider(choice: Choice, name: str, label: str, most: int, words: str) -> None:
+    _follow(choice, name)
+    st.slider(label, -most, most, step=1, key=name, help=words,
+              on_change=_moved, args=(name,))  # fmt: skip
+
+
+def _mode(choice: Choice, case: Case) -> None:
+    """How a large photo is looked at, with what it costs; small ones leave no choice."""
+    plan = results.plan(case)
+    if plan is None:
+        return
+    _follow(choice, "mode")
+    st.radio("This is a large photo. How to look at it", list(MODES), key="mode",
+             format_func=MODES.__getitem__, on_change=_moved, args=("mode",))  # fmt: skip
+    st.caption(f"In windows means {plan.describe()}.")
+
+
+def view(choice: Choice, *, steel: bool) -> None:
+    """Draw the choice of the picture; where nothing is graded no steel is marked."""
+    _follow(choice, "view")
+    names = [name for name in VIEWS if steel or name != "steel"]
+    st.segmented_control("Picture", names, key="view", format_func=VIEWS.__getitem__,
+                         required=True, wrap=True, label_visibility="collapsed",
+                         on_change=_moved, args=("view",))  # fmt: skip
+
+
+def drawing(choice: Choice) -> None:
+    """Draw how the mask is drawn."""
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        if choice.view != "heat":
+            _follow(choice, "style")
+            st.segmented_control("Mask", list(STYLES), key="style", required=True,
+                                 format_func=STYLES.__getitem__, on_change=_moved,
+                                 args=("style",))  # fmt: skip
+        if choice.view == "heat" or choice.style == "fill":
+            _follow(choice, "strength")
+            st.slider("Strength of the colours", 0, 100, step=5, format="%d %%", key="strength",
+                      width=260, on_change=_moved, args=("strength",))  # fmt: skip
+
+
+def _follow(choice: Choice, name: str) -> None:
+    """Give a widget the value of the address, if it has another: a link, or Back."""
+    wanted = getattr(choice, name)
+    if st.session_state.get(name) != wanted:
+        st.session_state[name] = wanted
+
+
+def _moved(name: str) -> None:
+    write(**{name: st.session_state[name]})

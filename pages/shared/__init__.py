@@ -1,0 +1,1 @@
+"""What several pages use: photos and addresses, people, words, how a page begins."""

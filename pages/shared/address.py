@@ -1,0 +1,118 @@
+"""What is chosen is in the address of a page: widgets take their value from it and write it there.
+
+A value that is not known gives a message and the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.page import escape
+
+__all__ = ["Reader", "pick", "put", "switch"]
+
+
+def put(**changes: str | None) -> None:
+    """Write values into the address; None or "" takes one out."""
+    for name, value in changes.items():
+        if value:
+            st.query_params[name] = value
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+class Reader:
+    """Reads the address of this run, and gathers what is wrong with it.
+
+    Attributes
+    ----------
+    complaints : a message for each value that is not known
+    """
+
+    def __init__(self) -> None:
+        self.link: dict[str, str] = st.query_params.to_dict()
+        self.complaints: list[str] = []
+
+    def one_of(self, name: str, allowed: Mapping[str, str], default: str) -> str:
+        """A value of the address if it is allowed, else the default, with a complaint."""
+        value = self.link.get(name, default)
+        if value in allowed:
+            return value
+        known = ", ".join(key for key in allowed if key)
+        what = f"use {known}" if known else "there is nothing to choose from here"
+        self.complaints.append(f"{name}={value[:40]!r} is not known: {what}")
+        return default
+
+    def complain(self) -> None:
+        """Show what was wrong with the address, in one box."""
+        if self.complaints:
+            lines = [f"- {escape(text)}" for text in dict.fromkeys(self.complaints)]
+            text = "Not all of this address can be shown; instead you see the usual.\n"
+            st.warning("\n".join([text, *lines]), icon=":material/link_off:")
+
+    def number(self, name: str, most: int, default: int) -> int:
+        """A whole number from 0 to `most`, or the default, with a complaint."""
+        text = self.link.get(name, "")
+        if not text:
+            return default
+        if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= most:
+            return int(text)
+        self.complaints.append(f"{name}={text[:40]!r} is not known: use a number from 0 to {most}")
+        return default
+
+
+def pick(
+    label: str,
+    name: str,
+    allowed: Mapping[str, str],
+    value: str,
+    *,
+    default: str,
+    drop: tuple[str, ...] = (),
+    **more: Any,
+) -> None:
+    """A list to choose from that shows the address's value and writes the new one there.
+
+    `drop` are the values that go with the old one.
+    """
+    _widget(st.selectbox, label, name, allowed, value, default, dict.fromkeys(drop), more)
+
+
+def switch(
+    label: str,
+    name: str,
+    allowed: Mapping[str, str],
+    value: str,
+    *,
+    default: str,
+    drop: tuple[str, ...] = (),
+    **more: Any,
+) -> None:
+    """A row of buttons, one of which is on; `drop` are the values that go with the old one."""
+    gone = dict.fromkeys(drop)
+    _widget(st.segmented_control, label, name, allowed, value, default, gone, more)
+
+
+def _widget(
+    kind: Any,
+    label: str,
+    name: str,
+    allowed: Mapping[str, str],
+    value: str,
+    default: str,
+    gone: Mapping[str, None],
+    more: Mapping[str, Any],
+) -> None:
+    key = f"address-{name}"
+    st.session_state[key] = value
+
+    def changed() -> None:
+        chosen = st.session_state[key] or default
+        put(**gone, **{name: None if chosen == default else chosen})
+
+    if kind is st.segmented_control:
+        more = {"required": True, **more}
+    kind(label, list(allowed), format_func=allowed.__getitem__, key=key, on_change=changed, **more)
