@@ -1,4 +1,4 @@
-"""Build and register the compiled convolutions of ``convolution.cpp``.
+"""Build and register the compiled convolutions of ``convolution.cpp`` and its headers.
 
 They are compiled once, at first use, for the processor at hand, into the user's cache folder, and
 found there afterwards. Where there is no C++ compiler, or anything else goes wrong, the library
@@ -24,10 +24,11 @@ import jax
 import jaxlib
 
 SOURCE = Path(__file__).with_name("convolution.cpp")
+# All that the library is made of: a change of any file makes another one.
+SOURCES = (*sorted(SOURCE.parent.glob("*.h")), SOURCE)
 TARGETS = (
     "transform_kernel",
     "forward",
-    "forward_pool",
     "forward_both",
     "direct",
     "kernel_gradient",
@@ -38,7 +39,11 @@ TARGETS = (
     "normalise_gradient",
 )
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-std=c++17", "-O2", "-fno-math-errno", "-fPIC", "-shared", "-pthread", "-w")
+WARNINGS = ("-Wall", "-Wextra")
+FLAGS = (
+    *("-std=c++17", "-O2", "-fno-math-errno", "-fPIC", "-shared", "-pthread"),
+    *("-fvisibility=hidden", *WARNINGS),
+)
 # Seconds; a build takes about 15 on a slow core.
 BUILD_TIMEOUT = 300
 
@@ -109,7 +114,7 @@ def _compiler() -> str:
 
 def _build() -> Path:
     """Compile the source unless this very source was compiled for this processor before."""
-    parts = (SOURCE.read_text(), _processor(), jaxlib.__version__, *FLAGS)
+    parts = (*(path.read_text() for path in SOURCES), _processor(), jaxlib.__version__, *FLAGS)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     path = _cache() / f"convolution-{key}.so"
     if path.is_file():
@@ -128,7 +133,8 @@ def _build() -> Path:
 
 def _compile(compiler: str, output: Path) -> None:
     """Compile for this very processor, or for its family where the compiler cannot tell."""
-    common = [*FLAGS, "-I", jax.ffi.include_dir(), str(SOURCE), "-o", str(output)]
+    # XLA's headers do not compile without warnings: -isystem keeps them to ours.
+    common = [*FLAGS, "-isystem", jax.ffi.include_dir(), str(SOURCE), "-o", str(output)]
     for tuning in (["-march=native"], ["-mcpu=native"], []):
         done = subprocess.run(
             [compiler, *tuning, *common],
