@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -131,13 +132,18 @@ def _build() -> Path:
     return path
 
 
+def _command(compiler: str, more: Sequence[str], output: Path) -> list[str]:
+    """Return the call of the compiler; `more` options come last and win."""
+    # XLA's headers do not compile without warnings: -isystem keeps them to ours.
+    include = ["-isystem", jax.ffi.include_dir()]
+    return [compiler, *FLAGS, *more, *include, str(SOURCE), "-o", str(output)]
+
+
 def _compile(compiler: str, output: Path) -> None:
     """Compile for this very processor, or for its family where the compiler cannot tell."""
-    # XLA's headers do not compile without warnings: -isystem keeps them to ours.
-    common = [*FLAGS, "-isystem", jax.ffi.include_dir(), str(SOURCE), "-o", str(output)]
     for tuning in (["-march=native"], ["-mcpu=native"], []):
         done = subprocess.run(
-            [compiler, *tuning, *common],
+            _command(compiler, tuning, output),
             capture_output=True,
             text=True,
             timeout=BUILD_TIMEOUT,
