@@ -1,7 +1,9 @@
 """Build and register the compiled convolutions of ``convolution.cpp`` and its headers.
 
 They are compiled once, at first use, for the processor at hand, into the user's cache folder, and
-found there afterwards. Where there is no C++ compiler, or anything else goes wrong, the library
+found there afterwards; of several processes that begin at once, one compiles and the others wait.
+Only this user can write there, and a library that somebody else could have put there or changed is
+not loaded. Where there is no C++ compiler, or anything else goes wrong, the library
 works without them, only slower: :func:`available` is then False and :func:`status` says why.
 
 ``python -m rustseg_jax.classify.kernels.build`` builds them ahead of time and prints the status.
@@ -15,14 +17,21 @@ import logging
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import jax
 import jaxlib
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 SOURCE = Path(__file__).with_name("convolution.cpp")
 # All that the library is made of: a change of any file makes another one.
@@ -45,6 +54,7 @@ FLAGS = (
     *("-std=c++17", "-O2", "-fno-math-errno", "-fPIC", "-shared", "-pthread"),
     *("-fvisibility=hidden", *WARNINGS),
 )
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # Seconds; a build takes about 15 on a slow core.
 BUILD_TIMEOUT = 300
 
@@ -80,6 +90,7 @@ def _register() -> str:
     if os.environ.get("RUSTSEG_NATIVE") == "0":
         return "off: RUSTSEG_NATIVE is 0"
     path = _build()
+    _check_private(path)
     library = ctypes.CDLL(str(path))
     for name in TARGETS:
         function = getattr(library, f"rustseg_{name}")
@@ -92,7 +103,40 @@ def _cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base) / "rustseg_jax" / "native"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for place in (folder.parent, folder):  # who can write to the upper one can exchange the lower
+        if _owned(place):
+            # It may be older than this rule, or the umask more generous.
+            place.chmod(stat.S_IMODE(place.stat().st_mode) & ~OTHERS_WRITE)
+        _check_private(place)
     return folder
+
+
+def _owned(path: Path) -> bool:
+    # Windows has no such owners; its cache folders are private by inheritance.
+    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+
+
+def _check_private(path: Path) -> None:
+    """Refuse what another user could have written: its code would run as this user."""
+    if not _owned(path):
+        raise RuntimeError(f"{path} belongs to another user; delete it, or set XDG_CACHE_HOME")
+    if hasattr(os, "getuid") and path.stat().st_mode & OTHERS_WRITE:
+        raise RuntimeError(f"{path} can be written by other users; delete it")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time in; without locks, as on some network drives, let all in."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which also gives the lock back, as the end of the process would
 
 
 def _processor() -> str:
@@ -114,22 +158,29 @@ def _compiler() -> str:
 
 
 def _build() -> Path:
-    """Compile the source unless this very source was compiled for this processor before."""
+    """Compile the sources unless these very ones were compiled for this processor before."""
     parts = (*(path.read_text() for path in SOURCES), _processor(), jaxlib.__version__, *FLAGS)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     path = _cache() / f"convolution-{key}.so"
     if path.is_file():
         return path
+    with _alone(path.parent):
+        if not path.is_file():  # another process may have built it meanwhile
+            _build_at(path)
+    return path
+
+
+def _build_at(path: Path) -> None:
     compiler = _compiler()
     handle, name = tempfile.mkstemp(suffix=".so", dir=path.parent)
     os.close(handle)
     try:
         _compile(compiler, Path(name))
+        Path(name).chmod(0o600)  # the linker goes by the umask
         # Atomic: another process sees either nothing or the whole library.
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)
-    return path
 
 
 def _command(compiler: str, more: Sequence[str], output: Path) -> list[str]:
