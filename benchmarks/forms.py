@@ -34,53 +34,6 @@ Array = jax.Array
 Calls = dict[str, Callable[[], Any]]
 
 
-# ---------------------------------------------------------------- other forms that were tried
-
-
-def nine_products(x: Array, kernel: Array) -> Array:
-    """Nine shifted matrix products."""
-    b, h, w, c = x.shape
-    p = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    parts = [
-        p[:, i : i + h, j : j + w].reshape(-1, c) @ kernel[i, j] for i in range(3) for j in range(3)
-    ]
-    return sum(parts[1:], parts[0]).reshape(b, h, w, -1)
-
-
-def three_products(x: Array, kernel: Array) -> Array:
-    """Three products of rows, with three columns side by side in the channels."""
-    b, h, w, c = x.shape
-    p = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    q = jnp.concatenate([p[:, :, j : j + w] for j in range(3)], -1)
-    parts = [q[:, i : i + h].reshape(-1, 3 * c) @ kernel[i].reshape(3 * c, -1) for i in range(3)]
-    return sum(parts[1:], parts[0]).reshape(b, h, w, -1)
-
-
-def im2col(x: Array, kernel: Array) -> Array:
-    """One product, with all nine neighbours side by side."""
-    b, h, w, c = x.shape
-    p = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifts = [p[:, i : i + h, j : j + w] for i in range(3) for j in range(3)]
-    q = jnp.concatenate(shifts, -1).reshape(-1, 9 * c)
-    return (q @ kernel.reshape(9 * c, -1)).reshape(b, h, w, -1)
-
-
-def packed(x: Array, kernel: Array) -> Array:
-    """A 4x4 convolution of stride 2 whose channels are those of 2x2 positions."""
-    c, o = kernel.shape[2:]
-    wide = jnp.zeros((4, 4, c, 2, 2, o))
-    for i in range(2):
-        for j in range(2):
-            wide = wide.at[i : i + 3, j : j + 3, :, i, j].set(kernel)
-    return jax.lax.conv_general_dilated(
-        x,
-        wide.reshape(4, 4, c, 4 * o),
-        (2, 2),
-        ((1, 1), (1, 1)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
-    )
-
-
 # ---------------------------------------------------------------- timing
 
 
@@ -163,10 +116,6 @@ def time_layers(args: argparse.Namespace, rng: np.random.Generator) -> list[dict
     forms: dict[str, Callable[[Array, Array], Array]] = {
         "lax": lambda x, k: conv3x3(x, k, form="lax"),
         "auto": conv3x3,
-        "nine products": nine_products,
-        "three products": three_products,
-        "im2col": im2col,
-        "packed positions": packed,
     }
     rows = []
     for n, (kernel, _) in enumerate(parameters(args.width, rng)):
