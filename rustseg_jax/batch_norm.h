@@ -21,6 +21,7 @@ enum { kMean, kScale, kShift, kConstant, kSlope };
 struct Parts {
   Shape s;  // of y; cin = cout
   bool pool;
+  // 64 KiB of y: the part stays in the cache while its channels are taken, V at a time.
   int64_t run() const { return std::max<int64_t>(1, 16384 / s.cout); }
   int64_t count() const {
     return pool ? s.B * ((s.H + 1) / 2) : (s.B * s.H * s.W + run() - 1) / run();

@@ -114,34 +114,40 @@ INLINE void direct_accumulate(const float* row, int64_t cin, const float* g, int
   for (int r = 0; r < R; ++r) store<V>(D + r * cout, acc[r]);
 }
 
+// D[ky][kx][c][...] += the products of one row of g with the three padded rows of x beside it.
+template <int V>
+INLINE void direct_accumulate_row(const Shape& s, const float* rows, const float* g, float* D) {
+  for (int64_t ky = 0; ky < 3; ++ky) {
+    const float* row = rows + ky * (s.W + 2) * s.cin;
+    float* d = D + ky * 3 * s.cin * s.cout;
+    for (int64_t c = 0; c < s.cout; c += V) {
+      if (s.cin == 3) {
+        direct_accumulate<V, 9>(row, 3, g + c, s.cout, s.W, d + c);
+        continue;
+      }
+      for (int64_t j = 0; j < 3 * s.cin; j += 3) {
+        direct_accumulate<V, 3>(row + j, s.cin, g + c, s.cout, s.W, d + j * s.cout + c);
+      }
+    }
+  }
+}
+
 // out (3, 3, cin, cout): the gradient of the kernel, given x and g (B, H, W, cout).
 template <int V, typename Pool>
-void direct_kernel_gradient(Pool& pool, const Shape& s, const float* x, const float* g, float* out) {
+void direct_kernel_gradient(Pool& pool, const Shape& s, const float* x, const float* g,
+                            float* out) {
   int64_t strips = (s.H + kStrip - 1) / kStrip, items = s.B * strips, width = s.W + 2;
   int64_t size = 9 * s.cin * s.cout;
   int64_t shares = std::min(std::max<int64_t>(pool.num_threads(), 1) * 2, items);
   std::vector<float> sums(shares * size, 0.0f);
   parallel(pool, shares, [&](int64_t share) {
-    float* D = sums.data() + share * size;
     float* strip = scratch((kStrip + 2) * width * s.cin);
     for (int64_t item = share; item < items; item += shares) {
       int64_t b = item / strips, y0 = item % strips * kStrip, y1 = std::min(s.H, y0 + kStrip);
       pad_rows(x, s, b, y0, y1, strip);
       for (int64_t y = y0; y < y1; ++y) {
-        const float* grow = g + (b * s.H + y) * s.W * s.cout;
-        for (int64_t ky = 0; ky < 3; ++ky) {
-          const float* row = strip + (y - y0 + ky) * width * s.cin;
-          float* d = D + ky * 3 * s.cin * s.cout;
-          for (int64_t c = 0; c < s.cout; c += V) {
-            if (s.cin == 3) {
-              direct_accumulate<V, 9>(row, 3, grow + c, s.cout, s.W, d + c);
-              continue;
-            }
-            for (int64_t j = 0; j < 3 * s.cin; j += 3) {
-              direct_accumulate<V, 3>(row + j, s.cin, grow + c, s.cout, s.W, d + j * s.cout + c);
-            }
-          }
-        }
+        direct_accumulate_row<V>(s, strip + (y - y0) * width * s.cin,
+                                 g + (b * s.H + y) * s.W * s.cout, sums.data() + share * size);
       }
     }
   });

@@ -1,4 +1,4 @@
-// The gradient of a kernel in Winograd's form: what each of its 3x3 weights should have been, summed
+// The gradient of a kernel in Winograd's form: how the loss changes with each of its weights, a sum
 // over all positions, by products in the transformed domain.
 
 #pragma once
@@ -68,19 +68,62 @@ __attribute__((noinline)) void accumulate(const float* X, const float* Y, float*
   }
 }
 
-// Tiles of a block at most.
-constexpr int64_t kGradientTiles = 96;
+// The transformed gradient D[f][c / BW][cin][BW] += the products of n tiles, for all channels.
+template <int V, int NV>
+void accumulate_tiles(const Shape& s, const float* X, const float* Y, float* D, int64_t n,
+                      int64_t T) {
+  constexpr int64_t BW = NV * V;
+  for (int64_t f = 0; f < 36; ++f) {
+    for (int64_t c = 0; c < s.cout; c += BW) {
+      for (int64_t i = 0; i < s.cin; i += V) {
+        accumulate<V, NV>(X + (f * s.cin + i) * T, Y + (f * s.cout + c) * T,
+                          D + (f * s.cout + c) * s.cin + i * BW, n);
+      }
+    }
+  }
+}
+
+// out[:][:][i][:] from the sums D of all shares.
+template <int V, int NV>
+void transform_back(const Shape& s, const float* sums, int64_t shares, int64_t i, float* out) {
+  constexpr int64_t BW = NV * V;
+  int64_t size = 36 * s.cin * s.cout;
+  for (int64_t c = 0; c < s.cout; c += V) {
+    Vec<V> u[6][6] = {}, w[3][6];
+    for (int64_t share = 0; share < shares; ++share) {
+      const float* D = sums + share * size + c / BW * BW * s.cin + i * BW + c % BW;
+      for (int f = 0; f < 36; ++f) u[f % 6][f / 6] += load<V>(D + f * s.cin * s.cout);
+    }
+    for (int x = 0; x < 6; ++x) {
+      Vec<V> k[3];
+      kernel_back_1d(u[x], k);
+      for (int y = 0; y < 3; ++y) w[y][x] = k[y];
+    }
+    for (int y = 0; y < 3; ++y) {
+      Vec<V> k[3];
+      kernel_back_1d(w[y], k);
+      for (int x = 0; x < 3; ++x) store<V>(out + ((y * 3 + x) * s.cin + i) * s.cout + c, k[x]);
+    }
+  }
+}
+
+// Tiles of a block at most, and the unit that they are rounded to. On the ten layers of width 24,
+// 48 took 7 % less time at best, 192 the same. Another number is another order of the sums: the
+// last bits of every training would change.
+constexpr int64_t kGradientTiles = 96, kGradientUnit = 8;
 
 // out (3, 3, cin, cout): the gradient of the kernel, given x (B, H, W, cin) and g (B, H, W, cout).
 template <int V, int NV, typename Pool>
 void kernel_gradient(Pool& pool, const Shape& s, const float* x, const float* g, float* out) {
   constexpr int64_t BW = NV * V;
   int64_t tiles = s.tiles(), size = 36 * s.cin * s.cout;
-  int64_t T = block_tiles(tiles, s.cin + s.cout, kGradientTiles, 8, pool.num_threads());
+  int64_t threads = std::max<int64_t>(pool.num_threads(), 1);
+  int64_t T = block_tiles(tiles, s.cin + s.cout, kGradientTiles, kGradientUnit, threads);
   int64_t blocks = (tiles + T - 1) / T;
   // Each share of the tiles has its own sums; together they stay under 256 MiB. Which blocks belong
-  // to a share is fixed, so that the same gradient comes out to the bit each time.
-  int64_t shares = std::max<int64_t>(pool.num_threads(), 1) * (size < (1 << 18) ? 2 : 1);
+  // to a share is fixed, so that the same gradient comes out to the bit each time. Two shares a
+  // thread even out threads that are held up, while a share's sums are under 1 MiB.
+  int64_t shares = threads * (size < (1 << 18) ? 2 : 1);
   shares = std::min({shares, blocks, std::max<int64_t>(1, (int64_t{1} << 26) / size)});
   Floats sums = allocate(shares * size);
   parallel(pool, shares, [&](int64_t share) {
@@ -96,34 +139,11 @@ void kernel_gradient(Pool& pool, const Shape& s, const float* x, const float* g,
         transform_input<V>(x, s, p, patch, X + t * V, T);
         transform_gradient<V, NV>(g, s, p, Y + t * BW, T);
       }
-      for (int64_t f = 0; f < 36; ++f) {
-        for (int64_t c = 0; c < s.cout; c += BW) {
-          for (int64_t i = 0; i < s.cin; i += V) {
-            accumulate<V, NV>(X + (f * s.cin + i) * T, Y + (f * s.cout + c) * T,
-                              D + (f * s.cout + c) * s.cin + i * BW, n);
-          }
-        }
-      }
+      accumulate_tiles<V, NV>(s, X, Y, D, n, T);
     }
   });
   parallel(pool, s.cin, [&](int64_t i) {
-    for (int64_t c = 0; c < s.cout; c += V) {
-      Vec<V> u[6][6] = {}, w[3][6];
-      for (int64_t share = 0; share < shares; ++share) {
-        const float* D = sums.get() + share * size + c / BW * BW * s.cin + i * BW + c % BW;
-        for (int f = 0; f < 36; ++f) u[f % 6][f / 6] += load<V>(D + f * s.cin * s.cout);
-      }
-      for (int x = 0; x < 6; ++x) {
-        Vec<V> k[3];
-        kernel_back_1d(u[x], k);
-        for (int y = 0; y < 3; ++y) w[y][x] = k[y];
-      }
-      for (int y = 0; y < 3; ++y) {
-        Vec<V> k[3];
-        kernel_back_1d(w[y], k);
-        for (int x = 0; x < 3; ++x) store<V>(out + ((y * 3 + x) * s.cin + i) * s.cout + c, k[x]);
-      }
-    }
+    transform_back<V, NV>(s, sums.get(), shares, i, out);
   });
 }
 

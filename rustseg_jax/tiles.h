@@ -22,7 +22,8 @@ INLINE Tile place(const Shape& s, int64_t tile) {
   return {tile / per, tile % per / s.tw() * 4, tile % s.tw() * 4};
 }
 
-// X[f][c / V][t][V] of the 6x6 patch round one tile. `patch`: 36 cin floats for tiles at the border.
+// X[f][c / V][t][V] of the 6x6 patch round one tile. `patch`: 36 cin floats, for tiles at the
+// border of the picture.
 template <int V>
 INLINE void transform_input(const float* x, const Shape& s, const Tile& p, float* patch, float* X,
                             int64_t T) {
@@ -62,11 +63,13 @@ INLINE void transform_input(const float* x, const Shape& s, const Tile& p, float
   }
 }
 
-// The transformed input of a block stays within half a typical second-level cache of 1 MiB.
+// The transformed input of a block stays within half a typical second-level cache of 1 MiB. On the
+// ten layers of width 24, half and double of it took the same time within 4 %.
 constexpr int64_t kScratchBytes = 512 * 1024;
 
 // Tiles of one block, an equal share for every thread. `unit`: as many as a register tile takes.
-inline int64_t block_tiles(int64_t tiles, int64_t channels, int64_t most, int64_t unit, int64_t threads) {
+inline int64_t block_tiles(int64_t tiles, int64_t channels, int64_t most, int64_t unit,
+                           int64_t threads) {
   int64_t T = std::clamp<int64_t>(kScratchBytes / (144 * channels), unit, most);
   T = T / unit * unit;
   int64_t blocks = (tiles + T - 1) / T;

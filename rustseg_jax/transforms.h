@@ -1,6 +1,6 @@
 // The transforms of Winograd's minimal filtering F(4x4, 3x3): small fixed sums that turn six input
-// values, three kernel values or four output values into the domain where a convolution is a product
-// for each point, and back. All are along one axis; the callers apply them along both.
+// values, three kernel values or four output values into the domain where a convolution is a
+// product for each point, and back. All are along one axis; the callers apply them along both.
 //
 // Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016. The points of
 // interpolation are 0, +-a, +-b and infinity.
@@ -49,7 +49,8 @@ template <typename T> INLINE void gradient_1d(const T g[4], T r[6]) {
   r[5] = g[3];
 }
 
-constexpr float kN0 = 1.0f, kNa = 1.0f / (2 * kA2 * (kA2 - kB2)), kNb = 1.0f / (2 * kB2 * (kB2 - kA2));
+constexpr float kN0 = 1.0f, kNa = 1.0f / (2 * kA2 * (kA2 - kB2));
+constexpr float kNb = 1.0f / (2 * kB2 * (kB2 - kA2));
 
 // G k: 3 -> 6.
 template <typename T> INLINE void kernel_1d(const T k[3], T r[6]) {

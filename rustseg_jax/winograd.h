@@ -1,10 +1,10 @@
 // Winograd's form of a convolution: transform the kernel and the tiles of the input, multiply, and
 // transform back, with bias, ReLU and 2x2 maxima on the way out.
 //
-// Each 4x4 tile of the output needs a 6x6 tile of the input; in the transformed domain the
-// convolution is 36 independent matrix products over the channels, a quarter of the multiplications.
+// Each 4x4 tile of the output needs a 6x6 tile of the input. In the transformed domain the
+// convolution is 36 independent matrix products over the channels, a quarter of the work.
 //
-// Scratch of one block of T tiles (V lanes of a vector, NV vectors in a column block of the output):
+// Scratch of one block of T tiles; V lanes of a vector, NV vectors in a column block of the output:
 //   X [36][cin / V][T][V]          transformed input
 //   U [cout / (NV V)][36][cin][NV V]   transformed kernel, made by `transform_kernel`
 //   M [36][T][NV V]                product, one column block at a time
@@ -29,6 +29,7 @@ namespace rustseg {
 template <int V, int NV, typename Pool>
 void transform_kernel(Pool& pool, const Shape& s, const float* k, float* U) {
   constexpr int64_t BW = NV * V;
+  // An item is 9 * 8192 weights or so, 288 KiB: small kernels are not worth a second thread.
   int64_t rows = std::max<int64_t>(1, 8192 / s.cout), items = (s.cin + rows - 1) / rows;
   parallel(pool, items, [&](int64_t item) {
     int64_t last = std::min(s.cin, (item + 1) * rows);
@@ -50,6 +51,38 @@ void transform_kernel(Pool& pool, const Shape& s, const float* k, float* U) {
       }
     }
   });
+}
+
+// Writes the part of a 4x4 tile that lies within the picture.
+template <int V>
+INLINE void store_full(const Vec<V> (&y)[4][4], const Shape& s, const Tile& p, float* full,
+                       int64_t c) {
+  float* q = full + ((p.b * s.H + p.y) * s.W + p.x) * s.cout + c;
+  int64_t h = s.H - p.y, v = s.W - p.x;
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      if (i < h && j < v) store<V>(q + (i * s.W + j) * s.cout, y[i][j]);
+    }
+  }
+}
+
+// Writes its 2x2 maxima; an odd last row or column is left out.
+template <int V>
+INLINE void store_pooled(const Vec<V> (&y)[4][4], const Shape& s, const Tile& p, float* pooled,
+                         int64_t c) {
+  int64_t H = s.H / 2, W = s.W / 2, h = H - p.y / 2, v = W - p.x / 2;
+  float* q = pooled + ((p.b * H + p.y / 2) * W + p.x / 2) * s.cout + c;
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      Vec<V> m = maximum(maximum(y[2 * i][2 * j], y[2 * i][2 * j + 1]),
+                         maximum(y[2 * i + 1][2 * j], y[2 * i + 1][2 * j + 1]));
+      if (i < h && j < v) store<V>(q + (i * W + j) * s.cout, m);
+    }
+  }
 }
 
 // One tile's V output channels from M[f][t][...] to memory. c: first channel.
@@ -76,31 +109,12 @@ INLINE void transform_output(const float* M, int64_t stride, const Shape& s, con
       if (o.relu) y[i][j] = maximum(y[i][j], zero);
     }
   }
-  float* full = o.full + ((p.b * s.H + p.y) * s.W + p.x) * s.cout + c;
-  int64_t rest_h = s.H - p.y, rest_w = s.W - p.x;
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; ++i) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) {
-      if (i < rest_h && j < rest_w) store<V>(full + (i * s.W + j) * s.cout, y[i][j]);
-    }
-  }
-  if (o.pooled) {
-    int64_t H = s.H / 2, W = s.W / 2, h = H - p.y / 2, v = W - p.x / 2;
-    float* q = o.pooled + ((p.b * H + p.y / 2) * W + p.x / 2) * s.cout + c;
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; ++i) {
-#pragma GCC unroll 2
-      for (int j = 0; j < 2; ++j) {
-        Vec<V> m = maximum(maximum(y[2 * i][2 * j], y[2 * i][2 * j + 1]),
-                           maximum(y[2 * i + 1][2 * j], y[2 * i + 1][2 * j + 1]));
-        if (i < h && j < v) store<V>(q + (i * W + j) * s.cout, m);
-      }
-    }
-  }
+  store_full<V>(y, s, p, o.full, c);
+  if (o.pooled) store_pooled<V>(y, s, p, o.pooled, c);
 }
 
-// Tiles of a block at most.
+// Tiles of a block at most. On the ten layers of width 24, 24 took 3 % less time, 96 took 3 % more:
+// no more than these measurements are good for.
 constexpr int64_t kForwardTiles = 48;
 
 // Writes the convolution of x (B, H, W, cin) with the transformed kernel U to o.
