@@ -28,7 +28,10 @@ def built() -> Path:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and no memory of a build."""
+    built()  # what this process uses is built before, and stays registered
     monkeypatch.setattr(native, "_status", None)
+    # XLA takes no second function for the same name in one process.
+    monkeypatch.setattr(native.jax.ffi, "register_ffi_target", lambda *_, **__: None)
     monkeypatch.delenv("RUSTSEG_NATIVE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "rustseg_jax" / "native"
