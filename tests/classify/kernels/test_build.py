@@ -10,28 +10,28 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from hand_made import ROOT
 
-from rustseg_jax import native
+from rustseg_jax.classify.kernels import build
 
 needs_native = pytest.mark.skipif(
-    not native.available(), reason=f"the compiled convolutions are {native.status()}"
+    not build.available(), reason=f"the compiled convolutions are {build.status()}"
 )
 needs_owners = pytest.mark.skipif(not hasattr(os, "getuid"), reason="files have no such owners")
 
 
 def built() -> Path:
     """The library that this process uses."""
-    return Path(native.status().removeprefix("on: "))
+    return Path(build.status().removeprefix("on: "))
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache, and no memory of a build."""
     built()  # what this process uses is built before, and stays registered
-    monkeypatch.setattr(native, "_status", None)
+    monkeypatch.setattr(build, "_status", None)
     # XLA takes no second function for the same name in one process.
-    monkeypatch.setattr(native.jax.ffi, "register_ffi_target", lambda *_, **__: None)
+    monkeypatch.setattr(build.jax.ffi, "register_ffi_target", lambda *_, **__: None)
     monkeypatch.delenv("RUSTSEG_NATIVE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path / "rustseg_jax" / "native"
@@ -59,7 +59,7 @@ def test_what_is_built_is_private(compiler: Path, cache: Path) -> None:
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     cache.parent.chmod(0o777)
-    assert native.available()
+    assert build.available()
     assert cache.stat().st_mode & 0o777 == 0o755
     assert cache.parent.stat().st_mode & 0o777 == 0o755
     assert {path.stat().st_mode & 0o777 for path in cache.iterdir()} == {0o600}
@@ -68,18 +68,18 @@ def test_what_is_built_is_private(compiler: Path, cache: Path) -> None:
 @needs_native
 @needs_owners
 def test_a_new_folder_is_closed_to_others(compiler: Path, cache: Path) -> None:
-    assert native.available()
+    assert build.available()
     assert cache.stat().st_mode & 0o777 == 0o700
 
 
 @needs_native
 @needs_owners
 def test_a_library_that_others_can_change_is_not_loaded(compiler: Path, cache: Path) -> None:
-    assert native.available()
-    native._status = None
+    assert build.available()
+    build._status = None
     next(cache.glob("*.so")).chmod(0o666)
-    assert not native.available()
-    assert "can be written by other users; delete it" in native.status()
+    assert not build.available()
+    assert "can be written by other users; delete it" in build.status()
 
 
 @needs_native
@@ -88,32 +88,32 @@ def test_a_library_that_others_can_change_is_not_loaded(compiler: Path, cache: P
 def test_what_belongs_to_another_user_is_not_used(
     compiler: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    assert native.available()
-    native._status = None
+    assert build.available()
+    build._status = None
     foreign = cache if what == "folder" else next(cache.glob("*.so"))
-    monkeypatch.setattr(native, "_owned", lambda path: path != foreign)
-    assert not native.available()
-    assert f"{foreign} belongs to another user" in native.status()
+    monkeypatch.setattr(build, "_owned", lambda path: path != foreign)
+    assert not build.available()
+    assert f"{foreign} belongs to another user" in build.status()
 
 
 @needs_owners
 def test_the_owner_is_who_runs_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert native._owned(tmp_path)
+    assert build._owned(tmp_path)
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-    assert not native._owned(tmp_path)
+    assert not build._owned(tmp_path)
 
 
 START = """
 import sys
-from rustseg_jax import native
+from rustseg_jax.classify.kernels import build
 print("ready", flush=True)
 sys.stdin.readline()
-print(native.status(), flush=True)
+print(build.status(), flush=True)
 """
 
 
 @needs_native
-@pytest.mark.skipif(native.fcntl is None, reason="this system has no such locks")
+@pytest.mark.skipif(build.fcntl is None, reason="this system has no such locks")
 def test_processes_that_begin_at_once_compile_once(compiler: Path, cache: Path) -> None:
     processes = [
         subprocess.Popen(
@@ -143,12 +143,12 @@ def test_works_without_locks(
         raise OSError("no locks available")
 
     if missing == "module":
-        monkeypatch.setattr(native, "fcntl", None)
-    elif native.fcntl is None:
+        monkeypatch.setattr(build, "fcntl", None)
+    elif build.fcntl is None:
         pytest.skip("this system has no such locks")
     else:
-        monkeypatch.setattr(native.fcntl, "flock", refuse)
-    assert native.available()
+        monkeypatch.setattr(build.fcntl, "flock", refuse)
+    assert build.available()
     assert compiler.read_text() == "called\n"
 
 
@@ -156,21 +156,21 @@ def test_works_without_locks(
 def test_a_change_of_a_header_builds_anew(
     compiler: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sources = [Path(shutil.copy(path, tmp_path)) for path in native.SOURCES]
-    monkeypatch.setattr(native, "SOURCES", sources)
-    first = native._build()
-    assert native._build() == first
+    sources = [Path(shutil.copy(path, tmp_path)) for path in build.SOURCES]
+    monkeypatch.setattr(build, "SOURCES", sources)
+    first = build._build()
+    assert build._build() == first
     header = next(path for path in sources if path.name == "threads.h")
     header.write_text(header.read_text() + "\n")
-    assert native._build() != first
+    assert build._build() != first
     assert compiler.read_text() == "called\n" * 2
 
 
 def test_every_source_is_packed_into_the_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    patterns = project["tool"]["setuptools"]["package-data"]["rustseg_jax"]
+    patterns = project["tool"]["setuptools"]["package-data"]["rustseg_jax.classify.kernels"]
     included = {
-        Path(name) for name in native.SOURCE.parent.iterdir() if name.suffix in {".h", ".cpp"}
+        Path(name) for name in build.SOURCE.parent.iterdir() if name.suffix in {".h", ".cpp"}
     }
-    assert set(native.SOURCES) == included
-    assert all(any(path.match(p) for p in patterns) for path in native.SOURCES)
+    assert set(build.SOURCES) == included
+    assert all(any(path.match(p) for p in patterns) for path in build.SOURCES)

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from hand_made import ROOT
 
-from rustseg_jax import native
+from rustseg_jax.classify.kernels import build
 
 DRIVER = Path(__file__).with_name("kernels.cpp")
-STRICT = (*native.WARNINGS, "-Werror")
+STRICT = (*build.WARNINGS, "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 # Without optimisation nothing is left out that could go wrong, and it compiles in a quarter of the
 # time of -O1. An address is of use only with a line.
@@ -32,7 +32,7 @@ ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=1"}
 @pytest.fixture(scope="module")
 def compiler() -> str:
     try:
-        return native._compiler()
+        return build._compiler()
     except RuntimeError as error:
         pytest.skip(str(error))
 
@@ -62,18 +62,20 @@ def processor_has() -> set[str]:
 
 def test_the_library_compiles_without_a_warning(compiler: str, tmp_path: Path) -> None:
     # The last -O counts. -O2 would take twice as long, and found nothing more.
-    command = native._command(compiler, [*STRICT, "-O1"], tmp_path / "library.so")
+    command = build._command(compiler, [*STRICT, "-O1"], tmp_path / "library.so")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("build", BUILDS)
-def test_every_kernel_stays_inside_its_arrays(sanitizing: str, tmp_path: Path, build: str) -> None:
-    if missing := BUILDS[build] - processor_has():
+@pytest.mark.parametrize("target", BUILDS)
+def test_every_kernel_stays_inside_its_arrays(
+    sanitizing: str, tmp_path: Path, target: str
+) -> None:
+    if missing := BUILDS[target] - processor_has():
         pytest.skip(f"this processor has no {', '.join(sorted(missing))}")
     program = tmp_path / "kernels"
-    include = ["-I", str(native.SOURCE.parent)]
-    command = [sanitizing, *DEBUG, f"-march={build}", *include, str(DRIVER), "-o", str(program)]
+    include = ["-I", str(build.SOURCE.parent)]
+    command = [sanitizing, *DEBUG, f"-march={target}", *include, str(DRIVER), "-o", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     whole = subprocess.run(
@@ -95,7 +97,7 @@ def test_every_kernel_stays_inside_its_arrays(sanitizing: str, tmp_path: Path, b
 NO_MEMORY = """
 import resource
 import jax, jax.numpy as jnp
-from rustseg_jax.convolution import conv3x3
+from rustseg_jax.classify.kernels.convolution import conv3x3
 narrow, wide = jnp.ones((4, 9, 8, 7)), jnp.ones((2, 1, 1_000_000, 7))
 kernel = jnp.ones((3, 3, 7, 8))
 convolve = jax.jit(conv3x3)
@@ -114,7 +116,7 @@ print("same after", bool((small(narrow, kernel) == before).all()))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
-@pytest.mark.skipif(not native.available(), reason=f"compiled convolutions: {native.status()}")
+@pytest.mark.skipif(not build.available(), reason=f"compiled convolutions: {build.status()}")
 def test_no_memory_is_an_exception_in_python() -> None:
     done = subprocess.run(
         [sys.executable, "-c", NO_MEMORY],
