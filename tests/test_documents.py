@@ -1,4 +1,4 @@
-"""What README and model card say of the shipped weights is what was measured of them."""
+"""What README, docs and model card say of the shipped weights is what was measured of them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import pytest
 
 from rustseg_jax.classify import weights
 from rustseg_jax.evaluate import measurements
+from rustseg_jax.evaluate.failure_record import NAME, read_failures
 from rustseg_jax.evaluate.measurements import Measurements, Run
 from rustseg_jax.images import sha256
 
 ROOT = Path(__file__).resolve().parents[1]
-README, CARD = ROOT / "README.md", ROOT / "data" / "model" / "README.md"
+README, QUALITY = ROOT / "README.md", ROOT / "docs" / "quality.md"
+CARD = ROOT / "data" / "model" / "README.md"
 VERDICTS = {
     "accuracy": "accuracy",
     "balanced accuracy": "balanced_accuracy",
@@ -85,7 +87,7 @@ def differences(row: Row, wanted: dict[str, float | None]) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("document", [README, CARD], ids=["README", "card"])
+@pytest.mark.parametrize("document", [QUALITY, CARD], ids=["quality", "card"])
 def test_verdicts(document: Path, measured: Measurements) -> None:
     rows = rows_with(document, "split", *VERDICTS)
     assert len(rows) >= 3
@@ -97,7 +99,7 @@ def test_verdicts(document: Path, measured: Measurements) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("document", "count"), [(README, 3), (CARD, 4)], ids=["README", "card"])
+@pytest.mark.parametrize(("document", "count"), [(QUALITY, 3), (CARD, 4)], ids=["quality", "card"])
 def test_masks(document: Path, count: int, measured: Measurements) -> None:
     rows = rows_with(document, "split", *STAGES)
     assert len(rows) >= count
@@ -110,6 +112,72 @@ def test_masks(document: Path, count: int, measured: Measurements) -> None:
         more = {"ratio": run.report["over_hsv_rule"][split]["mask"], "without the verdict": free}
         wrong += differences(row, wanted | {h: v for h, v in more.items() if h in row})
     assert not wrong, "\n".join(wrong)
+
+
+def test_the_numbers_of_the_readme(measured: Measurements) -> None:
+    """Its few numbers are those of the tables behind them."""
+    said = {row["measured"]: row["result"] for row in rows_with(README, "measured", "result")}
+    verdicts, masks = (
+        {row["split"]: row for row in rows_with(QUALITY, "split", column)}
+        for column in ("recall", "mask")
+    )
+    speed = {row[""]: row for row in rows_with(ROOT / "docs" / "performance.md", "", "ratio")}
+    web, site = "`seg-web`, half B", "`seg-site`, half B"
+    wanted = {
+        "accuracy on held-out": verdicts["`val`"]["accuracy"],
+        "recall on kept-back": f"{verdicts[web]['recall']}, {verdicts[site]['recall']}",
+        "pooled IoU of the masks": ", ".join(
+            f"{masks[split]['mask']} ({masks[split]['colour rule']})" for split in (web, site)
+        ),
+        "forward pass": speed["forward pass"]["ratio"],
+    }
+    for start, result in wanted.items():
+        [found] = [text for name, text in said.items() if name.startswith(start)]
+        assert found == result, start
+    assert len(said) == len(wanted)
+
+
+def test_the_four_failures() -> None:
+    record = read_failures(weights.DEFAULT.with_name(NAME))
+    assert record.weights == sha256(weights.DEFAULT.read_bytes())
+    rows = rows_with(QUALITY, "failure", "measure", "now")
+    measures = ["recall_shadow", "fp_shadow", "recall", "survival", "iou_mask"]
+    assert len(rows) == len(measures)
+    for row, measure in zip(rows, measures, strict=True):
+        assert row["now"] == f"{record.photos(row['failure'].strip('`'), measure):.2f}", measure
+
+
+LINK = re.compile(r"\[(?:[^][]|\[[^]]*\])*\]\(([^()\s]+)\)")
+PATH = re.compile(
+    r"`((?:rustseg_jax|pages|tests|benchmarks|docs|data)/[\w./-]+\.(?:py|md|cpp|json|jpg|js|mjs))`"
+)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [README, CARD, *sorted((ROOT / "docs").rglob("*.md"))],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_every_link_and_path_leads_somewhere(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    wrong = []
+    for target in LINK.findall(text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        place = document.parent / name if name else document
+        if not place.exists():
+            wrong.append(target)
+        elif anchor and anchor not in _anchors(place):
+            wrong.append(f"{target}: no such heading")
+    wrong += [path for path in PATH.findall(text) if not (ROOT / path).exists()]
+    assert not wrong, "\n".join(wrong)
+
+
+def _anchors(document: Path) -> set[str]:
+    """Of the headings, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def test_sources(measured: Measurements) -> None:

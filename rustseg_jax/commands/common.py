@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ __all__ = [
     "print_json",
     "say",
     "table",
+    "typed_command",
 ]
 
 DONE, SOME_FAILED, MISUSE = 0, 1, 2
@@ -211,3 +213,21 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def typed_command(args: argparse.Namespace) -> str:
+    """Say what was typed; files outside this project by name alone, the data folder as FOLDER."""
+    places = {str(path): _inside(path) or path.name for path in (args.record, args.model) if path}
+    places[str(args.data)] = _inside(args.data) or "FOLDER"
+    words = [part for word in args.words for part in _parts(word)]
+    return shlex.join(["python", "-m", "rustseg_jax", *(places.get(w, w) for w in words)])
+
+
+def _inside(path: Path) -> str:
+    """Place of a file within this project; "" outside of it."""
+    place, root = path.resolve(), Path(__file__).resolve().parents[2]
+    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+
+
+def _parts(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--") else [word]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from rustseg_jax.commands.common import (
     print_json,
     say,
     table,
+    typed_command,
 )
 from rustseg_jax.config import HALVES, RULE_TARGET, SOURCE_TARGET
 from rustseg_jax.errors import ConfigError
@@ -134,31 +134,13 @@ def _keep(args: argparse.Namespace, model: Classifier, result: dict[str, Any]) -
         half=args.half,
         limit=args.limit,
         made=datetime.now(UTC).date().isoformat(),
-        command=_command(args),
+        command=typed_command(args),
         versions=_versions(),
         config=asdict(config_of(args)),
         report={**result, "failed": len(result["failed"])},
         curves=curves,
     )
     measurements.keep(args.record, model.digest, run)
-
-
-def _command(args: argparse.Namespace) -> str:
-    """What was typed; what lies outside this project by its name alone, the data as FOLDER."""
-    places = {str(path): _inside(path) or path.name for path in (args.record, args.model) if path}
-    places[str(args.data)] = _inside(args.data) or "FOLDER"
-    words = [part for word in args.words for part in _parts(word)]
-    return shlex.join(["python", "-m", "rustseg_jax", *(places.get(w, w) for w in words)])
-
-
-def _inside(path: Path) -> str:
-    """Place of a file within this project; "" outside of it."""
-    place, root = path.resolve(), Path(__file__).resolve().parents[2]
-    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
-
-
-def _parts(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith("--") else [word]
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from rustseg_jax.commands.common import (
     load_classifier,
     print_json,
     table,
+    typed_command,
 )
 from rustseg_jax.config import FAILURES, HALVES
+from rustseg_jax.errors import ConfigError
 
 __all__ = ["add", "run"]
 
@@ -43,6 +46,12 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=count, help="pictures of each set at most; default: 60"
     )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        type=Path,
+        help="also keep the numbers in this file; needs --data, and all four failures",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
     add_model_option(parser)
     add_config_options(parser)
@@ -52,8 +61,13 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     from rustseg_jax.evaluate.failure_measures import LIMIT, measure_failures
+    from rustseg_jax.evaluate.failure_record import FailureRecord, keep_failures
     from rustseg_jax.manifest import load_manifest
 
+    if args.record and (args.data is None or args.only or args.limit):
+        raise ConfigError(
+            "--record keeps all four failures on photos: give --data, no --only, no --limit"
+        )
     if args.data is not None:
         load_manifest(args.data)  # a wrong folder is said before anything is loaded
     model = load_classifier(args.model)
@@ -72,6 +86,10 @@ def run(args: argparse.Namespace) -> int:
             limit=args.limit or LIMIT,
             progress=progress,
         )
+    if args.record:
+        made = datetime.now(UTC).date().isoformat()
+        record = FailureRecord(model.digest, args.half, made, typed_command(args), result)
+        keep_failures(args.record, record)
     if args.json:
         print_json(result)
     else:

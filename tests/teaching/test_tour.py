@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hand_made import patch, picture, red_model
 
 from rustseg_jax import ConfigError, segment
+from rustseg_jax.classify.weights import DEFAULT
+from rustseg_jax.evaluate import measurements
+from rustseg_jax.evaluate.failure_record import NAME, read_failures
+from rustseg_jax.images import sha256
 from rustseg_jax.samples import list_samples
 from rustseg_jax.teaching.lesson import teach
 from rustseg_jax.teaching.tour import SCENES, TOUR, facts, outcome, tour_scene
@@ -48,6 +53,44 @@ def test_facts_are_those_of_the_photo() -> None:
     assert re.search(r"rough mask has 0\.\d\d", found["gain"])
     assert facts(CLEAN)["gain"] == ""
     assert facts(CLEAN)["area"] == "0 %"
+
+
+def test_measured_numbers_are_those_of_the_record() -> None:
+    record = read_failures(DEFAULT.with_name(NAME))
+    assert record.weights == sha256(DEFAULT.read_bytes())
+    shipped = replace(RUSTY, seg=replace(RUSTY.seg, model={"digest": record.weights}))
+    told = facts(shipped)
+    for failure, measure, sentence in (
+        ("shadow", "recall_shadow", "shadow_photos"),
+        ("shadow", "fp_shadow", "shadow_photos"),
+        ("all_rust", "recall", "all_rust_photos"),
+    ):
+        assert f"{100 * record.failures[failure]['photos'][measure]:.0f} %" in told[sentence]
+    assert facts(RUSTY)["shadow_photos"] == facts(RUSTY)["all_rust_photos"] == ""
+
+
+def test_the_data_set_is_counted_as_in_the_model_card() -> None:
+    """Of both halves 622 photos have masks; the image labels of half A were trained on, too."""
+    text = next(stop.text for stop in TOUR if stop.name == "data")
+    card = DEFAULT.with_name("README.md").read_text(encoding="utf-8")
+    rusty, clean, web, site = (
+        int(re.search(pattern, card)[1])  # type: ignore[index]
+        for pattern in (
+            r"(\d+) pictures\s+with corrosion", r"and (\d+) without \(", r"`seg-web` \((\d+)\)",
+            r"`seg-site` \((\d+)\)",
+        )
+    )  # fmt: skip
+    runs = measurements.read(DEFAULT.with_name(measurements.NAME)).runs
+    masks = sum(
+        numbers["n"]
+        for run in runs
+        for split, numbers in run.report["segmentation"].items()
+        if split.startswith("seg-")
+    )
+    held_out = next(r.report["classification"]["val"]["n"] for r in runs if "val" in r.splits)
+    corroded = rusty + web + site
+    for number in (corroded + clean, corroded, clean, held_out, masks):
+        assert re.search(rf"\b{number}\b", text), number
 
 
 def test_patches_that_touch_at_corners_are_one() -> None:

@@ -68,9 +68,7 @@ def test_the_library_compiles_without_a_warning(compiler: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("target", BUILDS)
-def test_every_kernel_stays_inside_its_arrays(
-    sanitizing: str, tmp_path: Path, target: str
-) -> None:
+def test_every_kernel_stays_inside_its_arrays(sanitizing: str, tmp_path: Path, target: str) -> None:
     if missing := BUILDS[target] - processor_has():
         pytest.skip(f"this processor has no {', '.join(sorted(missing))}")
     program = tmp_path / "kernels"
