@@ -67,7 +67,7 @@ def _numbers(classifier: rs.Classifier) -> None:
 def _card(classifier: rs.Classifier) -> None:
     if classifier.digest != images.sha256(weights.DEFAULT.read_bytes()):
         st.warning("The card is of the shipped weights; those in use are others.")
-    text = (markdown.ROOT / PLACE / "README.md").read_text(encoding="utf-8")
+    text = weights.DEFAULT.with_name("README.md").read_text(encoding="utf-8")
     with st.container(key="card"):
         st.html(_TABLES)
         st.markdown(markdown.for_page(text, PLACE), anchors=False)

@@ -24,12 +24,14 @@ from safetensors.numpy import save
 from rustseg_jax.classify import Classifier, Network
 from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError, WeightsError
+from rustseg_jax.resources import data_path
 
 __all__ = ["DEFAULT", "FORMAT", "VERSION", "load_model", "load_network", "save_network"]
 
 FORMAT = "rustseg-jax"
 VERSION = "1"
-DEFAULT = Path(__file__).resolve().parents[2] / "data" / "model" / "rustseg.safetensors"
+DEFAULT = data_path("model/rustseg.safetensors")
+"""The shipped weights; the model card, the measurements and the area calibration lie beside."""
 
 
 def _names(network: Network) -> dict[str, nnx.Variable[jax.Array]]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tqdm import tqdm
 
 from rustseg_jax.config import METHODS, MODES, PUBLISHED, VARIANTS, Config, Rule
+from rustseg_jax.resources import checkout
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
@@ -225,8 +226,8 @@ def typed_command(args: argparse.Namespace) -> str:
 
 def _inside(path: Path) -> str:
     """Place of a file within this project; "" outside of it."""
-    place, root = path.resolve(), Path(__file__).resolve().parents[2]
-    return place.relative_to(root).as_posix() if place.is_relative_to(root) else ""
+    place, root = path.resolve(), checkout()
+    return place.relative_to(root).as_posix() if root and place.is_relative_to(root) else ""
 
 
 def _parts(word: str) -> list[str]:

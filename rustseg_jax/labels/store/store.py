@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_data_path
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.labels.records import ACTIONS, Correction, Photo, Prediction, Review, Withdrawal
@@ -29,20 +30,26 @@ from rustseg_jax.labels.store.rows import (
     review_of,
     withdrawal_of,
 )
+from rustseg_jax.resources import checkout
 
 if TYPE_CHECKING:
     from rustseg_jax.result import Segmentation
 
 __all__ = ["DATABASE", "Store", "labels_folder"]
 
-_DEFAULT = Path(__file__).resolve().parents[3] / "data" / "labels"
-
 Mask = NDArray[np.bool_]
 
 
 def labels_folder() -> Path:
-    """Return the labels folder in use: $RUSTSEG_LABELS, else `data/labels`."""
-    return Path(os.environ.get("RUSTSEG_LABELS") or _DEFAULT)
+    """Return the labels folder in use.
+
+    It is the one that RUSTSEG_LABELS names; else `data/labels` in a checkout, and `labels` in
+    the user's data folder (on Linux ~/.local/share/rustseg_jax) where the package is installed.
+    """
+    if chosen := os.environ.get("RUSTSEG_LABELS"):
+        return Path(chosen)
+    root = checkout()
+    return root / "data" / "labels" if root else user_data_path("rustseg_jax") / "labels"
 
 
 class Store(PhotoStore):
