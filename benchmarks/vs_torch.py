@@ -1,11 +1,11 @@
 """Our inference against PyTorch + Grad-CAM++ + plain pydensecrf, side by side.
 
     python -m pip install torch==2.13.0
-    python -m benchmarks.vs_torch [--photos FOLDER] [--repeats 9] [--json]
+    python -m benchmarks.vs_torch [--photos FOLDER ...] [--repeats 9] [--json]
 
 Both sides take the same photos, weights and parameters, one photo at a time at
 448x448, in one process and in turns, so that noise of the machine hits both.
-Without `--photos` the shipped samples are used. The last column is ours over
+Without `--photos` the rendered samples are used. The last column is ours over
 theirs (median over photos of the ratio of best times); the masks' agreement is
 their IoU. The verdict is ignored: both sides refine every photo.
 """
@@ -27,8 +27,10 @@ import rustseg_jax as rs
 from benchmarks.twin import Twin, plain_crf
 from rustseg_jax import images, localise, refine
 from rustseg_jax.classify.kernels.build import status
+from rustseg_jax.manifest import load_manifest
+from rustseg_jax.samples import SAMPLES_DIR
 
-SAMPLES = Path(__file__).resolve().parents[1] / "data" / "samples"
+RENDERED = [record.image for record in load_manifest(SAMPLES_DIR)]
 PARTS = ("forward", "heat map", "refinement", "whole")
 
 
@@ -101,7 +103,7 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, default=SAMPLES)
+    parser.add_argument("--photos", type=Path, nargs="+", default=RENDERED)
     parser.add_argument("--limit", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", action="store_true")
@@ -109,7 +111,7 @@ def main() -> None:
     torch.set_num_threads(2)
     model = rs.load_model()
     twin = Twin(model)
-    paths = [p for p in images.find_photos([args.photos]) if "mask" not in str(p)]
+    paths = [p for p in images.find_photos(args.photos) if "mask" not in str(p)]
     paths = paths[:: max(1, len(paths) // args.limit)][: args.limit]
     rows = [compare(path, model, twin, args.repeats) for path in paths]
     summary = {

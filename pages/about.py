@@ -7,6 +7,7 @@ import streamlit as st
 from pages.server.line import forget
 from pages.shared import cases, markdown
 from pages.shared.page import enter, escape, guard
+from rustseg_jax.samples import Sample, list_samples
 
 # Checked against arXiv's listing of 2205.05426 (12 May 2022).
 CITATION = """@misc{burton2022rustseg,
@@ -94,9 +95,14 @@ PRIVACY = f"""
 LICENCES = """
 The program is under the MIT licence, and the weights are ours. It stands on JAX, Flax, Optax,
 Orbax, safetensors and Streamlit (Apache 2.0), NumPy, SciPy, pandas and scikit-image (BSD), Pillow
-(MIT-CMU) and pydensecrf (MIT). The rendered samples belong to the program; the photos among the
-samples are of scikit-image, and each says its licence where it is picked. The licences of the
-pictures that the model learnt from are in the model card; the pictures are not here.
+(MIT-CMU) and pydensecrf (MIT). The licences of the pictures that the model learnt from are in the
+model card; the pictures are not here.
+"""
+
+SAMPLES = """
+The rendered scenes belong to the program, the pictures without rust come with scikit-image and say
+their licences where they are picked. The photos of rust are by others, under
+[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/):
 """
 
 
@@ -120,6 +126,13 @@ def main() -> None:
     st.code(RUN, language=None, wrap_lines=True)
     st.header("Licences", anchor=False)
     st.markdown(LICENCES)
+    st.subheader("Sample photos", anchor=False)
+    credits = "\n".join(_credit(s) for s in list_samples() if s.kind == "photo")
+    st.markdown(f"{SAMPLES}\n{credits}")
+
+
+def _credit(photo: Sample) -> str:
+    return f"- **{escape(photo.title)}**: {escape(photo.source)}. {photo.remark}".rstrip()
 
 
 def _method() -> None:

@@ -12,8 +12,9 @@ from pages.parts.compare.steps import STYLE, draw
 from pages.server.results import size
 from pages.shared import cases, models
 from pages.shared.page import enter, escape, guard
+from pages.shared.sample_picker import draw_samples
 from rustseg_jax.images import PHOTO_SUFFIXES
-from rustseg_jax.samples import list_samples
+from rustseg_jax.samples import Sample
 from rustseg_jax.teaching.choice import DEFAULTS, OPTIONS, Choice
 
 VIEWS = {"steps": "Step by step", "side": "Side by side"}
@@ -62,18 +63,18 @@ def _photo(case: cases.Case) -> None:
             on_change=_take_upload,
         )
         st.caption(f"Kept on this server for {cases.KEEP_HOURS} hours, then deleted.")
-        with st.grid("auto", min_column_width=130):
-            for sample in list_samples():
-                with st.container(gap="xsmall"):
-                    st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
-                    st.button(
-                        sample.title,
-                        key=f"stages-{sample.name}",
-                        on_click=_take_sample,
-                        args=(sample.name,),
-                        disabled=sample.path == case.path,
-                        width="stretch",
-                    )
+        draw_samples(partial(_pick, case), width=130)
+
+
+def _pick(case: cases.Case, sample: Sample) -> None:
+    st.button(
+        sample.title,
+        key=f"stages-{sample.name}",
+        on_click=_take_sample,
+        args=(sample.name,),
+        disabled=sample.path == case.path,
+        width="stretch",
+    )
 
 
 def _take_sample(name: str) -> None:

@@ -7,8 +7,9 @@ import streamlit as st
 from pages.parts.segment.result import result
 from pages.shared import cases
 from pages.shared.page import enter, later, sentence
+from pages.shared.sample_picker import draw_samples
 from rustseg_jax.images import PHOTO_SUFFIXES
-from rustseg_jax.samples import list_samples
+from rustseg_jax.samples import Sample
 
 # A click on a sample's picture is a click on its button: the button's area covers its card.
 # What Streamlit puts between the two must not be positioned, and the picture needs no tools.
@@ -97,18 +98,18 @@ def _take_sample(name: str) -> None:
 def _samples() -> None:
     st.markdown("Or a sample:")
     st.html(_WHOLE_CARD)
-    with st.grid("auto", min_column_width=140):
-        for sample in list_samples():
-            with st.container(gap="xsmall", key=f"card-{sample.name}"):
-                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
-                st.button(
-                    sample.title,
-                    key=f"sample-{sample.name}",
-                    on_click=_take_sample,
-                    args=(sample.name,),
-                    help=sample.source,
-                    width="stretch",
-                )
+    draw_samples(_pick)
+
+
+def _pick(sample: Sample) -> None:
+    st.button(
+        sample.title,
+        key=f"sample-{sample.name}",
+        on_click=_take_sample,
+        args=(sample.name,),
+        help=sample.source,
+        width="stretch",
+    )
 
 
 enter()

@@ -195,7 +195,7 @@ def _sweep_for_ever(folder: Path) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def thumbnail(path: str) -> bytes:
-    """A sample's picture for the picker, all of one shape; WebP keeps sixteen under 150 KB."""
+    """A sample's picture for the picker, all of one shape; WebP keeps all under 200 KB."""
     small = ImageOps.fit(Image.fromarray(images.read(path)), _THUMBNAIL)
     file = io.BytesIO()
     small.save(file, "WEBP", quality=75)

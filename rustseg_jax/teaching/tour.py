@@ -78,7 +78,7 @@ TOUR: tuple[TourStop, ...] = (
         "is graded by the share of the surface that has rusted.\n\n"
         "Move the divider to see what was marked.",
         "mask",
-        (_PIPE,),
+        ("steel_beam",),
     ),
     TourStop(
         "weak",
@@ -92,7 +92,7 @@ TOUR: tuple[TourStop, ...] = (
         "out what makes the difference. Pictures with a word each are enough to learn what rust "
         "looks like; afterwards we ask *where* it saw that.",
         "labels",
-        ("painted_steel", "leaves", "railing", "graffiti", "clean_pipe", "pipe"),
+        ("steel_beam", "leaves", "post_base", "graffiti", "clean_pipe", "tank_manhole"),
     ),
     TourStop(
         "masks",

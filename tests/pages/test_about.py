@@ -9,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.server.line import once
 from pages.shared import cases
+from pages.shared.page import escape
 from rustseg_jax.images import sha256
+from rustseg_jax.samples import list_samples
 
 
 def _open(app: AppTest) -> AppTest:
@@ -37,6 +39,10 @@ def test_it_says_what_it_must(app: AppTest) -> None:
     assert f"{cases.KEEP_HOURS} hours" in text
     assert "Nothing is sent elsewhere" in text
     assert any("make demo" in code.value for code in app.code)
+    assert "(https://creativecommons.org/licenses/by/4.0/)" in text
+    photos = [s for s in list_samples() if s.kind == "photo"]
+    assert all(f"- **{s.title}**: {escape(s.source)}." in text for s in photos)
+    assert text.count("The shipped model misses this one.") == 1
     [image] = [i for element in app.get("imgs") or app.get("image") for i in element.proto.imgs]
     assert "red door" in image.alt
 

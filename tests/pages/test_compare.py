@@ -55,10 +55,10 @@ def _images(app: AppTest) -> list[Any]:
     return [image for image in found if image.alt]  # the samples of the picker are decoration
 
 
-def test_without_a_photo_it_begins_with_a_sample(app: AppTest) -> None:
+def test_without_a_photo_it_begins_with_a_real_one(app: AppTest) -> None:
     _open(app)
     assert app.header[0].value == "1. What the network sees"
-    assert "Flanged pipe" in _texts(app)
+    assert "Steel beam, rusting" in _texts(app)
     assert [i.alt for i in _images(app)][-2:] == [
         "The photo as it was given",
         "The same photo squashed to a square of 64 by 64 pixels",
@@ -84,7 +84,7 @@ def test_next_and_back_move_the_address(app: AppTest) -> None:
     assert app.header[0].value.startswith("2. ")
     app.button(key="step-back").click().run()
     assert "step" not in app.query_params
-    _open(app, step="truth")
+    _open(app, sample="pipe", step="truth")
     assert [b.label for b in app.button if b.key == "step-next"] == []
 
 
@@ -147,7 +147,7 @@ def test_faithfulness_is_measured_when_asked_for(
 
 @pytest.mark.parametrize("topic", side_by_side.PAIRS)
 def test_side_by_side_two_and_all(app: AppTest, topic: str) -> None:
-    _open(app, view="side", topic=topic)
+    _open(app, sample="pipe", view="side", topic=topic)
     left, right = (app.selectbox(key=f"address-{side}") for side in ("left", "right"))
     assert (left.value, right.value) == side_by_side.PAIRS[topic]
     right.set_value(left.value).run()
@@ -171,7 +171,7 @@ def test_a_new_topic_forgets_the_old_pair(app: AppTest) -> None:
 
 
 def test_differences_of_a_sample(app: AppTest) -> None:
-    _open(app, view="side", left="diff-threshold", right="diff-verdict")
+    _open(app, sample="pipe", view="side", left="diff-threshold", right="diff-verdict")
     assert "Most was lost by" in _texts(app)
     assert _texts(app).count("IoU\N{NO-BREAK SPACE}") == 2
 

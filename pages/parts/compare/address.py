@@ -16,8 +16,8 @@ from rustseg_jax.teaching.choice import Choice, read_choice
 
 __all__ = ["SAMPLE", "Reader", "pick", "put", "sample_case", "switch"]
 
-SAMPLE = "pipe"
-"""What is shown where the address names no photo."""
+SAMPLE = "steel_beam"
+"""What is shown where the address names no photo: a real one, in which the model is right."""
 
 
 class Reader(address.Reader):

@@ -11,7 +11,8 @@ from pages.shared import cases, label_store
 from pages.shared.cases import Case
 from pages.shared.page import escape, guard, later, sentence
 from pages.shared.people import Person
-from rustseg_jax.samples import list_samples
+from pages.shared.sample_picker import draw_samples
+from rustseg_jax.samples import Sample
 
 __all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "look_ahead", "start"]
 
@@ -66,14 +67,14 @@ def start(person: Person) -> None:
             icon=":material/add_a_photo:",
         )  # fmt: skip
     st.header("Samples", anchor=False)
-    with st.grid("auto", min_column_width=140):
-        for sample in list_samples():
-            with st.container(gap="xsmall"):
-                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
-                st.button(
-                    sample.title, key=f"correct-{sample.name}", on_click=_open,
-                    kwargs={"sample": sample.name}, width="stretch",
-                )  # fmt: skip
+    draw_samples(_pick)
+
+
+def _pick(sample: Sample) -> None:
+    st.button(
+        sample.title, key=f"correct-{sample.name}", on_click=_open,
+        kwargs={"sample": sample.name}, width="stretch",
+    )  # fmt: skip
 
 
 def _orders(person: Person) -> None:

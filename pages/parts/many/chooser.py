@@ -6,9 +6,10 @@ import streamlit as st
 
 from pages.shared import cases, photo_sets
 from pages.shared.page import sentence
+from pages.shared.sample_picker import draw_samples
 from rustseg_jax.errors import RustsegError
 from rustseg_jax.images import PHOTO_SUFFIXES
-from rustseg_jax.samples import list_samples
+from rustseg_jax.samples import Sample, list_samples
 
 SOURCES = {"photos": "Photos", "directory": "A folder", "samples": "Samples"}
 
@@ -45,13 +46,13 @@ def choose() -> None:
 
 
 def _choose_samples() -> None:
-    chosen = []
-    with st.grid("auto", min_column_width=140):
-        for sample in list_samples():
-            with st.container(gap="xsmall"):
-                st.image(cases.thumbnail(str(sample.path)), alt="", width="stretch")
-                if st.checkbox(sample.title, key=f"pick-{sample.name}", help=sample.source):
-                    chosen.append(sample.name)
+    chosen: list[str] = []
+
+    def pick(sample: Sample) -> None:
+        if st.checkbox(sample.title, key=f"pick-{sample.name}", help=sample.source):
+            chosen.append(sample.name)
+
+    draw_samples(pick)
     some = f"{len(chosen)} samples" if len(chosen) != 1 else "1 sample"
     st.button(
         f"Find rust in {some}" if chosen else "Pick some samples first",
