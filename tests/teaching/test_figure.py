@@ -1,4 +1,4 @@
-"""Pictures of a lesson, and the figure of all."""
+"""A whole lesson as one figure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ from hand_made import picture, red_model
 from PIL import Image
 
 from rustseg_jax import ConfigError, segment
-from rustseg_jax.drawing.difference import (
-    DIFFERENCE_COLOURS,
-    Difference,
-    difference_picture,
-    enlarge,
-)
-from rustseg_jax.drawing.overlay import MASK_COLOUR
-from rustseg_jax.teaching.figure import figure, figure_bytes, histogram_picture, pictures
+from rustseg_jax.drawing.overlay import heat_colours
+from rustseg_jax.teaching.figure import SIDE, figure, figure_bytes, histogram_picture, pictures
 from rustseg_jax.teaching.lesson import Lesson, teach
+from rustseg_jax.teaching.views import View, step_views
 
 MODEL = red_model()
 
@@ -30,40 +25,44 @@ def lesson() -> Lesson:
     return teach(segment(photo, MODEL), MODEL, true=(photo == photo[48, 64]).all(-1))
 
 
-def test_enlarging_repeats_pixels() -> None:
-    small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    large = enlarge(small, 7)  # 3 times fits, 4 does not
-    assert large.shape == (6, 6, 3)
-    np.testing.assert_array_equal(large[::3, ::3], small)
-    np.testing.assert_array_equal(large[1::3, 2::3], small)
-    np.testing.assert_array_equal(enlarge(small, 1), small)
+def _read(view: View) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(view.data)).convert("RGB"))
 
 
-def test_a_difference_by_hand() -> None:
-    photo = np.full((1, 4, 3), 100, np.uint8)
-    parts = np.eye(3, 4, dtype=bool)[:, None]
-    drawn = difference_picture(photo, Difference("crf", 0.3, 0.1, *parts))
-    for k, colour in enumerate([MASK_COLOUR, *list(DIFFERENCE_COLOURS.values())[1:]]):
-        np.testing.assert_allclose(drawn[0, k], 35 + 0.65 * np.array(colour), atol=1)
-    assert drawn[0, 3].tolist() == [100, 100, 100]
+def test_every_step_is_drawn_as_on_its_page(lesson: Lesson) -> None:
+    for step in (step.name for step in lesson.steps):
+        drawn, views = pictures(lesson, step), step_views(lesson, step, side=SIDE)
+        for caption, part in drawn:
+            assert caption
+            assert part.dtype == np.uint8
+            assert part.ndim == 3
+        if step not in ("blocks", "threshold"):
+            assert [caption for caption, _ in drawn] == [view.caption for view in views]
+    assert pictures(lesson, "scores") == ()
+    assert len(pictures(lesson, "truth")) == 5
+    np.testing.assert_array_equal(
+        pictures(lesson, "unary")[0][1], _read(step_views(lesson, "unary", side=SIDE)[0])
+    )
 
 
-def test_every_step_is_drawn(lesson: Lesson) -> None:
-    drawn = pictures(lesson, side=96)
-    assert list(drawn) == [step.name for step in lesson.steps]
-    assert len(drawn["blocks"]) == 5
-    assert lesson.crf is not None
-    assert len(drawn["crf"]) == lesson.crf.updates + 1
-    assert [p.name for p in drawn["truth"]] == ["grid", "heatmap", "threshold", "crf", "verdict"]
-    for part in (p for parts in drawn.values() for p in parts):
-        assert part.image.dtype == np.uint8
-        assert part.image.ndim == 3
-        assert part.caption
+def test_channels_stand_two_by_two_with_their_weights(lesson: Lesson) -> None:
+    blocks = pictures(lesson, "blocks")
+    assert len(blocks) == len(lesson.inside.blocks) == 5
+    (caption, sheet), block = blocks[-1], lesson.inside.blocks[-1]
+    assert caption.startswith(f"Block 5, {block.shape[0]} x {block.shape[1]}: ")
+    assert caption.endswith(f"{block.shown[3].weight:+.2f}")
+    edge = (sheet.shape[0] - 4) // 2
+    assert sheet.shape == (2 * edge + 4, 2 * edge + 4, 3)
+    times = edge // block.shape[0]
+    np.testing.assert_array_equal(
+        sheet[edge + 4 :: times, edge + 4 :: times], heat_colours(block.shown[3].picture)
+    )
+    assert (sheet[edge : edge + 4] == 255).all()
 
 
 def test_the_threshold_stands_where_it_belongs(lesson: Lesson) -> None:
-    found = replace(lesson.histogram, threshold=0.25)
-    drawn = histogram_picture(found, size=(90, 220))  # text 10: the axis is from 10 to 210
+    heat = replace(lesson.histogram, threshold=0.25)
+    drawn = histogram_picture(heat, size=(90, 220))  # text 10: the axis is from 10 to 210
     red = (drawn == (200, 60, 0)).all(-1)[20:60].any(0)
     assert abs(np.flatnonzero(red).mean() - (10 + 0.25 * 200)) <= 1
 
@@ -81,13 +80,12 @@ def test_figure_as_files(lesson: Lesson) -> None:
 def test_a_photo_without_corrosion_has_a_figure_too() -> None:
     seg = segment(picture(rusty=False), MODEL)
     lesson = teach(seg, MODEL)
-    drawn = pictures(lesson)
-    assert drawn["crf"] == drawn["unary"] == ()
+    assert pictures(lesson, "crf") == pictures(lesson, "unary") == ()
     assert figure(lesson).shape[1] == 2200
 
 
 def test_refusals(lesson: Lesson) -> None:
-    with pytest.raises(ConfigError, match="side is 10"):
-        pictures(lesson, side=10)
+    with pytest.raises(ConfigError, match="step is 'end'"):
+        pictures(lesson, "end")
     with pytest.raises(ConfigError, match="form is 'svg'"):
         figure_bytes(lesson, form="svg")
