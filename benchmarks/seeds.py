@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rustseg_jax import images, metrics
 from rustseg_jax.classify import Classifier
 from rustseg_jax.classify.weights import DEFAULT, load_network
+from rustseg_jax.images.resample import shrink_mask
 from rustseg_jax.learning import seeds
 from rustseg_jax.learning.calibrate import shift_map
 from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
@@ -41,8 +41,7 @@ def true_cells(record: Record, side: int) -> NDArray[np.bool_]:
     shape = images.read(record.image).shape[:2]
     mask, _ = read_mask(record, (shape[0], shape[1]))
     small = side // seeds.CELL, side // seeds.CELL
-    grey = Image.fromarray(mask.astype(np.uint8) * np.uint8(255))
-    return np.asarray(grey.resize(small, Image.Resampling.BOX)) >= 128
+    return shrink_mask(mask, small)
 
 
 def say(

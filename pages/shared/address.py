@@ -5,6 +5,7 @@ A value that is not known gives a message and the default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +17,14 @@ __all__ = ["Reader", "pick", "put", "switch"]
 
 
 def put(**changes: str | None) -> None:
-    """Write values into the address; None or "" takes one out."""
+    """Write values into the address, all at once; None or "" takes one out."""
+    link = st.query_params.to_dict()
     for name, value in changes.items():
         if value:
-            st.query_params[name] = value
-        elif name in st.query_params:
-            del st.query_params[name]
+            link[name] = value
+        else:
+            link.pop(name, None)
+    st.query_params.from_dict(link)
 
 
 class Reader:
@@ -38,7 +41,7 @@ class Reader:
 
     def one_of(self, name: str, allowed: Mapping[str, str], default: str) -> str:
         """A value of the address if it is allowed, else the default, with a complaint."""
-        value = self.link.get(name, default)
+        value = self.link.get(name) or default
         if value in allowed:
             return value
         known = ", ".join(key for key in allowed if key)
@@ -53,14 +56,16 @@ class Reader:
             text = "Not all of this address can be shown; instead you see the usual.\n"
             st.warning("\n".join([text, *lines]), icon=":material/link_off:")
 
-    def number(self, name: str, most: int, default: int) -> int:
-        """A whole number from 0 to `most`, or the default, with a complaint."""
+    def number(self, name: str, most: int, default: int, *, least: int = 0) -> int:
+        """A whole number from `least` to `most`, or the default, with a complaint."""
         text = self.link.get(name, "")
         if not text:
             return default
-        if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= most:
+        if re.fullmatch("-?[0-9]{1,5}", text) and least <= int(text) <= most:
             return int(text)
-        self.complaints.append(f"{name}={text[:40]!r} is not known: use a number from 0 to {most}")
+        self.complaints.append(
+            f"{name}={text[:40]!r} is not known: use a number from {least} to {most}"
+        )
         return default
 
 

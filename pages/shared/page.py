@@ -19,6 +19,7 @@ from streamlit import error_util
 from streamlit.runtime.pages_manager import PagesManager
 
 import rustseg_jax as rs
+from rustseg_jax import wording
 
 _run = threading.local()  # Streamlit runs one script a thread
 _log = logging.getLogger("rustseg.pages")
@@ -116,13 +117,9 @@ def icon() -> Image.Image:
     return card
 
 
-def percent(share: float, *, sure: bool = True) -> str:
-    """Write a share in [0, 1] to a tenth of a percent; unless `sure`, never all or nothing."""
-    if share < 0.0005 and (share > 0 or not sure):
-        return "< 0.1\N{NO-BREAK SPACE}%"
-    if share >= 0.9995 and (share < 1 or not sure):
-        return "> 99.9\N{NO-BREAK SPACE}%"
-    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+def percent(share: float, *, digits: int = 1, sure: bool = True) -> str:
+    """Write a share as `rustseg_jax.wording.percent` does, on one line."""
+    return keep_together(wording.percent(share, digits=digits, sure=sure))
 
 
 def keep_together(text: str) -> str:

@@ -192,8 +192,8 @@ def print_json(value: object) -> None:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns under their heads, two spaces apart: text to the left, numbers to the right.
 
-    A column holds numbers when each of its cells, percent sign and "-" (nothing)
-    aside, is one.
+    A column holds numbers when each of its cells is one, a share such as "10 %" or
+    "under 0.1 %", or "-" (nothing).
     """
     lines = [tuple(head), *map(tuple, rows)]
     columns = list(zip(*lines, strict=True))
@@ -209,8 +209,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _is_number(cell: str) -> bool:
+    if cell == "-":
+        return True
     try:
-        float(cell.removesuffix("%").strip() if cell != "-" else 0)
+        float(cell.removeprefix("under ").removeprefix("over ").removesuffix(" %"))
     except ValueError:
         return False
     return True

@@ -9,6 +9,7 @@ from typing import Any
 from rustseg_jax.commands.common import DONE, SOME_FAILED, print_json, say, table
 from rustseg_jax.commands.labels_common import progress, show, store_of
 from rustseg_jax.config import CONSENSUS
+from rustseg_jax.wording import percent
 
 __all__ = ["PARTS"]
 
@@ -54,7 +55,7 @@ def _pair(pair: dict[str, Any]) -> list[str]:
 
 
 def _self(who: str, found: dict[str, Any]) -> list[str]:
-    same = f"{100 * found['same_verdict']:.0f} %"
+    same = percent(found["same_verdict"], digits=0)
     masks = [str(found["masks"]), _number(found["mean_iou"]), _number(found["cohen"])]
     return [who, str(found["repeats"]), same, *masks]
 

@@ -33,6 +33,7 @@ from rustseg_jax.report.outcomes import (
     facts_file,
     summary_csv,
 )
+from rustseg_jax.wording import percent
 
 if TYPE_CHECKING:
     from rustseg_jax.classify import Classifier
@@ -166,7 +167,7 @@ def _show(rows: list[Row], out: Path, *, as_json: bool) -> None:
         lambda r: r["status"],
         lambda r: "-" if r["corroded"] is None else "corrosion" if r["corroded"] else "clean",
         lambda r: "-" if r["probability"] is None else f"{r['probability']:.3f}",
-        lambda r: "-" if r["area"] is None else f"{100 * r['area']:.1f} %",
+        lambda r: "-" if r["area"] is None else percent(r["area"]),
     ]
     head = ("photo", "status", "verdict", "P(corrosion)", "rusted area")
     print(table(head, ([cell(row) for cell in cells] for row in rows)))

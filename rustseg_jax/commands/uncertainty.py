@@ -21,6 +21,7 @@ from rustseg_jax.commands.common import (
     table,
 )
 from rustseg_jax.config import HALVES, UncertaintyConfig
+from rustseg_jax.wording import setting
 
 if TYPE_CHECKING:
     from rustseg_jax.learning.calibrate_area import Case
@@ -161,6 +162,6 @@ def _show(
         if method in scores
     ]
     how = "cross-validated by scene" if args.half == "A" else "of the stored calibration"
-    print(f"Intervals of the rusted area at {100 * LEVEL:g} %, half {args.half}, {how}")
+    print(f"Intervals of the rusted area at {setting(LEVEL)}, half {args.half}, {how}")
     print(table(["photos", "n", "method", "coverage", "mean width", "Winkler score"], rows))
     print(f"{'written to' if args.half == 'A' else 'from'} {place}")

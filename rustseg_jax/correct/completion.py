@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.wording import percent
 
 __all__ = ["Judgement", "judge_completion"]
 
@@ -113,5 +114,7 @@ def _words(alone: int, elsewhere: float, changed: float) -> str:
         where = "in 1 place" if alone == 1 else f"in {alone} places"
         said.append(f"Your strokes are kept, but the CRF disagrees {where} (framed).")
     if elsewhere > _MUCH:
-        said.append(f"Far from your strokes {100 * elsewhere:.0f} % of the photo changed, too.")
-    return " ".join(said) or f"Completed: {100 * changed:.1f} % of the photo changed."
+        said.append(
+            f"Far from your strokes {percent(elsewhere, digits=0)} of the photo changed, too."
+        )
+    return " ".join(said) or f"Completed: {percent(changed)} of the photo changed."

@@ -251,6 +251,7 @@ def _collapse_row(case: Case, run: Segmenter) -> _Row:
 
 def _with_perfect_heat(seg: Segmentation, true: Mask) -> Segmentation:
     """The result that a heat map would give that knew each cell's share of rust."""
+    # Not `shrink_map`: its means are finer than 1/255, and the records' numbers are of these.
     picture = Image.fromarray(true.astype(np.uint8) * 255)
     heat = np.asarray(picture.resize(seg.heatmap.shape[::-1], Image.Resampling.BOX)) / np.float32(
         255

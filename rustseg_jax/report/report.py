@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from rustseg_jax.pipeline import Segmentation
 from rustseg_jax.report.grading import Grading, grade
 from rustseg_jax.report.surface import Part, Surface, measure_part, surface_overlay
 from rustseg_jax.uncertainty.doubt import Uncertainty
+from rustseg_jax.wording import percent, setting
 
 __all__ = [
     "Report",
@@ -33,6 +35,8 @@ __all__ = [
     "to_json",
     "verdict",
 ]
+
+_whole = partial(percent, digits=0, sure=False)  # of every verdict
 
 PREVIEW_SIDE = 1400  # Streamlit shows pictures at most 1460 pixels wide
 
@@ -148,7 +152,7 @@ def verdict(seg: Segmentation, sure: Uncertainty | None = None, part: Part | Non
         return f"{found}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
         so = ", if so" if seg.mask.any() else ","
-        return f"{found} ({_percent(seg.probability)} likely){so} {_where(seg, sure, part)}"
+        return f"{found} ({_whole(seg.probability)} likely){so} {_where(seg, sure, part)}"
     return f"{found}, {_sure(seg.probability)}, {_where(seg, sure, part)}"
 
 
@@ -167,8 +171,8 @@ def meaning(seg: Segmentation) -> str:
     if seg.probability < 0.5:
         return (
             "To the model this is more likely clean than corroded, but not clearly enough to pass "
-            f"over: corrosion is reported from {_threshold(seg)}. Marked is where it would be; "
-            "look for yourself."
+            f"over: corrosion is reported from {setting(seg.config.decision_threshold)}. Marked is "
+            "where it would be; look for yourself."
         )
     return (
         "An estimate from the picture alone: red paint, brick and leaves can mislead it, "
@@ -293,13 +297,13 @@ def _where(seg: Segmentation, sure: Uncertainty | None, part: Part | None) -> st
     span = "" if interval is None else f" ({_span(area, *interval)})"
     if area == 1:
         return f"all of the {what}{span}"
-    share = _percent(area)
+    share = _whole(area)
     return f"{'about ' if share[0].isdigit() else ''}{share} of the {what}{span}"
 
 
 def _span(area: float, low: float, high: float) -> str:
     """Say "10 to 15 %", and whether the area itself lies in between."""
-    least, most = _percent(low), _percent(high)
+    least, most = (_whole(bound) for bound in (low, high))
     if least == most:
         words = most
     else:
@@ -308,24 +312,11 @@ def _span(area: float, low: float, high: float) -> str:
 
 
 def _sure(share: float) -> str:
-    return f"{_percent(share)} sure"
+    return f"{_whole(share)} sure"
 
 
 def _below(seg: Segmentation) -> str:
     return (
-        f"the probability of corrosion is {_percent(seg.probability)}, "
-        f"and it is reported from {_threshold(seg)}"
+        f"the probability of corrosion is {_whole(seg.probability)}, "
+        f"and it is reported from {setting(seg.config.decision_threshold)}"
     )
-
-
-def _threshold(seg: Segmentation) -> str:
-    return f"{100 * seg.config.decision_threshold:g} %"
-
-
-def _percent(share: float) -> str:
-    """Write a share in [0, 1] so that rounding never makes it certain."""
-    if share >= 0.995:
-        return "over 99 %"
-    if share < 0.005:
-        return "under 1 %"
-    return f"{100 * share:.0f} %"

@@ -16,6 +16,7 @@ import numpy as np
 from rustseg_jax.drawing.overlay import heat_colours
 from rustseg_jax.teaching.mask import Histogram, Truth
 from rustseg_jax.teaching.network import Scores
+from rustseg_jax.wording import percent, setting
 
 __all__ = ["STAGE_LABELS", "draw_histogram", "draw_losses", "draw_scores"]
 
@@ -120,6 +121,7 @@ def draw_scores(scores: Scores) -> str:
     here = x(scores.final), y(scores.probability)
     side = "end" if here[0] > WIDTH / 2 else "start"
     shift = -12 if side == "end" else 12
+    likely = percent(scores.probability, digits=0, sure=False)
     below = min(floor - 10, max(top + 44, here[1] + 24))
     sizes = ", ".join(
         f"{size}: {margin:+.1f}" for size, margin in zip(scores.sizes, scores.margins, strict=True)
@@ -129,11 +131,17 @@ def draw_scores(scores: Scores) -> str:
         *parts,
         _line("axis", _LEFT, floor, _RIGHT, floor),
         _line("axis", _LEFT, limit, _RIGHT, limit, dashed=True),
-        _text("soft", _LEFT, limit - 6, f"reported from {100 * scores.decision_threshold:.0f} %"),
+        _text("soft", _LEFT, limit - 6, f"reported from {setting(scores.decision_threshold)}"),
         f'<polyline class="curve" points="{curve}"/>',
         *(_dot("size", x(m), floor, 5) for m in scores.margins),
         _dot("mark", *here, 8),
-        _text("ink", here[0] + shift, below, f"P = {_percent(scores.probability)}", side),
+        _text(
+            "ink",
+            here[0] + shift,
+            below,
+            f"P = {likely}",
+            side,
+        ),
         _text("soft", _LEFT, floor + 26, "speaks against"),
         _text("soft", WIDTH / 2, floor + 26, "margin", "middle"),
         _text("soft", _RIGHT, floor + 26, "speaks for", "end"),
@@ -202,9 +210,3 @@ def _text(kind: str, x: float, y: float, words: str, anchor: str = "start") -> s
 
 def _sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
-
-
-def _percent(share: float) -> str:
-    if share > 0.995:
-        return "over 99 %"
-    return "under 1 %" if share < 0.005 else f"{100 * share:.0f} %"

@@ -10,6 +10,7 @@ from rustseg_jax.result import Segmentation
 from rustseg_jax.teaching.mask import BY_HAND, CRFSteps, Histogram, Truth
 from rustseg_jax.teaching.network import Inside
 from rustseg_jax.teaching.texts import FORMULAS, METHODS, STAGES, TEXTS
+from rustseg_jax.wording import percent, setting
 
 __all__ = ["Step", "steps"]
 
@@ -119,15 +120,6 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-def _percent(share: float) -> str:
-    """12 %, 3.4 %, 0.25 %: two digits, or the whole number."""
-    value = 100 * share
-    digits = 0 if value >= 10 or value == 0 else 1 if value >= 1 else 2
-    if 99.5 <= value < 100:
-        return "over 99 %"
-    return "under 0.01 %" if 0 < value < 0.005 else f"{value:.{digits}f} %"
-
-
 def _seen(seg: Segmentation, inside: Inside) -> dict[str, str]:
     height, width = seg.image.shape[:2]
     side = inside.seen.shape[0]
@@ -166,8 +158,8 @@ def _scores(inside: Inside) -> dict[str, str]:
         "margin": f"{s.margin:+.2f}",
         "windows": windows,
         "temperature": f"{s.temperature:.2f}",
-        "p": _percent(s.probability),
-        "limit": _percent(s.decision_threshold),
+        "p": percent(s.probability, digits=0, sure=False),
+        "limit": setting(s.decision_threshold),
         "place": "not below" if s.corroded else "below",
         "verdict": "corrosion" if s.corroded else "no corrosion",
         "tipping": f"{s.tipping:+.2f}",
@@ -195,17 +187,17 @@ def _threshold(seg: Segmentation, heat: Histogram) -> dict[str, str]:
         "rule": "chosen by hand" if heat.rule == BY_HAND else f"{heat.rule} rule",
         "otsu": f"{heat.by_rule['otsu']:.2f}",
         "fixed": f"{heat.by_rule['fixed']:.2f}",
-        "above": _percent(heat.above),
-        "rough": _percent(float(seg.rough.mean())),
+        "above": percent(heat.above),
+        "rough": percent(float(seg.rough.mean())),
     }
 
 
 def _unary(crf: CRFSteps) -> dict[str, str]:
     unsure = (crf.unary > 0.3) & (crf.unary < 0.7)
     return {
-        "low": _percent(float(crf.unary.min())),
-        "high": _percent(float(crf.unary.max())),
-        "unsure": _percent(float(unsure.mean())),
+        "low": percent(float(crf.unary.min())),
+        "high": percent(float(crf.unary.max())),
+        "unsure": percent(float(unsure.mean())),
     }
 
 
@@ -217,9 +209,9 @@ def _crf(crf: CRFSteps) -> dict[str, str]:
         "near": f"{p.gaussian_sxy * scale:.3g}",
         "far": f"{p.bilateral_sxy * scale:.3g}",
         "levels": f"{p.bilateral_srgb:g}",
-        "first": _percent(crf.areas[0]),
-        "last": _percent(crf.areas[-1]),
-        "moved": _percent(crf.changed[-1]) if crf.changed else "nothing",
+        "first": percent(crf.areas[0]),
+        "last": percent(crf.areas[-1]),
+        "moved": percent(crf.changed[-1]) if crf.changed else "nothing",
     }
 
 
@@ -228,7 +220,7 @@ _CRF = {"unary": _unary, "crf": _crf}
 
 def _mask(seg: Segmentation) -> dict[str, str]:
     reason = f" ({seg.reason})" if seg.reason else ""
-    return {"area": _percent(seg.area), "reason": reason}
+    return {"area": percent(seg.area), "reason": reason}
 
 
 def _truth(truth: Truth) -> dict[str, str]:
@@ -240,8 +232,8 @@ def _truth(truth: Truth) -> dict[str, str]:
         worst = f"Most was lost by {STAGES[truth.worst]}: {lost:.2f} of IoU."
     return {
         "iou": f"{end.iou:.2f}",
-        "missed": _percent(missed / (hit + missed) if hit + missed else 0.0),
-        "extra": _percent(extra / (hit + extra) if hit + extra else 0.0),
+        "missed": percent(missed / (hit + missed) if hit + missed else 0.0),
+        "extra": percent(extra / (hit + extra) if hit + extra else 0.0),
         "worst": worst,
         "losses": ", ".join(f"{name} {stage.iou:.2f}" for name, stage in truth.stages.items()),
     }

@@ -21,6 +21,7 @@ from rustseg_jax.metrics import confusion, iou
 from rustseg_jax.scenes import Scene, render
 from rustseg_jax.scenes.shadows import cast_shadow
 from rustseg_jax.teaching.lesson import Lesson
+from rustseg_jax.wording import percent, setting
 
 __all__ = ["SCENES", "TOUR", "TourStop", "facts", "outcome", "tour_scene"]
 
@@ -266,9 +267,9 @@ def facts(lesson: Lesson) -> dict[str, str]:
     height, width = seg.image.shape[:2]
     found = {
         "pixels": f"{height * width:,}",
-        "area": _percent(seg.area),
-        "p": _percent(seg.probability, sure=False),
-        "limit": f"{100 * seg.config.decision_threshold:.0f} %",
+        "area": percent(seg.area),
+        "p": percent(seg.probability, digits=0, sure=False),
+        "limit": setting(seg.config.decision_threshold),
         "grid": f"{rows} x {columns}",
         "cell": f"{max(height / rows, width / columns):.0f}",
         "threshold": f"{seg.threshold:.2f}",
@@ -323,38 +324,29 @@ def outcome(lesson: Lesson, rusty: bool) -> str:
     rusty : whether there is rust in it
     """
     seg = lesson.seg
-    p = _percent(seg.probability, sure=False)
-    limit = f"{100 * seg.config.decision_threshold:.0f} %"
+    p = percent(seg.probability, digits=0, sure=False)
+    limit = setting(seg.config.decision_threshold)
     if not rusty:
         if not seg.corroded:
             return f"**Right.** There is no rust, and P(corrosion) is {p}, below {limit}."
         return (
             f"**False alarm.** There is no rust. It says P(corrosion) = {p} and marks "
-            f"{_percent(seg.area)} of the picture."
+            f"{percent(seg.area)} of the picture."
         )
     if lesson.truth is None:
-        return f"P(corrosion) is {p}; {_percent(seg.area)} of the picture is marked."
+        return f"P(corrosion) is {p}; {percent(seg.area)} of the picture is marked."
     true = lesson.truth.mask
-    share = _percent(float(true.mean()))
+    share = percent(float(true.mean()))
     if not seg.corroded:
         hinted = float(seg.rough[true].mean())
         return (
             f"**Missed.** {share} of the picture is rust. It says P(corrosion) = {p}, and reports "
             f"from {limit}: no mask. The rough mask, which was "
-            f"thrown away, has {_percent(hinted)} of the rust."
+            f"thrown away, has {percent(hinted, digits=0)} of the rust."
         )
-    recall, overlap = float(seg.mask[true].mean()), iou(confusion(seg.mask, true))
+    marked = percent(float(seg.mask[true].mean()), digits=0)
+    overlap = iou(confusion(seg.mask, true))
     return (
-        f"**Found.** P(corrosion) = {p}. {share} of the picture is rust, and {_percent(recall)} of "
+        f"**Found.** P(corrosion) = {p}. {share} of the picture is rust, and {marked} of "
         f"that is marked; the overlap (IoU) is {overlap:.2f}."
     )
-
-
-def _percent(share: float, *, sure: bool = True) -> str:
-    """Two digits; a probability, which is not sure, never says 0 or 100 %."""
-    if not sure and share > 0.995:
-        return "over 99 %"
-    if not sure and share < 0.005:
-        return "under 1 %"
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1f} %"

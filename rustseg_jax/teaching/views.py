@@ -19,11 +19,12 @@ from rustseg_jax.drawing.difference import difference_picture, enlarge
 from rustseg_jax.drawing.overlay import heat_colours, heat_overlay, mask_overlay
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import resize
-from rustseg_jax.images.resample import shrink_mask
+from rustseg_jax.images.resample import bilinear, shrink_mask
 from rustseg_jax.refine import working_shape
 from rustseg_jax.teaching.drawings import STAGE_LABELS
 from rustseg_jax.teaching.lesson import Lesson
 from rustseg_jax.teaching.texts import STEPS
+from rustseg_jax.wording import percent
 
 __all__ = ["SHOWS", "Exhibit", "View", "exhibit", "exhibits_of", "step_views", "thumbnails"]
 
@@ -208,10 +209,9 @@ def _crf(lesson: Lesson, side: int) -> tuple[View, ...]:
 
 def _update(lesson: Lesson, step: int, side: int) -> View:
     assert lesson.crf is not None
-    area = f"{100 * lesson.crf.areas[step]:.1f} %"
+    area = percent(lesson.crf.areas[step])
     when = "Before the first update" if step == 0 else f"After update {step}"
-    small = np.asarray(lesson.crf.posteriors[step])
-    mask = np.asarray(Image.fromarray(small).resize(_shape(lesson, side)[::-1])) >= 0.5
+    mask = bilinear(lesson.crf.posteriors[step], _shape(lesson, side)) >= 0.5
     return _photo_view(
         f"update{step}",
         f"{when}: {area}",
@@ -316,28 +316,21 @@ def _numbers(lesson: Lesson, show: str) -> dict[str, str]:
         return {"Size": f"{seg.image.shape[1]} x {seg.image.shape[0]}"}
     found = {}
     if show in ("heatmap", "heat"):
-        found["P(corrosion)"] = _sure(seg.probability)
+        found["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
         found["Hottest"] = f"{float(seg.heat.max()):.2f}"
         found["Threshold"] = f"{seg.threshold:.2f}"
     areas = {"rough": seg.rough, "mask": seg.mask, "plain": seg.mask}
     if show in ("mask", "plain"):
-        found["P(corrosion)"] = _sure(seg.probability)
+        found["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
     if show in areas:
-        found["Area"] = f"{100 * float(areas[show].mean()):.1f} %"
+        found["Area"] = percent(float(areas[show].mean()))
     if show.startswith("update") and lesson.crf:
-        found["Area"] = f"{100 * lesson.crf.areas[int(show.removeprefix('update'))]:.1f} %"
+        found["Area"] = percent(lesson.crf.areas[int(show.removeprefix("update"))])
     stage = show.removeprefix("diff-") if show.startswith("diff-") else _STAGE_OF.get(show)
     if lesson.truth and stage:
         best = " at its best cut" if stage == "heatmap" else ""
         found[f"IoU{best}"] = f"{lesson.truth.stages[stage].iou:.2f}"
     return found
-
-
-def _sure(probability: float) -> str:
-    """Never 0 or 100 %."""
-    if probability > 0.995:
-        return "over 99 %"
-    return "under 1 %" if probability < 0.005 else f"{100 * probability:.0f} %"
 
 
 def thumbnails(lesson: Lesson) -> Mapping[str, View]:
@@ -382,7 +375,7 @@ def _photo(lesson: Lesson, side: int) -> _Picture:
 
 
 def _over(lesson: Lesson, name: str, caption: str, mask: NDArray[np.bool_], side: int) -> View:
-    area = f"{100 * float(mask.mean()):.1f} %"
+    area = percent(float(mask.mean()))
     what = "rough mask" if name == "rough" else "mask"
     alt = f"The {what} over the photo: {area} of the picture"
     drawn = mask_overlay(_photo(lesson, side), shrink_mask(mask, _shape(lesson, side)))
@@ -398,12 +391,10 @@ def _plain(lesson: Lesson, side: int) -> View:
 def _difference(lesson: Lesson, name: str, side: int) -> View:
     assert lesson.truth is not None
     stage = lesson.truth.stages[name]
-    found = int(stage.hit.sum())
-    missed, extra = int(stage.missed.sum()), int(stage.extra.sum())
-    alt = (
-        f"{STAGE_LABELS[name]}: {100 * missed / max(1, found + missed):.0f} % of the true rust "
-        f"missed, {100 * extra / max(1, found + extra):.0f} % of what is marked is none"
-    )
+    hit, missed, extra = (int(part.sum()) for part in (stage.hit, stage.missed, stage.extra))
+    lost = percent(missed / max(1, hit + missed), digits=0)
+    none = percent(extra / max(1, hit + extra), digits=0)
+    alt = f"{STAGE_LABELS[name]}: {lost} of the true rust missed, {none} of what is marked is none"
     picture = difference_picture(lesson.seg.image, stage, side=side)
     return _photo_view(f"diff-{name}", f"{STAGE_LABELS[name]}: IoU {stage.iou:.2f}", alt, picture)
 

@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from rustseg_jax.config import STRIDE, CRFParams, NetworkConfig, TileConfig
 from rustseg_jax.errors import ConfigError
+from rustseg_jax.images.resample import shrink_map
+from rustseg_jax.wording import percent
 
 __all__ = [
     "Plan",
@@ -100,7 +101,7 @@ class Plan:
         native = (
             "at native scale"
             if self.scale == 1
-            else f"of the photo shrunk to {100 * self.scale:.0f} %"
+            else f"of the photo shrunk to {percent(self.scale, digits=0)}"
         )
         return (
             f"{self.windows} windows {native}: {self.passes} passes through the network "
@@ -274,9 +275,8 @@ def reduce(fine: Map, side: int) -> Map:
     -------
     (side, side) float32 in [0, 1]
     """
-    small = Image.fromarray(np.ascontiguousarray(fine, np.float32))
-    shrunk = np.array(small.resize((side, side), Image.Resampling.BOX))
-    return np.clip(shrunk, 0, 1)  # the filter may leave the interval by its last bit
+    # The filter may leave the interval by its last bit.
+    return np.clip(shrink_map(fine, (side, side)), 0, 1)
 
 
 def crf_of(plan: Plan | None, crf: CRFParams, config: TileConfig) -> CRFParams:

@@ -631,8 +631,8 @@ def test_help_imports_nothing_slow():
 
 
 def test_table_by_hand():
-    assert common.table(["name", "n"], [["a", "1"], ["bcd", "10 %"], ["e", "-"]]) == (
-        "name     n\na        1\nbcd   10 %\ne        -"
+    assert common.table(["name", "n"], [["a", "1"], ["bcd", "under 0.1 %"], ["e", "-"]]) == (
+        "name            n\na               1\nbcd   under 0.1 %\ne               -"
     )
 
 

@@ -73,7 +73,7 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
     words = ":material/flag: Corrosion found, over 99 % sure, about 25 % of the picture ("
     assert app.header[0].value.replace("\N{NO-BREAK SPACE}", " ").startswith(words)
     figures = _figures(app)
-    assert figures["Probability of corrosion"] == "> 99.9\N{NO-BREAK SPACE}%"
+    assert figures["Probability of corrosion"] == "over 99.9\N{NO-BREAK SPACE}%"
     assert figures["Rusted area"] == "25.0\N{NO-BREAK SPACE}%"
     assert figures["ISO 4628-3"] == "Ri 5"  # a quarter of the picture
     assert figures["ASTM D610"] == "Grade 2"
@@ -359,14 +359,18 @@ def test_another_photo_begins_with_the_defaults(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize(
-    "query",
+    ("query", "told"),
     [
-        {"rust": "6", "edges": "²", "mode": "tiles; drop", "view": "no", "style": ""},
-        {"rust": "x", "edges": "-", "strength": "101"},
+        (
+            {"rust": "6", "edges": "²", "mode": "tiles; drop", "view": "no", "style": ""},
+            {"rust", "edges", "mode", "view"},
+        ),
+        ({"rust": "x", "edges": "-", "strength": "101"}, {"rust", "edges", "strength"}),
+        ({"rust": "-5", "edges": "3", "strength": "0", "mode": "whole"}, set()),
     ],
 )
-def test_what_is_not_allowed_in_the_address_counts_for_nothing(
-    app: AppTest, query: dict[str, str]
+def test_what_is_not_allowed_in_the_address_is_told_and_counts_for_nothing(
+    app: AppTest, query: dict[str, str], told: set[str]
 ) -> None:
     app.query_params.update({"sample": SAMPLE, **query})
     app.run()
@@ -374,6 +378,8 @@ def test_what_is_not_allowed_in_the_address_counts_for_nothing(
     assert not app.error
     assert app.header
     assert app.segmented_control(key="view").value == "overlay"
+    said = "\n".join(warning.value for warning in app.warning).replace("\\", "")
+    assert set(re.findall(r"^- (\w+)=.* is not known: use ", said, re.MULTILINE)) == told
 
 
 def test_an_outline_needs_no_strength(app: AppTest) -> None:

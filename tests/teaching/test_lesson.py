@@ -10,8 +10,8 @@ from hand_made import picture, red_model
 
 from rustseg_jax import Classifier, Config, TileConfig, resegment, segment
 from rustseg_jax.teaching.lesson import teach
-from rustseg_jax.teaching.steps import _percent
 from rustseg_jax.teaching.texts import FORMULAS, METHODS, STEPS, TEXTS
+from rustseg_jax.wording import percent
 
 MODEL = red_model()
 PHOTO = picture(rusty=True)
@@ -38,30 +38,13 @@ def test_this_photos_numbers_are_in_the_words() -> None:
     lesson = teach(SEG, MODEL, true=TRUE)
     words = {step.name: step for step in lesson.steps}
     assert "128 x 96 pixels" in words["seen"].what
-    assert words["scores"].numbers["P(corrosion)"] == _percent(SEG.probability)
+    assert words["scores"].numbers["P(corrosion)"] == percent(SEG.probability, digits=0, sure=False)
     assert f"{lesson.inside.scores.margin:+.2f}" in words["scores"].what
     assert f"Cut at {SEG.threshold:.2f} (dynamic rule" in words["threshold"].what
     assert f"In {lesson.crf.updates} updates" in words["crf"].what if lesson.crf else False
-    assert _percent(float(SEG.mask.mean())) in words["mask"].what
+    assert percent(float(SEG.mask.mean())) in words["mask"].what
     assert lesson.truth is not None
     assert f"IoU {lesson.truth.stages['verdict'].iou:.2f}" in words["truth"].what
-
-
-@pytest.mark.parametrize(
-    ("share", "text"),
-    [
-        (0, "0 %"),
-        (1e-5, "under 0.01 %"),
-        (0.0025, "0.25 %"),
-        (0.034, "3.4 %"),
-        (0.123, "12 %"),
-        (0.99, "99 %"),
-        (0.997, "over 99 %"),
-        (1, "100 %"),
-    ],
-)
-def test_percent_by_hand(share: float, text: str) -> None:
-    assert _percent(share) == text
 
 
 def test_no_corrosion_says_why_the_rest_did_not_run() -> None:
@@ -70,7 +53,7 @@ def test_no_corrosion_says_why_the_rest_did_not_run() -> None:
     assert lesson.crf is None
     words = {step.name: step.what for step in lesson.steps}
     assert words["unary"] == words["crf"] == f"Not run: {seg.reason}."
-    assert "0 % of the picture (the classifier finds no corrosion)" in words["mask"]
+    assert "0.0 % of the picture (the classifier finds no corrosion)" in words["mask"]
     assert "no corrosion." in words["scores"]
 
 

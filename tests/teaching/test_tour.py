@@ -52,7 +52,7 @@ def test_facts_are_those_of_the_photo() -> None:
     assert found["threshold"] == f"{RUSTY.seg.threshold:.2f}"
     assert re.search(r"rough mask has 0\.\d\d", found["gain"])
     assert facts(CLEAN)["gain"] == ""
-    assert facts(CLEAN)["area"] == "0 %"
+    assert facts(CLEAN)["area"] == "0.0 %"
 
 
 def test_measured_numbers_are_those_of_the_record() -> None:
@@ -107,10 +107,10 @@ def test_outcomes_are_called_by_their_name() -> None:
     assert "P(corrosion) is 12 %, below 30 %" in outcome(unsure, False)
     found = outcome(RUSTY, True)
     assert found.startswith("**Found.**")
-    assert "25 % of the picture is rust" in found
+    assert "25.0 % of the picture is rust" in found
     alarm = outcome(RUSTY, False)
     assert alarm.startswith("**False alarm.**")
-    assert f"marks {100 * RUSTY.seg.area:.0f} % of the picture" in alarm
+    assert f"marks {100 * RUSTY.seg.area:.1f} % of the picture" in alarm
 
 
 def test_missed_rust_says_what_the_rough_mask_had() -> None:

@@ -149,14 +149,14 @@ def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
         "Verdict": "corrosion" if facts["corroded"] else "no corrosion",
         "Probability": 100 * facts["probability"],
         "Rusted area": 100 * facts["area"],
-        "At least": _percent(sure.get("low")),
-        "At most": _percent(sure.get("high")),
-        "Doubt": _percent(outcome.doubt),
+        "At least": _times_100(sure.get("low")),
+        "At most": _times_100(sure.get("high")),
+        "Doubt": _times_100(outcome.doubt),
         "Size": f"{facts['width']} x {facts['height']}",
         "Open": f"/?case={photo.digest}",
         "Note": facts["reason"] if facts["corroded"] else "",
     }
 
 
-def _percent(share: float | None) -> float | None:
+def _times_100(share: float | None) -> float | None:
     return None if share is None else 100 * share

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from pages.parts.model import charts
-from pages.shared.page import keep_together, percent
+from pages.shared.page import percent
 from rustseg_jax.config import RULE_TARGET, SOURCE_TARGET
 from rustseg_jax.evaluate.measurements import Measurements, Run
 from rustseg_jax.evaluate.run import HALVED
+
+_whole = partial(percent, digits=0)
 
 NOTHING = "\N{EN DASH}"  # a hyphen would begin a list
 WHAT = {
@@ -262,10 +265,6 @@ def _name(run: Run, split: str) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
-
-
-def _whole(share: float) -> str:
-    return keep_together(f"{100 * share:.0f} %")
 
 
 def _table(rows: list[dict[str, str]], alt: str) -> None:

@@ -7,14 +7,13 @@ widget that was moved writes its value there. What equals the default stays out 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 
 import rustseg_jax as rs
 from pages.server import results
+from pages.shared import address
 from pages.shared.cases import Case
-from pages.shared.page import sentence
 from rustseg_jax.adjust import EDGES_MOST, RUST_MOST
 
 VIEWS = {
@@ -57,41 +56,42 @@ class Choice:
 
 
 _DEFAULT = Choice()
-_ALLOWED: dict[str, Any] = {
-    "rust": range(-RUST_MOST, RUST_MOST + 1),
-    "edges": range(-EDGES_MOST, EDGES_MOST + 1),
-    "mode": MODES,
-    "view": VIEWS,
-    "style": STYLES,
-    "strength": range(0, 101),
-}
 
 
 def read() -> Choice:
-    """What the address says; what is not allowed there counts for nothing."""
-    found: dict[str, Any] = {}
-    for name, allowed in _ALLOWED.items():
-        value: Any = st.query_params.get(name, "")
-        if isinstance(allowed, range):
-            value = int(value) if value.removeprefix("-").isdecimal() and value.isascii() else None
-        if value in allowed:
-            found[name] = value
-    if text := st.query_params.get("surface"):
-        try:
-            found["surface"] = rs.Surface.parse(text)
-        except rs.ConfigError as error:
-            st.warning(sentence(error), icon=":material/link_off:")
-    return Choice(**found)
+    """What the address says; what is not allowed there is told, and counts for nothing."""
+    reader = address.Reader()
+    choice = Choice(
+        rust=reader.number("rust", RUST_MOST, _DEFAULT.rust, least=-RUST_MOST),
+        edges=reader.number("edges", EDGES_MOST, _DEFAULT.edges, least=-EDGES_MOST),
+        mode=reader.one_of("mode", MODES, _DEFAULT.mode),
+        view=reader.one_of("view", VIEWS, _DEFAULT.view),
+        style=reader.one_of("style", STYLES, _DEFAULT.style),
+        strength=reader.number("strength", 100, _DEFAULT.strength),
+        surface=_surface(reader),
+    )
+    reader.complain()
+    return choice
+
+
+def _surface(reader: address.Reader) -> rs.Surface | None:
+    text = reader.link.get("surface")
+    try:
+        return rs.Surface.parse(text) if text else None
+    except rs.ConfigError as error:
+        reader.complaints.append(str(error))
+        return None
 
 
 def write(**chosen: object) -> None:
-    """Put choices into the address, at once; what equals the default is taken out of it."""
-    query = st.query_params.to_dict()
-    for name, value in chosen.items():
-        query.pop(name, None)
-        if value != getattr(_DEFAULT, name):
-            query[name] = value.text() if isinstance(value, rs.Surface) else str(value)
-    st.query_params.from_dict(query)
+    """Put choices into the address; what equals the default is taken out of it."""
+    address.put(**{name: _text(name, value) for name, value in chosen.items()})
+
+
+def _text(name: str, value: object) -> str | None:
+    if value == getattr(_DEFAULT, name):
+        return None
+    return value.text() if isinstance(value, rs.Surface) else str(value)
 
 
 def reset() -> None:

@@ -15,6 +15,7 @@ from pages.server import results
 from pages.shared.cases import Case
 from pages.shared.page import escape, guard, keep_together, percent, sentence
 from rustseg_jax.report.report import Report
+from rustseg_jax.wording import setting
 
 # The answer begins at the top of its card; an upright photo fits on the screen.
 _STYLE = """<style>
@@ -145,7 +146,7 @@ def _note(found: Report) -> str:
                 "marked steel by a rule that no photo has tested."
             )
         else:
-            level = f"{100 * sure['level']:.0f} %"
+            level = keep_together(setting(sure["level"]))
             said.append(f"In {level} of photos the true area lies between the two ends.")
     if not found.grading.certain:
         said.append("The interval spans more than one grade.")
@@ -200,7 +201,11 @@ def _look(facts: dict[str, Any]) -> str:
     tiling = facts["tiling"]
     if tiling is None:
         return "looked at as a whole"
-    scale = "native scale" if tiling["scale"] == 1 else f"{100 * tiling['scale']:.0f} % of its size"
+    scale = (
+        "native scale"
+        if tiling["scale"] == 1
+        else f"{percent(tiling['scale'], digits=0)} of its size"
+    )
     whole, windows = (percent(tiling[f"{k}_probability"], sure=False) for k in ("whole", "windows"))
     return (
         f"looked at as a whole ({whole}) and in {tiling['windows']} windows ({windows}) at "
