@@ -21,7 +21,7 @@ from rustseg_jax.report.outcomes import ORDERS, Outcome, sort_outcomes, summary_
 from rustseg_jax.report.results_folder import Kept, Photo, in_full, segment_photos
 
 VIEWS = {"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}
-Found = Mapping[Photo, Outcome]
+Outcomes = Mapping[Photo, Outcome]
 
 
 def main() -> None:
@@ -42,26 +42,26 @@ def main() -> None:
 
 def _show(photos: photo_sets.PhotoSet) -> None:
     results = kept(photos.folder)
-    found = {p: outcome for p in photos.photos if (outcome := results.outcome(p))}
-    todo = [photo for photo in photos.photos if photo not in found]
+    outcomes = {p: outcome for p in photos.photos if (outcome := results.outcome(p))}
+    todo = [photo for photo in photos.photos if photo not in outcomes]
     working = bool(todo) and not photos.stopped
     for photo in photos.photos:
         cases.call(photo.digest, photo.name)
     with st.container(border=True, key="progress"):
         said = st.empty()
         line = st.empty()
-        _say(said, photos, found)
-        _buttons(photos, results, found, todo, working=working)
-    cells = _results(results, found, todo, working=working)
+        _say(said, photos, outcomes)
+        _buttons(photos, results, outcomes, todo, working=working)
+    cells = _results(results, outcomes, todo, working=working)
     if working:
-        _work(photos, results, found, todo, said, line, cells)
+        _work(photos, results, outcomes, todo, said, line, cells)
 
 
-def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, found: Found) -> None:
+def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes) -> None:
     """How far the work is, and what it found so far."""
-    total, done = len(photos.photos), len(found)
-    failed = sum(outcome.failed for outcome in found.values())
-    rusty = sum(bool(o.facts and o.facts["corroded"]) for o in found.values())
+    total, done = len(photos.photos), len(outcomes)
+    failed = sum(outcome.failed for outcome in outcomes.values())
+    rusty = sum(bool(o.facts and o.facts["corroded"]) for o in outcomes.values())
     with said.container(gap="small"):
         st.markdown(
             f"**{done} of {total}** {'photo' if total == 1 else 'photos'} looked at · "
@@ -78,7 +78,12 @@ def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, found: Found) -> Non
 
 
 def _buttons(
-    photos: photo_sets.PhotoSet, results: Kept, found: Found, todo: list[Photo], *, working: bool
+    photos: photo_sets.PhotoSet,
+    results: Kept,
+    outcomes: Outcomes,
+    todo: list[Photo],
+    *,
+    working: bool,
 ) -> None:
     with st.container(horizontal=True):
         if working:
@@ -91,16 +96,16 @@ def _buttons(
                 on_click=photos.go_on,
                 icon=":material/play_arrow:",
             )
-        failed = [photo for photo, outcome in found.items() if outcome.failed]
-        if len(failed) < len(found):
+        failed = [photo for photo, outcome in outcomes.items() if outcome.failed]
+        if len(failed) < len(outcomes):
             st.download_button(
                 "All results (ZIP)", lambda: zip_file(photos.photos, results),
                 f"rustseg-{photos.id[:6]}.zip", "application/zip", on_click="ignore",
-                icon=":material/download:", help=_in_the_zip(found),
+                icon=":material/download:", help=_in_the_zip(outcomes),
             )  # fmt: skip
-        if found:
+        if outcomes:
             st.download_button(
-                "Table (CSV)", summary_csv(found.values()), "summary.csv", "text/csv",
+                "Table (CSV)", summary_csv(outcomes.values()), "summary.csv", "text/csv",
                 on_click="ignore", icon=":material/download:",
                 help="A row for each photo, as the command line writes it",
             )  # fmt: skip
@@ -126,13 +131,13 @@ def _close() -> None:
     st.query_params.clear()
 
 
-def _in_the_zip(found: Found) -> str:
-    size = "" if in_full(found.values()) else ", the overlays at the size of a screen"
+def _in_the_zip(outcomes: Outcomes) -> str:
+    size = "" if in_full(outcomes.values()) else ", the overlays at the size of a screen"
     return f"Mask, overlay and data of each photo, and the table{size}"
 
 
 def _results(
-    results: Kept, found: Found, todo: list[Photo], *, working: bool
+    results: Kept, outcomes: Outcomes, todo: list[Photo], *, working: bool
 ) -> dict[Photo, DeltaGenerator]:
     """Draw what is there; returns the empty cells of photos that are to come."""
     with st.container(horizontal=True, horizontal_alignment="distribute"):
@@ -144,8 +149,8 @@ def _results(
             "View", list(VIEWS), format_func=VIEWS.__getitem__, default="gallery",
             required=True, key="view", persist_state="session",
         )  # fmt: skip
-    photo_of = {outcome: photo for photo, outcome in found.items()}
-    listed = [(photo_of[o], o) for o in sort_outcomes(found.values(), order)]
+    photo_of = {outcome: photo for photo, outcome in outcomes.items()}
+    listed = [(photo_of[o], o) for o in sort_outcomes(outcomes.values(), order)]
     if view == "table":
         gallery.table(listed)
         return {}
@@ -155,7 +160,7 @@ def _results(
 def _work(
     photos: photo_sets.PhotoSet,
     results: Kept,
-    found: dict[Photo, Outcome],
+    outcomes: dict[Photo, Outcome],
     todo: list[Photo],
     said: DeltaGenerator,
     line: DeltaGenerator,
@@ -164,8 +169,8 @@ def _work(
     """Look at the photos that are left; any click, or leaving, ends this between two of them."""
     model = models.model()
     for photo, outcome in segment_photos(todo, model, results, turn=lambda: turn(line)):
-        found[photo] = outcome
-        _say(said, photos, found)
+        outcomes[photo] = outcome
+        _say(said, photos, outcomes)
         if photo in cells:
             with cells[photo].container():
                 gallery.card(results, photo, outcome, "area")

@@ -47,21 +47,21 @@ def _numbers(classifier: rs.Classifier) -> None:
     """The measurements, or plainly why there are none."""
     try:
         place = Path(os.environ.get("RUSTSEG_MODEL") or weights.DEFAULT)
-        found = measurements.read(place.with_name(measurements.NAME))
+        measured = measurements.read(place.with_name(measurements.NAME))
     except rs.DataError as error:
         st.warning(
             f"How good these weights are is not known here. {sentence(error)}",
             icon=":material/help:",
         )
         return
-    if found.weights != classifier.digest:
+    if measured.weights != classifier.digest:
         st.warning(
-            f"The numbers at hand are of other weights ({found.weights[:8]}), so they are not "
+            f"The numbers at hand are of other weights ({measured.weights[:8]}), so they are not "
             f"shown: they say nothing about those in use ({classifier.digest[:8]}).",
             icon=":material/help:",
         )
         return
-    draw(found)
+    draw(measured)
 
 
 def _card(classifier: rs.Classifier) -> None:

@@ -97,10 +97,10 @@ class Segmentation:
     @property
     def stages(self) -> Mapping[str, np.ndarray]:
         """The stages as arrays, in the order of the method."""
-        found = {"photo": self.image, "heatmap": self.heatmap}
+        arrays = {"photo": self.image, "heatmap": self.heatmap}
         if self.fine_heatmap is not None:
-            found["fine_heatmap"] = self.fine_heatmap
-        found["rough"] = self.rough
+            arrays["fine_heatmap"] = self.fine_heatmap
+        arrays["rough"] = self.rough
         if self.posterior is not None:
-            found["posterior"] = self.posterior
-        return MappingProxyType({**found, "mask": self.mask})
+            arrays["posterior"] = self.posterior
+        return MappingProxyType({**arrays, "mask": self.mask})

@@ -67,8 +67,8 @@ class Answers:
             Too many wait already.
         """
         while True:
-            if found := self._find(key):
-                return found[0]
+            if answer := self._find(key):
+                return answer[0]
             with self._turns.turn(
                 show,
                 visitor=visitor,
@@ -97,12 +97,12 @@ class Answers:
 
     def _find(self, key: Hashable) -> tuple[Any] | None:
         with self._lock:
-            found = self._kept.get(key)
-            if found is None or self._clock() - found[0] > self._seconds:
+            answer = self._kept.get(key)
+            if answer is None or self._clock() - answer[0] > self._seconds:
                 self._kept.pop(key, None)
                 return None
             self._kept.move_to_end(key)
-            return (found[1],)
+            return (answer[1],)
 
     def _keep(self, key: Hashable, answer: object) -> None:
         with self._lock:

@@ -170,12 +170,12 @@ def completed(
         return known.with_strokes(pixels, rust=rust, clean=clean, settled=settled).mask
 
 
-def overlay_file(case: Case, found: Report, opacity: float, *, fill: bool = True) -> bytes:
+def overlay_file(case: Case, report: Report, opacity: float, *, fill: bool = True) -> bytes:
     """The overlay at the photo's full size, as a PNG file."""
-    surface = found.part.surface if found.part else None
+    surface = report.part.surface if report.part else None
     with turn():
         return full_overlay(
-            case.path.read_bytes(), found.mask_png, opacity=opacity, fill=fill, surface=surface
+            case.path.read_bytes(), report.mask_png, opacity=opacity, fill=fill, surface=surface
         )
 
 

@@ -31,18 +31,18 @@ def for_page(text: str, folder: str = "") -> str:
     instead, pictures become their description, and dollar signs are no formulas.
     """
     text = re.sub(r"\A\s*# .*\n", "", text)
-    return _PARTS.sub(lambda found: _plain(found, folder), text)
+    return _PARTS.sub(lambda match: _plain(match, folder), text)
 
 
-def _plain(found: re.Match[str], folder: str) -> str:
-    label, target = found["label"], found["target"]
-    if found["code"]:
-        return found[0]
+def _plain(match: re.Match[str], folder: str) -> str:
+    label, target = match["label"], match["target"]
+    if match["code"]:
+        return match[0]
     if target is None:
         return "\\$"
-    if found["picture"]:
+    if match["picture"]:
         return label
     if re.match(r"[a-z]+:|#", target):
-        return found[0]
+        return match[0]
     place = posixpath.normpath(posixpath.join(folder, target.partition("#")[0]))
     return f"{label}: `{place}`"

@@ -41,12 +41,12 @@ def offered_weights() -> dict[str, str]:
 
 
 def _other_weights() -> dict[str, Path]:
-    found = {}
+    files = {}
     if os.environ.get("RUSTSEG_MODEL") and weights.DEFAULT.is_file():
-        found["shipped"] = weights.DEFAULT
+        files["shipped"] = weights.DEFAULT
     if folder := os.environ.get("RUSTSEG_MODELS"):
-        found |= {path.stem: path for path in sorted(Path(folder).glob("*.safetensors"))}
-    return found
+        files |= {path.stem: path for path in sorted(Path(folder).glob("*.safetensors"))}
+    return files
 
 
 def named_model(name: str) -> rs.Classifier:

@@ -154,22 +154,22 @@ def _no_options(part: Options) -> None:
 def _stats(args: argparse.Namespace) -> int:
     from rustseg_jax.labels import count_labels
 
-    found = count_labels(store_of(args))
+    counts = count_labels(store_of(args))
     if args.json:
-        print_json(found)
+        print_json(counts)
         return DONE
-    photos, corrections = found["photos"], found["corrections"]
+    photos, corrections = counts["photos"], counts["corrections"]
     rows = [[f"photos {n}", str(photos[n])] for n in ("all", "corrected", "waiting", "erased")]
     rows += [["megabytes", f"{photos['bytes'] / 1e6:.1f}"]]
     rows += [["corrections", str(corrections["all"])]]
     for group in ("status", "verdict", "kind"):
         rows += [[f"  {name}", str(n)] for name, n in corrections[group].items()]
-    rows += [[f"reason: {n}", str(k)] for n, k in found["reasons"].items() if k]
+    rows += [[f"reason: {n}", str(k)] for n, k in counts["reasons"].items() if k]
     print(table(["what", "n"], rows))
-    if found["experts"]:
+    if counts["experts"]:
         head = ["expert", "corrections", "photos", "median s", "last"]
         print()
-        print(table(head, [_expert(row) for row in found["experts"]]))
+        print(table(head, [_expert(row) for row in counts["experts"]]))
     return DONE
 
 
@@ -192,21 +192,23 @@ def _verify(args: argparse.Namespace) -> int:
     try:
         store = store_of(args)
         with progress("photo") as tell:
-            found = verify_labels(store, quick=args.quick, progress=tell)
+            verification = verify_labels(store, quick=args.quick, progress=tell)
     except DamagedError as error:  # so damaged that it cannot even be opened
-        found = Verification({}, (Problem("database", "labels.sqlite", str(error)),))
-    for problem in found.problems:
+        verification = Verification({}, (Problem("database", "labels.sqlite", str(error)),))
+    for problem in verification.problems:
         say(f"{problem.kind}: {problem.what} {problem.message}")
     if args.json:
-        problems = [vars(p) for p in found.problems]
-        print_json({"good": found.good, "problems": problems, "orphans": found.orphans,
-                    "counts": found.counts})  # fmt: skip
+        problems = [vars(p) for p in verification.problems]
+        print_json(
+            {"good": verification.good, "problems": problems,
+             "orphans": verification.orphans, "counts": verification.counts}
+        )  # fmt: skip
     else:
-        rows = [*found.counts.items(), ("problems", len(found.problems))]
+        rows = [*verification.counts.items(), ("problems", len(verification.problems))]
         print(table(["what", "n"], [[n, str(k)] for n, k in rows]))
-        for orphan in found.orphans:
+        for orphan in verification.orphans:
             print(f"without a row: {orphan}")
-    return DONE if found.good else SOME_FAILED
+    return DONE if verification.good else SOME_FAILED
 
 
 # backup, merge, erase

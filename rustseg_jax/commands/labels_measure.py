@@ -32,19 +32,19 @@ def _agreement(args: argparse.Namespace) -> int:
     from rustseg_jax.labels import agree_over_all
 
     with progress("photo") as tell:
-        found = agree_over_all(store_of(args), progress=tell)
+        totals = agree_over_all(store_of(args), progress=tell)
     if args.json:
-        print_json(found)
+        print_json(totals)
         return DONE
-    print(f"{found['photos']} photos that two or more experts corrected")
-    print(f"Fleiss' kappa over pixels {_number(found['fleiss'])}, ", end="")
-    print(f"over verdicts {_number(found['verdict_fleiss'])}")
-    if found["pairs"]:
+    print(f"{totals['photos']} photos that two or more experts corrected")
+    print(f"Fleiss' kappa over pixels {_number(totals['fleiss'])}, ", end="")
+    print(f"over verdicts {_number(totals['verdict_fleiss'])}")
+    if totals["pairs"]:
         head = ["experts", "masks", "mean IoU", "pooled IoU", "kappa", "verdicts", "kappa of them"]
-        print("\n" + table(head, [_pair(pair) for pair in found["pairs"]]))
-    if found["selves"]:
+        print("\n" + table(head, [_pair(pair) for pair in totals["pairs"]]))
+    if totals["selves"]:
         head = ["with themselves", "repeats", "same verdict", "masks", "mean IoU", "kappa"]
-        print("\n" + table(head, [_self(*item) for item in found["selves"].items()]))
+        print("\n" + table(head, [_self(*item) for item in totals["selves"].items()]))
     return DONE
 
 
@@ -54,10 +54,10 @@ def _pair(pair: dict[str, Any]) -> list[str]:
     return [" and ".join(pair["experts"]), str(pair["photos"]), *numbers, *verdicts]
 
 
-def _self(who: str, found: dict[str, Any]) -> list[str]:
-    same = percent(found["same_verdict"], digits=0)
-    masks = [str(found["masks"]), _number(found["mean_iou"]), _number(found["cohen"])]
-    return [who, str(found["repeats"]), same, *masks]
+def _self(who: str, repeated: dict[str, Any]) -> list[str]:
+    same = percent(repeated["same_verdict"], digits=0)
+    masks = [str(repeated["masks"]), _number(repeated["mean_iou"]), _number(repeated["cohen"])]
+    return [who, str(repeated["repeats"]), same, *masks]
 
 
 # consensus
@@ -101,13 +101,13 @@ def _blame(args: argparse.Namespace) -> int:
     from rustseg_jax.labels import blame_all
 
     with progress("correction") as tell:
-        found = blame_all(store_of(args), progress=tell)
+        blamed = blame_all(store_of(args), progress=tell)
     if args.json:
-        print_json(found)
+        print_json(blamed)
         return DONE
-    print(_blamed("all models", found["all"]))
-    if len(found["models"]) > 1:
-        for model, part in found["models"].items():
+    print(_blamed("all models", blamed["all"]))
+    if len(blamed["models"]) > 1:
+        for model, part in blamed["models"].items():
             print("\n" + _blamed(f"model {model[:12] or 'without a file'}", part))
     return DONE
 

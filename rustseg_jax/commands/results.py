@@ -97,11 +97,11 @@ def find_jobs(paths: Sequence[str]) -> tuple[list[Job], list[tuple[str, ConfigEr
     wrong: list[tuple[str, ConfigError]] = []
     for path in paths:
         try:
-            found = list(_jobs_of(Path(path).expanduser()))
+            at_path = list(_jobs_of(Path(path).expanduser()))
         except ConfigError as error:
             wrong.append((path, error))
             continue
-        for job in found:
+        for job in at_path:
             jobs.setdefault(job.photo.resolve(), job)
     if not jobs:
         raise wrong[0][1] if wrong else ConfigError("no photo was named; name at least one")
@@ -112,10 +112,10 @@ def _jobs_of(path: Path) -> Iterable[Job]:
     if path.is_file():
         return [Job(path, Path(path.stem))]
     root = path if path.is_dir() else _fixed_part(path)
-    found = [p for p in find_photos(path) if not p.name.endswith((MASK, OVERLAY))]
-    if not found:
+    photos = [p for p in find_photos(path) if not p.name.endswith((MASK, OVERLAY))]
+    if not photos:
         raise ConfigError(f"{path} holds no photo but results of this command; name the photos")
-    return [Job(photo, photo.relative_to(root).with_suffix("")) for photo in found]
+    return [Job(photo, photo.relative_to(root).with_suffix("")) for photo in photos]
 
 
 def _fixed_part(pattern: Path) -> Path:

@@ -137,13 +137,13 @@ class _Worker:
         seg = segment(photo, self.model, self.config)
         write(place.file(MASK), png(seg.mask))
         write(place.file(OVERLAY), png(mask_overlay(seg.image, seg.mask)))
-        found = to_json(seg)
-        write(place.file(FACTS), facts_file(place.photo_facts(job.photo, digest), found))
-        return self._outcome(job, place, "done", found)
+        facts = to_json(seg)
+        write(place.file(FACTS), facts_file(place.photo_facts(job.photo, digest), facts))
+        return self._outcome(job, place, "done", facts)
 
-    def _outcome(self, job: Job, place: Place, status: str, found: Row) -> Outcome:
+    def _outcome(self, job: Job, place: Place, status: str, facts: Row) -> Outcome:
         files = place.base.relative_to(self.out).as_posix()
-        return Outcome(str(job.photo), status, files, found)
+        return Outcome(str(job.photo), status, files, facts)
 
 
 def _bytes(photo: Path) -> bytes:

@@ -124,8 +124,8 @@ def _records(args: argparse.Namespace) -> list[Any]:
     from rustseg_jax.evaluate.run import evenly
     from rustseg_jax.manifest import half_of, load_manifest
 
-    found = load_manifest(args.data, splits=args.split)
-    records = [r for r in found if r.mask is not None and half_of(r.scene) == args.half]
+    listed = load_manifest(args.data, splits=args.split)
+    records = [r for r in listed if r.mask is not None and half_of(r.scene) == args.half]
     if not records:
         raise DataError(f"{args.data} has no photo with a mask in half {args.half}")
     splits = sorted({r.split for r in records})

@@ -268,8 +268,8 @@ def _collapse_numbers(rows: Sequence[_Row]) -> dict[str, float | None]:
         numbers["survival" + suffix] = _share(kept.tp, kept.tp + kept.fn)
         for stage in ("rough", "mask"):
             numbers[f"iou_{stage}{suffix}"] = _iou(r.counts[stage + suffix] for r in rows)
-    found = [k for r in rows if (k := r.counts["kept"]).tp + k.fn]
-    numbers["collapsed"] = _share(sum(recall(k) < COLLAPSED for k in found), len(found))
+    collapsible = [k for r in rows if (k := r.counts["kept"]).tp + k.fn]
+    numbers["collapsed"] = _share(sum(recall(k) < COLLAPSED for k in collapsible), len(collapsible))
     return numbers
 
 

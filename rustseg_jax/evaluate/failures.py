@@ -235,7 +235,7 @@ def survey(data: Path | str, half: str) -> list[Photo]:
     splits = sorted({r.split for r in load_manifest(data) if r.split.startswith(HALVED)})
     if not splits:
         return []
-    found = []
+    surveyed = []
     for part in choose(data, splits=splits, half=half).values():
         for record in part:
             if record.mask is not None and record.label == CORROSION:
@@ -243,8 +243,8 @@ def survey(data: Path | str, half: str) -> list[Photo]:
                 sound = ~case.true & ~case.ignore
                 dark = float(case.shadow[sound].mean()) if sound.any() else 0.0
                 share = float(case.true[~case.ignore].mean()) if not case.ignore.all() else 0.0
-                found.append(Photo(record, share, dark))
-    return found
+                surveyed.append(Photo(record, share, dark))
+    return surveyed
 
 
 def chosen(photos: Sequence[Photo], rule: PhotoRule, limit: int | None = None) -> list[Record]:

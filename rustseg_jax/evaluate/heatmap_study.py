@@ -95,21 +95,21 @@ def study(
 
 def variants(config: LocaliseConfig) -> dict[str, LocaliseConfig]:
     """Every variant of the heat map, by name, with the scales and mirroring of `config`."""
-    found: dict[str, LocaliseConfig] = {}
+    configs: dict[str, LocaliseConfig] = {}
     for method in METHODS:
         if method == "grad_cam_pp":
-            found |= {v: replace(config, method=method, variant=v) for v in VARIANTS}
+            configs |= {v: replace(config, method=method, variant=v) for v in VARIANTS}
         else:
-            found[method] = replace(config, method=method)
-    return found
+            configs[method] = replace(config, method=method)
+    return configs
 
 
 def _called(
     records: Sequence[Record], model: Classifier, config: Config, failed: list[dict[str, str]]
 ) -> list[Record]:
     state = Progress(len(records), None)
-    found = verdicts(records, model, config, state)
-    called = [s.record for s in found if s.probability >= config.decision_threshold]
+    judged = verdicts(records, model, config, state)
+    called = [s.record for s in judged if s.probability >= config.decision_threshold]
     failed += state.failed
     return called
 
@@ -124,9 +124,11 @@ def _score(
     except ImageError as error:  # it could be read a moment ago
         state.fail(record, error)
         return None
-    found = {name: _measure(model, square, h) for name, h in _maps(square, number, model, config)}
+    measures = {
+        name: _measure(model, square, h) for name, h in _maps(square, number, model, config)
+    }
     state.step()
-    return found
+    return measures
 
 
 def _maps(

@@ -88,15 +88,15 @@ def read(path: Path | str) -> Measurements:
     """
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise DataError(f"{path} holds no measurements of this program")
-        if found["version"] != VERSION:
+        if content["version"] != VERSION:
             raise DataError(
-                f"{path} has measurements of version {found['version']}; this program reads "
+                f"{path} has measurements of version {content['version']}; this program reads "
                 f"version {VERSION}"
             )
-        return Measurements(str(found["weights"]), tuple(Run(**run) for run in found["runs"]))
+        return Measurements(str(content["weights"]), tuple(Run(**run) for run in content["runs"]))
     except FileNotFoundError as error:
         raise DataError(f"there are no measurements at {path}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -146,13 +146,13 @@ def keep(path: Path | str, weights: str, run: Run) -> Measurements:
     return after
 
 
-def _text(found: Measurements) -> str:
+def _text(measured: Measurements) -> str:
     """JSON, lists of plain values on one line each: such files are read and compared by eye."""
-    body = {"format": FORMAT, "version": VERSION, **asdict(found)}
+    body = {"format": FORMAT, "version": VERSION, **asdict(measured)}
     text = json.dumps(body, indent=1, allow_nan=False, ensure_ascii=False)
     return re.sub(r"\[\s+([^][{}]*?)\s+\]", _one_line, text) + "\n"
 
 
-def _one_line(found: re.Match[str]) -> str:
-    parts: Sequence[str] = found[1].split("\n")
+def _one_line(match: re.Match[str]) -> str:
+    parts: Sequence[str] = match[1].split("\n")
     return "[" + " ".join(part.strip() for part in parts) + "]"

@@ -189,8 +189,8 @@ def _score(
     yield from verdicts([r for r in records if r.mask is None], model, config, state)
     masked = _readable([r for r in records if r.mask is not None], _picture_and_mask, state)
     while chunk := list(islice(masked, BATCH)):
-        found = segment_batch((p for _, (p, *_) in chunk), model, config, batch=BATCH)
-        for (record, (_, true, ignore)), seg in zip(chunk, found, strict=True):
+        results = segment_batch((p for _, (p, *_) in chunk), model, config, batch=BATCH)
+        for (record, (_, true, ignore)), seg in zip(chunk, results, strict=True):
             free = any_verdict(seg)
             counts = _stage_counts(seg, free, true, ignore)
             yield Scored(
@@ -257,11 +257,11 @@ def _stage_counts(
     seg: Segmentation, free: np.ndarray, true: np.ndarray, ignore: np.ndarray
 ) -> Counts:
     shape = (seg.image.shape[0], seg.image.shape[1])
-    found = {
+    counts = {
         "heatmap": refine.rough_mask(seg.heat, HEATMAP_THRESHOLD, shape),
         "rough": seg.rough,
         "mask": seg.mask,
         "hsv_rule": metrics.hsv_rule(seg.image),
         FREE: free,
     }
-    return {stage: metrics.confusion(mask, true, ignore) for stage, mask in found.items()}
+    return {stage: metrics.confusion(mask, true, ignore) for stage, mask in counts.items()}

@@ -40,19 +40,19 @@ def losses(masks: Mapping[str, Mask], true: Mask, ignore: Mask | None = None) ->
     true : the true mask
     ignore : pixels that are not counted; None counts all
     """
-    found: dict[str, Loss] = {}
+    by_stage: dict[str, Loss] = {}
     before = 1.0
     for name, mask in masks.items():
         value = iou(confusion(mask, true, ignore))
-        found[name] = Loss(value, before - value)
+        by_stage[name] = Loss(value, before - value)
         before = value
-    return found
+    return by_stage
 
 
-def worst_of(found: Mapping[str, Loss]) -> str:
+def worst_of(by_stage: Mapping[str, Loss]) -> str:
     """Name the stage that lost most, the first of several; "" where none lost anything."""
-    name = max(found, key=lambda stage: found[stage].lost)
-    return name if found[name].lost > 0 else ""
+    name = max(by_stage, key=lambda stage: by_stage[stage].lost)
+    return name if by_stage[name].lost > 0 else ""
 
 
 def through_grid(true: Mask, grid: tuple[int, int]) -> Mask:

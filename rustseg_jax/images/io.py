@@ -200,10 +200,10 @@ def find_photos(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
         If a path names nothing, or holds no photo.
     """
     wanted = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    found = {photo.resolve(): photo for path in wanted for photo in _matches(Path(path))}
-    if not found:
+    photos = {photo.resolve(): photo for path in wanted for photo in _matches(Path(path))}
+    if not photos:
         raise ConfigError("no path was given; name at least one photo, folder or glob")
-    return sorted(found.values())
+    return sorted(photos.values())
 
 
 def _matches(path: Path) -> list[Path]:

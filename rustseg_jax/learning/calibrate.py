@@ -51,9 +51,9 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
         return float(np.logaddexp(0, -sign * (margin * np.exp(at[0]) + at[1])).mean())
 
     low, high = (-np.log(t) for t in TEMPERATURES)
-    found = minimize(loss, [0.0, 0.0], bounds=[(high, low), OFFSETS], method="L-BFGS-B").x
-    temperature = float(np.exp(-found[0]))
-    return Calibration(temperature, float(found[1]) * temperature)
+    best = minimize(loss, [0.0, 0.0], bounds=[(high, low), OFFSETS], method="L-BFGS-B").x
+    temperature = float(np.exp(-best[0]))
+    return Calibration(temperature, float(best[1]) * temperature)
 
 
 def shift_head(network: Network, shift: float) -> None:

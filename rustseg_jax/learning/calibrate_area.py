@@ -101,8 +101,8 @@ def collect(
     todo = iter(records)
     while chunk := list(islice(todo, BATCH)):
         good = list(_readable(chunk, failed))
-        found = segment_batch((photo for _, photo, _ in good), model, config, batch=BATCH)
-        for (record, _, area), seg in zip(good, found, strict=True):
+        results = segment_batch((photo for _, photo, _ in good), model, config, batch=BATCH)
+        for (record, _, area), seg in zip(good, results, strict=True):
             cases.append(Case(record.split, record.scene, area, gather(seg, model, variants)))
         if progress:
             progress(len(cases) + len(failed), len(records))
@@ -221,7 +221,7 @@ def judge(
     tail = (1 + level) / 2
     most = min(quantile([true for _, true in known], tail), 1.0)
     least = max(-quantile([-true for _, true in known], tail), 0.0)
-    found = []
+    judged = []
     for case in cases:
         low, _, high = model.interval(case.evidence, level=level)
         area, areas = case.evidence.areas[0], case.evidence.areas
@@ -231,8 +231,8 @@ def judge(
             "everywhere": (least, most),
             "variants": (min(areas), max(areas)),
         }
-        found.append((case, bounds))
-    return found
+        judged.append((case, bounds))
+    return judged
 
 
 def score(

@@ -143,13 +143,13 @@ class Recipe:
     @property
     def cycles(self) -> tuple[tuple[int, float], ...]:
         """Steps and peak of each cycle of the learning rate, see `Phase.peak_rate`."""
-        found = [(0, self.peak_rate)]
+        points = [(0, self.peak_rate)]
         for phase in self.phases:
             if phase.peak_rate is not None:
-                found.append((0, phase.peak_rate))
-            steps, peak = found[-1]
-            found[-1] = (steps + phase.epochs * self.steps_per_epoch, peak)
-        return tuple(found)
+                points.append((0, phase.peak_rate))
+            steps, peak = points[-1]
+            points[-1] = (steps + phase.epochs * self.steps_per_epoch, peak)
+        return tuple(points)
 
     @property
     def map_shift(self) -> float:

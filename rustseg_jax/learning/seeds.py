@@ -124,21 +124,21 @@ def make_seeds(
     (N, S/4, S/4) uint8: clean all over for clean pictures
     """
     side = pictures.shape[1] // CELL
-    found = np.full((len(pictures), side, side), CLEAN, np.uint8)
+    seeds = np.full((len(pictures), side, side), CLEAN, np.uint8)
     rusty = np.flatnonzero(labels == CORROSION)
     if kind == "none":
-        found[rusty] = UNKNOWN
-        return found
+        seeds[rusty] = UNKNOWN
+        return seeds
     made: Iterator[NDArray[np.uint8]]
     if kind == "colour":
         made = (colour_seeds(np.asarray(pictures[k])) for k in rusty)
     else:
         made = own_seeds(model, pictures, rusty)
     for done, (k, one) in enumerate(zip(rusty, made, strict=True), 1):
-        found[k] = one
+        seeds[k] = one
         if progress and (done % 200 == 0 or done == len(rusty)):
             progress(f"seeds from {kind}: {done}/{len(rusty)}\n")
-    return found
+    return seeds
 
 
 def _from_heat(

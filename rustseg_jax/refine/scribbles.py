@@ -180,8 +180,8 @@ def fields(
     image: Photo, evidence: Map, *, rust: Mask | None, clean: Mask | None
 ) -> Iterator[Field]:
     """Yield what each piece of the strokes says; arguments as of `spread`."""
-    for found in features_of(image, evidence, rust=rust, clean=clean):
-        yield _field(found, WEIGHTS.vector())
+    for features in features_of(image, evidence, rust=rust, clean=clean):
+        yield _field(features, WEIGHTS.vector())
 
 
 def features_of(
@@ -276,17 +276,17 @@ def _features(look: Look, odds: Map, box: Window, piece: Mask, is_rust: bool) ->
     )
 
 
-def _field(found: Features, weights: NDArray[np.float32]) -> Field:
-    own = np.tensordot(weights, found.values, axes=1)
-    before = found.values[0]
-    there = (found.near * own + (1 - found.near) * before > 0) | found.stroke
+def _field(features: Features, weights: NDArray[np.float32]) -> Field:
+    own = np.tensordot(weights, features.values, axes=1)
+    before = features.values[0]
+    there = (features.near * own + (1 - features.near) * before > 0) | features.stroke
     numbers, count = ndimage.label(there, EIGHT)
     touched = np.zeros(count + 1, np.bool_)
-    touched[numbers[found.stroke]] = True
-    lost = there & ~touched[numbers] & (before < 0) & (found.distance > FREE)
-    near = np.where(lost, np.float32(0), found.near)
-    share = near / (found.distance + np.float32(SOFTEN)) ** 2
-    return Field(found.window, own if found.rust else -own, near, share)
+    touched[numbers[features.stroke]] = True
+    lost = there & ~touched[numbers] & (before < 0) & (features.distance > FREE)
+    near = np.where(lost, np.float32(0), features.near)
+    share = near / (features.distance + np.float32(SOFTEN)) ** 2
+    return Field(features.window, own if features.rust else -own, near, share)
 
 
 def _counts(colour: NDArray[np.intp], weight: Floats) -> Floats:
@@ -314,8 +314,8 @@ def _widen(box: Window, piece: Mask, by: int, shape: tuple[int, ...]) -> tuple[W
 
 
 def _within(distance: Map, reach: float) -> Window:
-    found = ndimage.find_objects((distance < reach).astype(np.int32))
-    rows, columns = found[0]
+    boxes = ndimage.find_objects((distance < reach).astype(np.int32))
+    rows, columns = boxes[0]
     return rows, columns
 
 

@@ -145,15 +145,15 @@ def verdict(seg: Segmentation, sure: Uncertainty | None = None, part: Part | Non
     Where the uncertainty was measured the interval follows: "(10 to 15 %)", or, where the
     mask itself lies outside of it, "(more likely 5 to 9 %)".
     """
-    found = headline(seg)
+    words = headline(seg)
     if not seg.corroded:
         if seg.probability > 0.5:  # only with a decision threshold above one half
-            return f"{found}: {_below(seg)}"
-        return f"{found}, {_sure(1 - seg.probability)}"
+            return f"{words}: {_below(seg)}"
+        return f"{words}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
         so = ", if so" if seg.mask.any() else ","
-        return f"{found} ({_whole(seg.probability)} likely){so} {_where(seg, sure, part)}"
-    return f"{found}, {_sure(seg.probability)}, {_where(seg, sure, part)}"
+        return f"{words} ({_whole(seg.probability)} likely){so} {_where(seg, sure, part)}"
+    return f"{words}, {_sure(seg.probability)}, {_where(seg, sure, part)}"
 
 
 def meaning(seg: Segmentation) -> str:

@@ -113,20 +113,20 @@ class Kept:
     def outcome(self, photo: Photo) -> Outcome | None:
         """What became of a photo; None when it is still to do, with these weights."""
         try:
-            found = json.loads(self.file(photo, FOUND).read_bytes())
+            stored = json.loads(self.file(photo, FOUND).read_bytes())
         except (OSError, ValueError):
             return None
-        if {name: found.get(name) for name in ("model", "config")} != self._mark:
+        if {name: stored.get(name) for name in ("model", "config")} != self._mark:
             return None
-        if found["error"]:
-            return Outcome.failure(photo.name, found["error"])
-        return Outcome(photo.name, "done", photo.files, found["facts"])
+        if stored["error"]:
+            return Outcome.failure(photo.name, stored["error"])
+        return Outcome(photo.name, "done", photo.files, stored["facts"])
 
     def do(self, photo: Photo, model: Classifier) -> Outcome:
         """Find the rust in a photo, with its uncertainty, and keep what was found."""
         outcome = attempt(photo.name, lambda: self._do(photo, model), bug=_number)
-        found = {**self._mark, "facts": outcome.facts, "error": outcome.error}
-        write_whole(self.file(photo, FOUND), json.dumps(found, allow_nan=False).encode())
+        stored = {**self._mark, "facts": outcome.facts, "error": outcome.error}
+        write_whole(self.file(photo, FOUND), json.dumps(stored, allow_nan=False).encode())
         return outcome
 
     def thumbnail(self, photo: Photo) -> bytes:

@@ -147,13 +147,13 @@ def threshold_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
     -------
     `Alternative`: dynamic, fixed, otsu
     """
-    found = []
+    alternatives = []
     for rule in get_args(Rule):
         how = replace(seg.config.threshold, rule=rule)
         changed = replace(seg, config=replace(seg.config, threshold=how))
         cut = _cut(changed, refine.find_threshold(seg.heat, how))
-        found.append(Alternative(rule, RULES[rule], cut))
-    return tuple(found)
+        alternatives.append(Alternative(rule, RULES[rule], cut))
+    return tuple(alternatives)
 
 
 def crf_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:

@@ -37,33 +37,33 @@ _LEFT, _RIGHT = 24, WIDTH - 24
 _GRADIENT = 16  # stops of the colour bar below a histogram
 
 
-def draw_histogram(found: Histogram) -> str:
+def draw_histogram(heat: Histogram) -> str:
     """Draw the heat's histogram with its cut; heights are square roots, so that few show, too.
 
     Parameters
     ----------
-    found : of a heat map
+    heat : of a heat map
 
     Returns
     -------
     SVG, 520 x 300
     """
     floor, top = 232, 46
-    most = math.sqrt(max(1, int(found.counts.max())))
+    most = math.sqrt(max(1, int(heat.counts.max())))
     bars = []
-    for low, high, count in zip(found.edges, found.edges[1:], found.counts, strict=False):
+    for low, high, count in zip(heat.edges, heat.edges[1:], heat.counts, strict=False):
         if count:
             tall = max(2.0, math.sqrt(count) / most * (floor - top))
-            kind = "strong" if low >= found.threshold - 1e-9 else "bar"
+            kind = "strong" if low >= heat.threshold - 1e-9 else "bar"
             bars.append(_box(kind, _at(low) + 0.5, floor - tall, _at(high) - _at(low) - 1, tall))
-    at = _at(found.threshold)
+    at = _at(heat.threshold)
     stops = heat_colours(np.linspace(0, 1, _GRADIENT, dtype=np.float32)[None])[0]
     colour = "".join(
         f'<stop offset="{k / (_GRADIENT - 1):.3f}" stop-color="rgb({r},{g},{b})"/>'
         for k, (r, g, b) in enumerate(stops.tolist())
     )
     others = [
-        _line("tick", _at(value), floor, _at(value), floor + 17) for value in found.by_rule.values()
+        _line("tick", _at(value), floor, _at(value), floor + 17) for value in heat.by_rule.values()
     ]
     return _svg(
         300,
@@ -72,16 +72,16 @@ def draw_histogram(found: Histogram) -> str:
         f'<rect fill="url(#heat)" x="{_LEFT}" y="{floor}" width="{_RIGHT - _LEFT}" height="12"/>',
         *others,
         _line("mark", at, top - 14, at, floor + 12),
-        _text("mark", at, top - 20, f"cut {found.threshold:.2f}", _anchor(found.threshold)),
+        _text("mark", at, top - 20, f"cut {heat.threshold:.2f}", _anchor(heat.threshold)),
         _text("soft", _LEFT, floor + 34, "0"),
         _text("soft", WIDTH / 2, floor + 34, "heat of a position", "middle"),
         _text("soft", _RIGHT, floor + 34, "1", "end"),
-        _text("soft", _LEFT, floor + 58, _rules(found)),
+        _text("soft", _LEFT, floor + 58, _rules(heat)),
     )
 
 
-def _rules(found: Histogram) -> str:
-    values = ", ".join(f"{rule} {value:.2f}" for rule, value in found.by_rule.items())
+def _rules(heat: Histogram) -> str:
+    values = ", ".join(f"{rule} {value:.2f}" for rule, value in heat.by_rule.items())
     return f"Rules: {values}"
 
 

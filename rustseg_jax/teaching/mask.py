@@ -241,9 +241,9 @@ def compare_with_truth(seg: Segmentation, true: Mask) -> Truth:
         "crf": free.mask,
         "verdict": seg.mask,
     }
-    found = losses(masks, true)
+    lost = losses(masks, true)
     stages = {
         name: Difference(name, loss.iou, loss.lost, mask & true, true & ~mask, mask & ~true)
-        for (name, mask), loss in zip(masks.items(), found.values(), strict=True)
+        for (name, mask), loss in zip(masks.items(), lost.values(), strict=True)
     }
-    return Truth(true, stages, best, worst_of(found))
+    return Truth(true, stages, best, worst_of(lost))

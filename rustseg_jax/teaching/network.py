@@ -176,10 +176,10 @@ def look_inside(seg: Segmentation, model: Classifier, *, channels: int = CHANNEL
     seen = images.resize(seg.image, (side, side))
     x = _pixels(seen)
     output = model(x)
-    found = zip(output.blocks, _weigh(model.params, output.blocks, model.config), strict=True)
+    weighed = zip(output.blocks, _weigh(model.params, output.blocks, model.config), strict=True)
     blocks = tuple(
         _block(k, activations[0], np.asarray(weights), np.asarray(peaks), channels)
-        for k, (activations, (weights, peaks)) in enumerate(found, 1)
+        for k, (activations, (weights, peaks)) in enumerate(weighed, 1)
     )
     return Inside(seen, blocks, _scores(seg, model, x, output), output)
 

@@ -59,7 +59,7 @@ def steps(
     -------
     `Step`, in the order of `STEPS`; without "truth" where it is not known
     """
-    found = [
+    told = [
         _step("seen", _seen(seg, inside)),
         _step("blocks", _blocks(inside)),
         _step("scores", _scores(inside)),
@@ -68,7 +68,7 @@ def steps(
         *(_step(n, f(crf)) if crf else _skipped(n, seg) for n, f in _CRF.items()),
         _step("mask", _mask(seg)),
     ]
-    return (*found, _step("truth", _truth(truth))) if truth else tuple(found)
+    return (*told, _step("truth", _truth(truth))) if truth else tuple(told)
 
 
 def _step(name: str, values: Mapping[str, str]) -> Step:

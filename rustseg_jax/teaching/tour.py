@@ -265,7 +265,7 @@ def facts(lesson: Lesson) -> dict[str, str]:
     """
     seg, rows, columns = lesson.seg, *lesson.seg.heat.shape
     height, width = seg.image.shape[:2]
-    found = {
+    words = {
         "pixels": f"{height * width:,}",
         "area": percent(seg.area),
         "p": percent(seg.probability, digits=0, sure=False),
@@ -278,13 +278,13 @@ def facts(lesson: Lesson) -> dict[str, str]:
         **_on_photos(str(seg.model.get("digest", ""))),
     }
     if lesson.truth:
-        found["patches"] = str(skimage.measure.label(lesson.truth.mask, connectivity=2).max())
+        words["patches"] = str(skimage.measure.label(lesson.truth.mask, connectivity=2).max())
         before, after = (lesson.truth.stages[name].iou for name in ("threshold", "crf"))
-        found["gain"] = (
+        words["gain"] = (
             f"\n\nMeasured against the true mask, as overlap over union (IoU, 1 is perfect), the "
             f"rough mask has {before:.2f} here and the outline {after:.2f}."
         )
-    return found
+    return words
 
 
 def _on_photos(digest: str) -> dict[str, str]:

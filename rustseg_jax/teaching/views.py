@@ -136,7 +136,7 @@ def _seen(lesson: Lesson, side: int) -> tuple[View, ...]:
 
 def _blocks(lesson: Lesson, side: int) -> tuple[View, ...]:
     edge = max(lesson.inside.blocks[0].shape[0], side // 2)
-    found = []
+    views = []
     for block in lesson.inside.blocks:
         rows, columns = block.shape
         silent = f", {block.silent} of them silent" if block.silent else ""
@@ -156,8 +156,8 @@ def _blocks(lesson: Lesson, side: int) -> tuple[View, ...]:
                 heat_colours(channel.picture),
                 edge,
             )
-            found.append(replace(view, group=group))
-    return tuple(found)
+            views.append(replace(view, group=group))
+    return tuple(views)
 
 
 def _heatmap(lesson: Lesson, side: int) -> tuple[View, ...]:
@@ -248,15 +248,15 @@ _STEPS: Mapping[str, Callable[[Lesson, int], tuple[View, ...]]] = {
 def exhibits_of(lesson: Lesson) -> Mapping[str, str]:
     """What `exhibit` can show of this lesson, in the order of the method: name -> title."""
     names = ["photo", "heatmap", "heat", "rough"]
-    found = {name: SHOWS[name] for name in names}
+    titles = {name: SHOWS[name] for name in names}
     if lesson.crf:
-        found["unary"] = SHOWS["unary"]
+        titles["unary"] = SHOWS["unary"]
         for k in range(lesson.crf.updates):
-            found[f"update{k}"] = f"Mask after update {k}" if k else "Mask before the first update"
-    found |= {name: SHOWS[name] for name in ("mask", "plain")}
+            titles[f"update{k}"] = f"Mask after update {k}" if k else "Mask before the first update"
+    titles |= {name: SHOWS[name] for name in ("mask", "plain")}
     if lesson.truth:
-        found |= {f"diff-{name}": SHOWS[f"diff-{name}"] for name in lesson.truth.stages}
-    return MappingProxyType(found)
+        titles |= {f"diff-{name}": SHOWS[f"diff-{name}"] for name in lesson.truth.stages}
+    return MappingProxyType(titles)
 
 
 def exhibit(lesson: Lesson, show: str, *, side: int = SIDE) -> Exhibit:
@@ -314,23 +314,23 @@ def _numbers(lesson: Lesson, show: str) -> dict[str, str]:
     seg = lesson.seg
     if show == "photo":
         return {"Size": f"{seg.image.shape[1]} x {seg.image.shape[0]}"}
-    found = {}
+    numbers = {}
     if show in ("heatmap", "heat"):
-        found["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
-        found["Hottest"] = f"{float(seg.heat.max()):.2f}"
-        found["Threshold"] = f"{seg.threshold:.2f}"
+        numbers["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
+        numbers["Hottest"] = f"{float(seg.heat.max()):.2f}"
+        numbers["Threshold"] = f"{seg.threshold:.2f}"
     areas = {"rough": seg.rough, "mask": seg.mask, "plain": seg.mask}
     if show in ("mask", "plain"):
-        found["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
+        numbers["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
     if show in areas:
-        found["Area"] = percent(float(areas[show].mean()))
+        numbers["Area"] = percent(float(areas[show].mean()))
     if show.startswith("update") and lesson.crf:
-        found["Area"] = percent(lesson.crf.areas[int(show.removeprefix("update"))])
+        numbers["Area"] = percent(lesson.crf.areas[int(show.removeprefix("update"))])
     stage = show.removeprefix("diff-") if show.startswith("diff-") else _STAGE_OF.get(show)
     if lesson.truth and stage:
         best = " at its best cut" if stage == "heatmap" else ""
-        found[f"IoU{best}"] = f"{lesson.truth.stages[stage].iou:.2f}"
-    return found
+        numbers[f"IoU{best}"] = f"{lesson.truth.stages[stage].iou:.2f}"
+    return numbers
 
 
 def thumbnails(lesson: Lesson) -> Mapping[str, View]:
@@ -339,7 +339,7 @@ def thumbnails(lesson: Lesson) -> Mapping[str, View]:
     photo = _photo(lesson, THUMBNAIL)
     shape = (photo.shape[0], photo.shape[1])
     last = inside.blocks[-1].shown[0].picture
-    found = {
+    pictures = {
         "seen": inside.seen,
         "blocks": heat_colours(last),
         "heatmap": heat_colours(seg.heat),
@@ -347,14 +347,14 @@ def thumbnails(lesson: Lesson) -> Mapping[str, View]:
         "mask": mask_overlay(photo, shrink_mask(seg.mask, shape)),
     }
     if lesson.crf:
-        found["unary"] = heat_colours(lesson.crf.unary)
+        pictures["unary"] = heat_colours(lesson.crf.unary)
         middle = lesson.crf.posteriors[min(1, lesson.crf.updates)] >= 0.5
-        found["crf"] = mask_overlay(photo, shrink_mask(middle, shape))
+        pictures["crf"] = mask_overlay(photo, shrink_mask(middle, shape))
     if lesson.truth:
-        found["truth"] = difference_picture(
+        pictures["truth"] = difference_picture(
             seg.image, lesson.truth.stages["verdict"], side=THUMBNAIL
         )
-    return {name: _small(name, picture, shape) for name, picture in found.items()}
+    return {name: _small(name, picture, shape) for name, picture in pictures.items()}
 
 
 def _small(name: str, picture: _Picture, shape: tuple[int, int]) -> View:

@@ -66,14 +66,14 @@ def _whole(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> I
         heats, maxima = localise.localise(
             model, x, output, class_index=CORROSION, config=seg.config.localise
         )
-        found = zip(
+        outputs = zip(
             group,
             model.probability(np.asarray(model.verdict(x, output))),
             np.asarray(heats),
             np.asarray(maxima),
             strict=True,
         )
-        for variant, probability, heat, maximum in found:
+        for variant, probability, heat, maximum in outputs:
             back = _back(heat, variant, seg.heatmap.shape)
             yield Look(float(probability), back, float(maximum))
 
@@ -88,11 +88,11 @@ def _in_windows(seg: Segmentation, model: Classifier, config: UncertaintyConfig)
         tiles = replace(seg.config.tiles, mode="tiles", window=window)
         # Only the heat map is wanted: without its large kernel the CRF costs nothing.
         crf = replace(seg.config.crf, bilateral_compat=0.0, iterations=0)
-        found = segment(
+        varied = segment(
             _varied(seg.image, variant, shift), model, replace(seg.config, tiles=tiles, crf=crf)
         )
-        heat = _back(found.heat, variant, seg.heat.shape)
-        yield Look(found.probability, heat, found.heat_maximum)
+        heat = _back(varied.heat, variant, seg.heat.shape)
+        yield Look(varied.probability, heat, varied.heat_maximum)
 
 
 def _varied(photo: Photo, variant: Variant, shift: int) -> Photo:

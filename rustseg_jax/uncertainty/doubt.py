@@ -268,14 +268,14 @@ def _disagree(
     moved = refine.moved_by(seg.threshold, refine.find_threshold(seg.heat, seg.config.threshold))
     total, areas = np.zeros(shape, np.float32), []
     for look in looks:
-        found = refine.find_threshold(look.heat, seg.config.threshold)
+        threshold = refine.find_threshold(look.heat, seg.config.threshold)
         varied = conclude(
             small,
             _as_seen(seg, look),
             seg.config,
             seg.model,
             # Moved by as many log odds as that of the photo was, 0 as a rule.
-            threshold=refine.moved_threshold(found, moved),
+            threshold=refine.moved_threshold(threshold, moved),
             lattice=lattice,
             rust=small_rust,
             clean=small_clean,

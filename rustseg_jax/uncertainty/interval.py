@@ -284,12 +284,12 @@ def load_area(path: Path | str | None = None) -> AreaModel | None:
     if path is None and not place.is_file():
         return None
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
-        if (found.pop("format"), found.pop("version")) != (FORMAT, VERSION):
+        content = json.loads(place.read_text(encoding="utf-8"))
+        if (content.pop("format"), content.pop("version")) != (FORMAT, VERSION):
             raise ValueError("it is of another program or version")
         for name in ("centre", "spread", "scores", "empty_scores"):
-            found[name] = tuple(map(float, found[name]))
-        return AreaModel(**found)
+            content[name] = tuple(map(float, content[name]))
+        return AreaModel(**content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"{place} is no calibration of the rusted area: {error}") from error
 

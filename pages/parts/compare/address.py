@@ -41,11 +41,11 @@ class Reader(address.Reader):
     def case(self) -> cases.Case:
         """The photo; a sample where the address names none, or one that is gone."""
         try:
-            found = self._stored() or cases.current_case()
+            photo = self._stored() or cases.current_case()
         except cases.CaseError as error:
             self.complaints.append(str(error))
-            found = None
-        return found or sample_case(SAMPLE)
+            photo = None
+        return photo or sample_case(SAMPLE)
 
     def _stored(self) -> cases.Case | None:
         """The photo where the labels store has it; it is not for every visitor."""

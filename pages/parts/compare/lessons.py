@@ -130,14 +130,14 @@ def faithful(subject: Subject) -> Road:
     """How faithful the heat map of a photo is: eight more passes through the network."""
 
     def work() -> Road:
-        found = lesson(subject)
-        return faithfulness(found.inside, subject.model, found.seg.heatmap)
+        taken = lesson(subject)
+        return faithfulness(taken.inside, subject.model, taken.seg.heatmap)
 
     return once("faithful", subject.key(), work, size=ROADS)
 
 
 def figure_file(subject: Subject, title: str, form: str) -> bytes:
     """All steps of a photo as one figure, a PNG or PDF file."""
-    found = lesson(subject)
+    taken = lesson(subject)
     with turn():
-        return figure_bytes(found, title=title, form=form)
+        return figure_bytes(taken, title=title, form=form)

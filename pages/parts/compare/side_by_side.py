@@ -127,11 +127,11 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
 
 def _photos_to_choose(reader: address.Reader) -> dict[str, cases.Case]:
     """Name in the address -> photo: this visit's uploads, the one of the link, the samples."""
-    found = {}
+    photos = {}
     for digest in dict.fromkeys([*cases.uploads(), reader.link.get("other", "")]):
         with suppress(cases.CaseError):
-            found[digest] = cases.upload_case(digest)
-    return found | {s.name: cases.case_of(s) for s in list_samples()}
+            photos[digest] = cases.upload_case(digest)
+    return photos | {s.name: cases.case_of(s) for s in list_samples()}
 
 
 def _one(topic: str, name: str) -> dict[str, Any]:
@@ -157,9 +157,9 @@ def _two(reader: address.Reader, items: Mapping[str, Item], topic: str) -> None:
             labels=(chosen[0].title, chosen[1].title), alt=(before.alt, after.alt),
         )  # fmt: skip
         _legend(chosen)
-    for column, item, found in zip(st.columns(2), chosen, shown, strict=True):
+    for column, item, exhibited in zip(st.columns(2), chosen, shown, strict=True):
         with column:
-            _numbers(reader, item, found)
+            _numbers(reader, item, exhibited)
 
 
 def _other(reader: address.Reader, subject: lessons.Subject, items: Mapping[str, Item]) -> str:
@@ -191,10 +191,10 @@ def _all(reader: address.Reader, items: Mapping[str, Item]) -> None:
 
 
 def _picture(reader: address.Reader, item: Item) -> None:
-    found = _shown(item)
-    if found:
-        st.image(found.view.data, alt=found.view.alt, width="stretch")
-    _numbers(reader, item, found)
+    exhibited = _shown(item)
+    if exhibited:
+        st.image(exhibited.view.data, alt=exhibited.view.alt, width="stretch")
+    _numbers(reader, item, exhibited)
 
 
 def _shown(item: Item) -> Exhibit | None:
@@ -208,12 +208,12 @@ def _shown(item: Item) -> Exhibit | None:
     return None
 
 
-def _numbers(reader: address.Reader, item: Item, found: Exhibit | None) -> None:
+def _numbers(reader: address.Reader, item: Item, exhibited: Exhibit | None) -> None:
     """Title and numbers, and for a heat map how faithful it is."""
     st.markdown(f"**{escape(item.title)}**")
-    if not found:
+    if not exhibited:
         return
-    values = [f"{k}\N{NO-BREAK SPACE}{keep_together(v)}" for k, v in found.numbers.items()]
+    values = [f"{k}\N{NO-BREAK SPACE}{keep_together(v)}" for k, v in exhibited.numbers.items()]
     st.caption(" · ".join(values))
     if item.show in HEATS:
         _faithfulness(reader, item)

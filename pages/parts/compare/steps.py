@@ -230,11 +230,11 @@ def faithfulness(reader: address.Reader, subject: lessons.Subject) -> None:
         )
         return
     with st.spinner("Asking the network again with parts taken away …", show_time=True):
-        found = lessons.faithful(subject)
+        road = lessons.faithful(subject)
     st.markdown(
-        f"**Faithfulness {found.score:+.2f}** (ROAD, -1 to 1; chance is 0). With the hottest fifth "
-        f"taken away P(corrosion) is {percent(found.without_hottest[0], sure=False)}, with "
-        f"the coldest {percent(found.without_coldest[0], sure=False)}."
+        f"**Faithfulness {road.score:+.2f}** (ROAD, -1 to 1; chance is 0). With the hottest fifth "
+        f"taken away P(corrosion) is {percent(road.without_hottest[0], sure=False)}, with "
+        f"the coldest {percent(road.without_coldest[0], sure=False)}."
     )
 
 

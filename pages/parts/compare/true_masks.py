@@ -75,8 +75,10 @@ def _latest(case: Case, person: Person) -> Marked | None:
     photo = store.find_photo(case.digest) if store else None
     if store is None or photo is None:
         return None
-    found = labels.latest(store, photo, approved=True) or labels.latest(store, photo)
-    if found is None or found.mask is None:
+    correction = labels.latest(store, photo, approved=True) or labels.latest(store, photo)
+    if correction is None or correction.mask is None:
         return None
-    status = labels.history(store, photo).status.get(found.id, "open")
-    return Marked(found.id, f"{found.who}, {found.made[:10]}, {status}", found.mask)
+    status = labels.history(store, photo).status.get(correction.id, "open")
+    return Marked(
+        correction.id, f"{correction.who}, {correction.made[:10]}, {status}", correction.mask
+    )

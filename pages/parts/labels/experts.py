@@ -36,31 +36,33 @@ def of_photo(store: labels.Store, told: labels.History, person: Person) -> None:
     key = (told.photo.sha256, *(c.id for c in given))
 
     def work() -> tuple[labels.Agreement, bytes | None]:
-        found = labels.compare_experts(given)
-        if found.disagreement is None:
-            return found, None
+        agreement = labels.compare_experts(given)
+        if agreement.disagreement is None:
+            return agreement, None
         photo = images.read(store.photo_path(told.photo))
-        return found, labels.disagreement_picture(photo, found.disagreement)
+        return agreement, labels.disagreement_picture(photo, agreement.disagreement)
 
-    found, picture = once("agreement", key, work, size=8)
-    st.markdown(_verdicts(found))
+    agreement, picture = once("agreement", key, work, size=8)
+    st.markdown(_verdicts(agreement))
     if picture is not None:
         matrix, kappas = st.columns(2)
         with matrix:
             st.markdown("**IoU of their masks**")
-            _matrix(found.experts, found.iou)
+            _matrix(agreement.experts, agreement.iou)
         with kappas:
             st.markdown("**Cohen's kappa over pixels**")
-            _matrix(found.experts, found.cohen)
-        st.markdown(f"Fleiss' kappa of all over pixels: **{_number(found.fleiss)}**", help=_KAPPA)
+            _matrix(agreement.experts, agreement.cohen)
+        st.markdown(
+            f"Fleiss' kappa of all over pixels: **{_number(agreement.fleiss)}**", help=_KAPPA
+        )
         st.image(picture, alt="Where the experts differ", width="stretch")
         st.caption("Yellow: where the experts differ, the stronger the more evenly they are split.")
     if person.may_review:
         _consensus(store, told, person)
 
 
-def _verdicts(found: labels.Agreement) -> str:
-    names = zip(found.experts, found.verdicts, strict=True)
+def _verdicts(agreement: labels.Agreement) -> str:
+    names = zip(agreement.experts, agreement.verdicts, strict=True)
     return " · ".join(f"**{escape(who)}**: {verdict}" for who, verdict in names)
 
 
@@ -103,10 +105,10 @@ def over_all(store: labels.Store) -> None:
         "was shown again after a week or more, how far they agree with themselves."
     )
     with incremental.in_steps("photo") as tell:
-        found = labels.agree_over_all(
+        totals = labels.agree_over_all(
             store, progress=tell, known=incremental.agreements(), turn=turn
         )
-    if not found["photos"] and not found["selves"]:
+    if not totals["photos"] and not totals["selves"]:
         st.info(
             "No photo has been corrected twice yet. For a second opinion open a photo here, press "
             "Correct, and begin from the model's mask: so it does not lean on the first.",
@@ -114,19 +116,19 @@ def over_all(store: labels.Store) -> None:
         )
         return
     with st.container(horizontal=True, gap="medium", key="in-short"):
-        st.metric("Photos with several experts", f"{found['photos']}", width="content")
-        st.metric("Fleiss' kappa, pixels", _number(found["fleiss"]), width="content", help=_KAPPA)
-        st.metric("Fleiss' kappa, verdicts", _number(found["verdict_fleiss"]), width="content")
-    if found["pairs"]:
+        st.metric("Photos with several experts", f"{totals['photos']}", width="content")
+        st.metric("Fleiss' kappa, pixels", _number(totals["fleiss"]), width="content", help=_KAPPA)
+        st.metric("Fleiss' kappa, verdicts", _number(totals["verdict_fleiss"]), width="content")
+    if totals["pairs"]:
         st.header("Two by two", anchor=False)
         st.dataframe(
-            [_pair(pair) for pair in found["pairs"]], hide_index=True, height="content",
+            [_pair(pair) for pair in totals["pairs"]], hide_index=True, height="content",
             placeholder=NOTHING, alt="How far each two experts agree",
         )  # fmt: skip
-    if found["selves"]:
+    if totals["selves"]:
         st.header("With themselves", anchor=False)
         st.dataframe(
-            [_self(*item) for item in found["selves"].items()], hide_index=True, height="content",
+            [_self(*item) for item in totals["selves"].items()], hide_index=True, height="content",
             placeholder=NOTHING, alt="How far each expert agrees with themselves",
         )  # fmt: skip
 
@@ -143,14 +145,14 @@ def _pair(pair: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _self(who: str, found: dict[str, Any]) -> dict[str, Any]:
+def _self(who: str, repeated: dict[str, Any]) -> dict[str, Any]:
     return {
         "Expert": who,
-        "Shown again": found["repeats"],
-        "Same verdict": percent(found["same_verdict"]),
-        "Masks": found["masks"],
-        "Mean IoU": _round(found["mean_iou"]),
-        "Kappa of pixels": _round(found["cohen"]),
+        "Shown again": repeated["repeats"],
+        "Same verdict": percent(repeated["same_verdict"]),
+        "Masks": repeated["masks"],
+        "Mean IoU": _round(repeated["mean_iou"]),
+        "Kappa of pixels": _round(repeated["cohen"]),
     }
 
 

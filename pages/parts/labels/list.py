@@ -68,11 +68,11 @@ def draw(store: labels.Store, reader: address.Reader, person: Person) -> None:
 def filters_of(store: labels.Store, reader: address.Reader) -> labels.Filters:
     """What the address filters by; what is not known there is complained of and left out."""
     offered = _values(store)
-    found = {name: reader.one_of(name, offered[name], "") for name in _OFFERED}
+    chosen = {name: reader.one_of(name, offered[name], "") for name in _OFFERED}
     days = {name: _day(reader, name) for name in ("since", "until")}
     since, until = days["since"], days["until"]
     return labels.Filters(
-        **found,
+        **chosen,
         since=since.isoformat() if since else "",
         # The day that is named is meant as a whole.
         until=(until + timedelta(days=1)).isoformat() if until else "",
@@ -85,14 +85,14 @@ def open_photo(digest: str, correction: str = "") -> None:
 
 
 def _numbers(store: labels.Store) -> None:
-    found = labels.count_states(store)
+    counts = labels.count_states(store)
     shown = {
-        "Photos": found["photos"],
-        "Corrected": found["corrected"],
-        "Waiting": found["waiting"],
-        "To review": found["open"],
-        "Approved": found["approved"],
-        "Flagged": found["flagged"],
+        "Photos": counts["photos"],
+        "Corrected": counts["corrected"],
+        "Waiting": counts["waiting"],
+        "To review": counts["open"],
+        "Approved": counts["approved"],
+        "Flagged": counts["flagged"],
     }
     with st.container(horizontal=True, gap="medium", key="in-short"):
         for name, value in shown.items():

@@ -75,11 +75,11 @@ def open_next(store: labels.Store, told: labels.History) -> None:
         page = labels.list_corrections(
             store, labels.Filters(status="open"), limit=1 + len(told.corrections)
         )
-        found = next((e for e in page.entries if e.photo != told.photo.sha256), None)
-        if found is None:
+        following = next((e for e in page.entries if e.photo != told.photo.sha256), None)
+        if following is None:
             close()
         else:
-            address.put(photo=found.photo, at=found.id)
+            address.put(photo=following.photo, at=following.id)
 
 
 def _chosen(told: labels.History, reader: address.Reader) -> Correction | None:

@@ -29,29 +29,29 @@ def of_one(told: labels.History, chosen: Correction) -> None:
     made = next((p for p in told.predictions if p.id == chosen.prediction), None)
     if made is None or chosen.mask is None:
         return
-    found = once(
+    blamed = once(
         "blame",
         (told.photo.sha256, chosen.id),
         lambda: labels.blame_correction(chosen, made),
         size=64,
     )
     st.header("Which stage lost it", anchor=False)
-    if not found.worst:
+    if not blamed.worst:
         st.markdown("Nothing was lost: the expert agrees with the model.")
         return
-    worst = found.stages[found.worst]
+    worst = blamed.stages[blamed.worst]
     st.markdown(
-        f"Against this mask, **{STAGES[found.worst]}** lost most: {worst.lost:.2f} of an IoU of 1. "
-        f"What the user got has an IoU of {found.iou['mask']:.2f}."
+        f"Against this mask, **{STAGES[blamed.worst]}** lost most: {worst.lost:.2f} of an "
+        f"IoU of 1. What the user got has an IoU of {blamed.iou['mask']:.2f}."
     )
     rows = [
         {"Stage": STAGES[name], "IoU after it": f"{loss.iou:.3f}", "Lost": f"{loss.lost:+.3f}"}
-        for name, loss in found.stages.items()
+        for name, loss in blamed.stages.items()
     ]
     st.table(rows, hide_index=True)
     st.caption(
         f"The heat map was cut at {made.threshold:.2f}; its best cut here is "
-        f"{found.best_threshold:.2f}. Below 0, a stage won something back."
+        f"{blamed.best_threshold:.2f}. Below 0, a stage won something back."
     )
 
 
@@ -63,15 +63,15 @@ def over_all(store: labels.Store) -> None:
         "the verdict lost. Nothing is computed by the model again."
     )
     with incremental.in_steps("correction") as tell:
-        found = labels.blame_all(store, progress=tell, known=incremental.blames(), turn=turn)
-    if not found["all"]["n"]:
+        blamed = labels.blame_all(store, progress=tell, known=incremental.blames(), turn=turn)
+    if not blamed["all"]["n"]:
         st.info(
             "No correction has both a mask and a prediction yet.", icon=":material/troubleshoot:"
         )
         return
-    _part(found["all"])
-    if len(found["models"]) > 1:
-        for model, part in found["models"].items():
+    _part(blamed["all"])
+    if len(blamed["models"]) > 1:
+        for model, part in blamed["models"].items():
             with st.expander(f"Weights {model[:8] or 'without a file'}: {part['n']} corrections"):
                 _part(part)
 

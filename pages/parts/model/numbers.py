@@ -35,40 +35,40 @@ HEADS = {
 }
 
 
-def draw(found: Measurements) -> None:
+def draw(measured: Measurements) -> None:
     """Everything that was measured of one set of weights."""
-    _in_short(found)
-    _verdicts(found)
-    _masks(found)
-    _origin(found)
+    _in_short(measured)
+    _verdicts(measured)
+    _masks(measured)
+    _origin(measured)
 
 
-def _in_short(found: Measurements) -> None:
+def _in_short(measured: Measurements) -> None:
     """What most visitors want to know, in a few large numbers."""
     with st.container(horizontal=True, gap="medium", key="in-short"):
-        if (chosen := _both_kinds(found)) is not None:
+        if (chosen := _both_kinds(measured)) is not None:
             run, split = chosen
             report = run.report["classification"][split]
             for key in ("accuracy", "recall", "precision"):
                 label = f"{HEADS[key].capitalize()}, {_name(run, split)}"
                 st.metric(label, percent(report[key]), width="content")
-        for run, split in [pair for pair in _held_out(found) if pair[0].half]:
+        for run, split in [pair for pair in _held_out(measured) if pair[0].half]:
             iou = run.report["segmentation"][split]["mask"]["pooled_iou"]
             st.metric(f"Mask IoU, {_name(run, split)}", _number(iou), width="content")
 
 
-def _verdicts(found: Measurements) -> None:
+def _verdicts(measured: Measurements) -> None:
     st.header("Verdicts", anchor=False)
     st.markdown("Is there corrosion in the picture? Each picture counts once.")
     rows = [
         {"pictures": _name(run, split), "n": f"{report['n']}"}
         | {head: _verdict_number(report, key) for key, head in HEADS.items()}
-        for run, split in _all(found)
+        for run, split in _all(measured)
         for report in [run.report["classification"][split]]
     ]
     _table(rows, "Verdicts by split")
-    _explain(found)
-    if (chosen := _both_kinds(found)) is None:
+    _explain(measured)
+    if (chosen := _both_kinds(measured)) is None:
         return
     run, split = chosen
     curves, threshold = run.curves[split], run.config["decision_threshold"]
@@ -80,8 +80,8 @@ def _verdicts(found: Measurements) -> None:
         _threshold(charts.rates(curves["points"]), threshold)
 
 
-def _explain(found: Measurements) -> None:
-    names = {split: WHAT[split] for _, split in _all(found) if split in WHAT}
+def _explain(measured: Measurements) -> None:
+    names = {split: WHAT[split] for _, split in _all(measured) if split in WHAT}
     lines = "; ".join(f"**{name}**: {text}" for name, text in names.items())
     st.caption(
         f"{lines}. Half A of the scenes of {HALVED}… lent its labels to the training, and its "
@@ -186,8 +186,8 @@ def _threshold(data: pd.DataFrame, chosen: float) -> None:
     )
 
 
-def _masks(found: Measurements) -> None:
-    pairs = [(run, split) for run, split in _all(found) if split in run.report["segmentation"]]
+def _masks(measured: Measurements) -> None:
+    pairs = [(run, split) for run, split in _all(measured) if split in run.report["segmentation"]]
     if not pairs:
         return
     st.header("Masks", anchor=False)
@@ -197,7 +197,7 @@ def _masks(found: Measurements) -> None:
         f"value, without learning; the dashed line is {RULE_TARGET:g} times its IoU, which is what "
         "we want of the mask. The mask is empty where the verdict is “no corrosion”."
     )
-    drawn = list(_held_out(found))
+    drawn = list(_held_out(measured))
     for column, (run, split) in zip(st.columns(len(drawn) or 1), drawn, strict=False):
         scores = run.report["segmentation"][split]
         with column:
@@ -224,9 +224,9 @@ def _mask_row(run: Run, split: str) -> dict[str, str]:
     }
 
 
-def _origin(found: Measurements) -> None:
+def _origin(measured: Measurements) -> None:
     st.header("Where the numbers come from", anchor=False)
-    for run in found.runs:
+    for run in measured.runs:
         part = f", {run.limit} pictures of each split at most" if run.limit else ""
         failed = run.report["failed"]
         left_out = f", {failed} pictures could not be scored" if failed else ""
@@ -235,24 +235,24 @@ def _origin(found: Measurements) -> None:
         st.caption(f"{run.made}{part}{left_out} · {made}")
 
 
-def _all(found: Measurements) -> Iterator[tuple[Run, str]]:
+def _all(measured: Measurements) -> Iterator[tuple[Run, str]]:
     """Every split of every run; what chose nothing comes first."""
-    for run in sorted(found.runs, key=lambda r: (r.half == "A", r.half is None)):
+    for run in sorted(measured.runs, key=lambda r: (r.half == "A", r.half is None)):
         yield from ((run, split) for split in run.splits)
 
 
-def _held_out(found: Measurements) -> Iterator[tuple[Run, str]]:
+def _held_out(measured: Measurements) -> Iterator[tuple[Run, str]]:
     """What has masks, without half A: that chose threshold and CRF."""
-    for run, split in _all(found):
+    for run, split in _all(measured):
         if split in run.report["segmentation"] and run.half != "A":
             yield run, split
 
 
-def _both_kinds(found: Measurements) -> tuple[Run, str] | None:
+def _both_kinds(measured: Measurements) -> tuple[Run, str] | None:
     """The largest split with corroded and clean pictures: only there all curves are defined."""
     mixed = [
         (run.report["classification"][split]["n"], run, split)
-        for run, split in _all(found)
+        for run, split in _all(measured)
         if run.report["classification"][split]["auc"] is not None
     ]
     return max(mixed, key=lambda m: m[0])[1:] if mixed else None

@@ -18,27 +18,27 @@ from pages.shared.page import keep_together
 from rustseg_jax.report.report import Report, draw
 
 
-def show(case: Case, choice: Choice, found: Report) -> None:
+def show(case: Case, choice: Choice, report: Report) -> None:
     """Draw the view that was chosen."""
     if choice.view == "compare":
-        _compare(case, choice, found)
+        _compare(case, choice, report)
     elif choice.view == "heat":
-        _heat(choice, found)
+        _heat(choice, report)
     elif choice.view == "doubt":
-        _doubt(case, choice, found)
+        _doubt(case, choice, report)
     elif choice.view == "steel":
-        _steel(case, choice, found)
+        _steel(case, choice, report)
     else:
-        _image(_drawn(choice, found), _mask_caption(choice, found), _alt(found))
+        _image(_drawn(choice, report), _mask_caption(choice, report), _alt(report))
 
 
-def _drawn(choice: Choice, found: Report) -> np.ndarray:
+def _drawn(choice: Choice, report: Report) -> np.ndarray:
     return draw(
-        found.image,
-        found.mask,
+        report.image,
+        report.mask,
         opacity=choice.strength / 100,
         fill=choice.style == "fill",
-        surface=found.part.surface if found.part else None,
+        surface=report.part.surface if report.part else None,
     )
 
 
@@ -46,53 +46,53 @@ def _image(picture: np.ndarray, caption: str, alt: str) -> None:
     st.image(picture, caption=caption, alt=alt, output_format="JPEG", width="stretch")
 
 
-def _alt(found: Report) -> str:
-    return keep_together(found.verdict)
+def _alt(report: Report) -> str:
+    return keep_together(report.verdict)
 
 
-def _mask_caption(choice: Choice, found: Report) -> str:
-    if not found.mask.any():
+def _mask_caption(choice: Choice, report: Report) -> str:
+    if not report.mask.any():
         words = "The photo: nothing marked"
     elif choice.style == "fill":
         words = "Rust, marked in blue with a light outline"
     else:
         words = "Rust, within the blue outline"
-    return f"{words}. Dimmed: not the marked steel" if found.part else words
+    return f"{words}. Dimmed: not the marked steel" if report.part else words
 
 
-def _compare(case: Case, choice: Choice, found: Report) -> None:
+def _compare(case: Case, choice: Choice, report: Report) -> None:
     compare_slider(
-        found.image,
-        _drawn(choice, found),
+        report.image,
+        _drawn(choice, report),
         key=f"compare-{case.digest[:12]}",
         labels=("Photo", "Rust marked"),
-        alt=("The photo", _alt(found)),
+        alt=("The photo", _alt(report)),
     )
     st.caption("Drag the divider, or move it with the arrow keys.")
 
 
-def _heat(choice: Choice, found: Report) -> None:
-    absolute = found.facts["config"]["localise"]["method"] == "score_map"
+def _heat(choice: Choice, report: Report) -> None:
+    absolute = report.facts["config"]["localise"]["method"] == "score_map"
     most = "certainty" if absolute else "the most in this photo"
     _image(
-        rs.heat_overlay(found.image, found.heatmap, opacity=choice.strength / 100),
+        rs.heat_overlay(report.image, report.heatmap, opacity=choice.strength / 100),
         f"What speaks for rust: dark violet nothing, yellow {most}",
         "Heat map of the evidence for corrosion, laid over the photo",
     )
 
 
-def _doubt(case: Case, choice: Choice, found: Report) -> None:
+def _doubt(case: Case, choice: Choice, report: Report) -> None:
     """Where variants of the photo disagree; in windows only if it is asked for."""
-    picture = _drawn(choice, found)
-    if found.doubt is not None:
+    picture = _drawn(choice, report)
+    if report.doubt is not None:
         _image(
-            rs.uncertainty_overlay(picture, found.doubt),
+            rs.uncertainty_overlay(picture, report.doubt),
             "Yellow: here the answer changes when the photo is mirrored, shifted or looked at in "
             "another size. Without yellow all of them agree, which does not make them right",
             "Where the model is unsure of the mask, in yellow, laid over the photo",
         )
         return
-    _image(picture, _mask_caption(choice, found), _alt(found))
+    _image(picture, _mask_caption(choice, report), _alt(report))
     plan = results.plan(case, choice.mode)
     passes = plan.passes if plan else 1
     st.caption(
@@ -112,42 +112,42 @@ def measured(case: Case) -> bool:
     return st.session_state.get("measured") == case.digest
 
 
-def _steel(case: Case, choice: Choice, found: Report) -> None:
+def _steel(case: Case, choice: Choice, report: Report) -> None:
     mark_surface(
-        draw(found.image, found.mask, opacity=choice.strength / 100, fill=choice.style == "fill"),
+        draw(report.image, report.mask, opacity=choice.strength / 100, fill=choice.style == "fill"),
         choice.surface,
         key=f"steel-{case.digest[:12]}",
-        alt=_alt(found),
+        alt=_alt(report),
         on_change=lambda surface: controls.write(surface=surface),
     )
 
 
-def downloads(case: Case, choice: Choice, found: Report) -> None:
+def downloads(case: Case, choice: Choice, report: Report) -> None:
     """The files: they follow the controls and the marked steel."""
     with st.container(horizontal=True):
         st.download_button(
-            "Mask (PNG)", found.mask_png, f"{case.stem}.mask.png", "image/png",
+            "Mask (PNG)", report.mask_png, f"{case.stem}.mask.png", "image/png",
             on_click="ignore", icon=":material/download:",
             help="Black and white, at the photo's own size: white is rust, on the marked steel "
             "and beside it",
         )  # fmt: skip
         st.download_button(
-            "Overlay (PNG)", lambda: _overlay(case, choice, found),
+            "Overlay (PNG)", lambda: _overlay(case, choice, report),
             f"{case.stem}.overlay.png", "image/png",
             on_click="ignore", icon=":material/download:",
             help="The marked photo, at its own size",
         )  # fmt: skip
         st.download_button(
-            "Data (JSON)", lambda: _facts(choice, found), f"{case.stem}.json",
+            "Data (JSON)", lambda: _facts(choice, report), f"{case.stem}.json",
             "application/json", on_click="ignore", icon=":material/download:",
             help="Probability, area, grades, the marked steel, settings and model",
         )  # fmt: skip
 
 
-def _overlay(case: Case, choice: Choice, found: Report) -> bytes:
-    return results.overlay_file(case, found, choice.strength / 100, fill=choice.style == "fill")
+def _overlay(case: Case, choice: Choice, report: Report) -> bytes:
+    return results.overlay_file(case, report, choice.strength / 100, fill=choice.style == "fill")
 
 
-def _facts(choice: Choice, found: Report) -> str:
+def _facts(choice: Choice, report: Report) -> str:
     turned = {"rust": choice.rust, "edges": choice.edges}
-    return json.dumps({**found.facts, "turned": turned}, indent=2)
+    return json.dumps({**report.facts, "turned": turned}, indent=2)

@@ -41,29 +41,29 @@ def result(case: Case) -> None:
         with main:
             bar, stage = st.container(), st.container(key="stage")
         with stage:
-            choice, found = _find(case, choice)
-        corroded = found.facts["corroded"]
+            choice, report = _find(case, choice)
+        corroded = report.facts["corroded"]
         if choice.view == "steel" and not corroded:
             choice = replace(choice, view="overlay")
         with answer, st.container(border=True, key="verdict"):
-            _answer(case, found)
+            _answer(case, report)
         with bar:
             controls.view(choice, steel=corroded)
         with stage:
-            st.html(_STYLE.format(found.facts["width"] / found.facts["height"]))
-            pictures.show(case, choice, found)
-            if found.mask.any() or choice.view == "heat":
+            st.html(_STYLE.format(report.facts["width"] / report.facts["height"]))
+            pictures.show(case, choice, report)
+            if report.mask.any() or choice.view == "heat":
                 controls.drawing(choice)
         with side, st.container(border=True, key="controls"):
             controls.turn(choice, case, corroded=corroded)
             if corroded:
-                _surface(choice, found)
+                _surface(choice, report)
             st.markdown("**Take away**")
-            pictures.downloads(case, choice, found)
+            pictures.downloads(case, choice, report)
             st.markdown("**Go on**")
             for page, label, icon in _WAYS:
                 st.page_link(page, label=label, icon=icon, query_params=case.query)
-        _small_print(found)
+        _small_print(report)
 
 
 def _find(case: Case, choice: Choice) -> tuple[Choice, Report]:
@@ -85,14 +85,14 @@ def _find(case: Case, choice: Choice) -> tuple[Choice, Report]:
             return replace(choice, surface=None), results.report(case, choice.mode, **options)
 
 
-def _answer(case: Case, found: Report) -> None:
-    icon = ":material/flag:" if found.facts["corroded"] else ":material/check_circle:"
+def _answer(case: Case, report: Report) -> None:
+    icon = ":material/flag:" if report.facts["corroded"] else ":material/check_circle:"
     st.caption(escape(case.title))
-    st.header(f"{icon} {_unbroken(found.verdict)}", anchor=False)
+    st.header(f"{icon} {_unbroken(report.verdict)}", anchor=False)
     with st.grid("auto", min_column_width=150, gap="small"):
-        _figures(found)
-    st.markdown(keep_together(found.meaning))
-    if note := _note(found):
+        _figures(report)
+    st.markdown(keep_together(report.meaning))
+    if note := _note(report):
         st.caption(keep_together(note))
 
 
@@ -102,8 +102,8 @@ def _unbroken(verdict: str) -> str:
     return keep_together(within)
 
 
-def _figures(found: Report) -> None:
-    facts, part = found.facts, found.part
+def _figures(report: Report) -> None:
+    facts, part = report.facts, report.part
     st.metric(
         "Probability of corrosion", percent(facts["probability"], sure=False),
     )  # fmt: skip
@@ -115,7 +115,7 @@ def _figures(found: Report) -> None:
         percent(part.area if part else facts["area"]), span,
     )  # fmt: skip
     if facts["area"]:
-        iso, astm = found.grading.iso, found.grading.astm
+        iso, astm = report.grading.iso, report.grading.astm
         _figure("ISO 4628-3", f"Ri {iso.value}",
                 None if iso.certain else f"Ri {iso.least} to {iso.most}")  # fmt: skip
         _figure("ASTM D610", f"Grade {astm.value}",
@@ -131,9 +131,9 @@ def _span(interval: tuple[float, float]) -> str:
     return f"{low} to {high}"
 
 
-def _note(found: Report) -> str:
+def _note(report: Report) -> str:
     """What the interval and the grades rest on."""
-    facts, part = found.facts, found.part
+    facts, part = report.facts, report.part
     if not facts["area"]:
         return ""
     said = []
@@ -148,7 +148,7 @@ def _note(found: Report) -> str:
         else:
             level = keep_together(setting(sure["level"]))
             said.append(f"In {level} of photos the true area lies between the two ends.")
-    if not found.grading.certain:
+    if not report.grading.certain:
         said.append("The interval spans more than one grade.")
     said.append(
         f"The marked steel is {percent(part.share)} of the picture; rust beside it does not count."
@@ -168,25 +168,25 @@ def _unsure(note: str) -> str:
     return "the range of what variants of the photo say: for these weights none was calibrated."
 
 
-def _surface(choice: Choice, found: Report) -> None:
+def _surface(choice: Choice, report: Report) -> None:
     st.markdown("**Steel**")
-    if not found.part:
+    if not report.part:
         st.caption("All of the picture counts as the surface that is graded.")
     else:
-        share = percent(found.part.share)
+        share = percent(report.part.share)
         st.caption(f"Only the marked part counts: {share} of the picture.")
     with st.container(horizontal=True):
         if choice.view != "steel":
-            label = "Change it" if found.part else "Mark the steel"
+            label = "Change it" if report.part else "Mark the steel"
             st.button(label, icon=":material/select:", on_click=controls.write,
                       kwargs={"view": "steel"}, key="mark")  # fmt: skip
-        if found.part:
+        if report.part:
             st.button("All of the picture", icon=":material/deselect:", on_click=controls.write,
                       kwargs={"surface": None}, key="unmark")  # fmt: skip
 
 
-def _small_print(found: Report) -> None:
-    facts = found.facts
+def _small_print(report: Report) -> None:
+    facts = report.facts
     seconds = facts["timings"]
     stages = ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())
     st.caption(
