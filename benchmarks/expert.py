@@ -22,7 +22,7 @@ EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
-class Case:
+class ExpertCase:
     """A photo that the model has looked at, and the truth about it."""
 
     split: str
@@ -45,11 +45,11 @@ class Marks:
         return Marks(rust | stroke, clean) if is_rust else Marks(rust, clean | stroke)
 
 
-Method = Callable[[Case, Marks], np.ndarray]
+Method = Callable[[ExpertCase, Marks], np.ndarray]
 
 
 def correct(
-    case: Case, method: Method, strokes: int, share: float
+    case: ExpertCase, method: Method, strokes: int, share: float
 ) -> Iterator[tuple[Marks, np.ndarray]]:
     """Yield strokes and mask, at first without any, then after each stroke."""
     mask = case.seg.mask
@@ -64,7 +64,7 @@ def correct(
         yield marks, mask
 
 
-def _worst(mask: np.ndarray, case: Case) -> tuple[np.ndarray | None, bool]:
+def _worst(mask: np.ndarray, case: ExpertCase) -> tuple[np.ndarray | None, bool]:
     """The largest connected mistake, and whether it is rust."""
     missed = _largest(case.truth & ~mask & ~case.ignore)
     wrong = _largest(~case.truth & mask & ~case.ignore)

@@ -169,7 +169,7 @@ async def rush(host: str, photos: list[bytes], many: str) -> tuple[list[Visit], 
 
 
 def make_set(folder: Path, photos: list[bytes]) -> str:
-    """A set as pages/sets.py keeps it."""
+    """A set as pages/shared/photo_sets.py keeps it."""
     name = "loadloadload"
     listed = [[f"{k}.jpg", images.sha256(data)] for k, data in enumerate(photos)]
     (folder / f"set-{name}").mkdir()

@@ -33,7 +33,7 @@ from skimage.graph import MCP_Geometric
 from skimage.segmentation import random_walker
 
 import rustseg_jax as rs
-from benchmarks.expert import Case, Marks, Method, correct
+from benchmarks.expert import ExpertCase, Marks, Method, correct
 from rustseg_jax import images, metrics, refine
 from rustseg_jax.commands.common import add_model_option, load_classifier
 from rustseg_jax.manifest import half_of, load_manifest, read_mask
@@ -45,22 +45,22 @@ SHARES = (2 / 3, 1 / 3)
 FAR = 0.12  # of the longer side, as `rustseg_jax.correct.completion` has it
 
 
-def painted(case: Case, marks: Marks) -> np.ndarray:
+def painted(case: ExpertCase, marks: Marks) -> np.ndarray:
     """The model's mask, with the strokes."""
     return (case.seg.mask | marks.rust) & ~marks.clean
 
 
-def pinned(case: Case, marks: Marks) -> np.ndarray:
+def pinned(case: ExpertCase, marks: Marks) -> np.ndarray:
     """The dense CRF with the strokes as hard constraints and the heat map's evidence."""
     return _crf(case, marks, evidence_of(case))
 
 
-def resegment(case: Case, marks: Marks) -> np.ndarray:
+def resegment(case: ExpertCase, marks: Marks) -> np.ndarray:
     """What the app does."""
     return rs.resegment(case.seg, rust=marks.rust, clean=marks.clean).mask
 
 
-def geodesic(case: Case, marks: Marks) -> np.ndarray:
+def geodesic(case: ExpertCase, marks: Marks) -> np.ndarray:
     """Log odds of 6 that fade with the geodesic distance in colour, e-fold in 20 pixels."""
     smooth = ndimage.gaussian_filter(case.seg.image.astype(np.float32), (1.5, 1.5, 0))
     cost = 1 + 2 * _step(rgb2lab(smooth / np.float32(255)))
@@ -72,7 +72,7 @@ def geodesic(case: Case, marks: Marks) -> np.ndarray:
     return _crf(case, marks, expit(logit(evidence_of(case)) + 6 * (pull[0] - pull[1])))
 
 
-def walker(case: Case, marks: Marks) -> np.ndarray:
+def walker(case: ExpertCase, marks: Marks) -> np.ndarray:
     """A random walker; far from all strokes the model's mask holds, near them nothing does."""
     mask = case.seg.mask
     seeds = np.where(_far(marks), np.where(mask, 1, 2), 0)
@@ -95,14 +95,14 @@ WAYS: dict[str, Method] = {
 }
 
 
-def evidence_of(case: Case) -> np.ndarray:
+def evidence_of(case: ExpertCase) -> np.ndarray:
     seg, shape = case.seg, case.seg.image.shape[:2]
     if not seg.corroded:
         return np.full(shape, DOUBT, np.float32)
     return refine.foreground_probability(seg.heat, seg.threshold, shape=(shape[0], shape[1]))
 
 
-def _crf(case: Case, marks: Marks, evidence: np.ndarray) -> np.ndarray:
+def _crf(case: ExpertCase, marks: Marks, evidence: np.ndarray) -> np.ndarray:
     seg = case.seg
     posterior = refine.crf_refine(
         seg.image, evidence, seg.crf, rust=marks.rust, clean=marks.clean, lattice=seg.lattice
@@ -123,7 +123,7 @@ def _far(marks: Marks) -> np.ndarray:
 
 def cases(
     folder: str, model: rs.Classifier, *, half: str, every: int, splits: Sequence[str]
-) -> Iterator[Case]:
+) -> Iterator[ExpertCase]:
     """Photos with masks, as the model sees them; rendered samples have no halves."""
     records = [r for r in load_manifest(folder) if r.split in splits and r.mask is not None]
     for split in splits:
@@ -132,16 +132,16 @@ def cases(
         for record in own[::every]:
             photo = images.read(record.image)
             truth, ignore = read_mask(record, (photo.shape[0], photo.shape[1]))
-            yield Case(split, record.image.stem, rs.segment(photo, model), truth, ignore)
+            yield ExpertCase(split, record.image.stem, rs.segment(photo, model), truth, ignore)
 
 
 def measure(
-    case: Case, method: Method, share: float
+    case: ExpertCase, method: Method, share: float
 ) -> tuple[list[float], list[float], list[float]]:
     """IoU, share wrongly changed far away, and seconds, of each number of strokes."""
     seconds: list[float] = []
 
-    def timed(case: Case, marks: Marks) -> np.ndarray:
+    def timed(case: ExpertCase, marks: Marks) -> np.ndarray:
         began = time.perf_counter()
         mask = method(case, marks)
         seconds.append(time.perf_counter() - began)

@@ -20,7 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 import rustseg_jax as rs
-from benchmarks.expert import Case, correct
+from benchmarks.expert import ExpertCase, correct
 from benchmarks.scribbles import SHARES, STROKES, cases, evidence_of, resegment
 from rustseg_jax.commands.common import add_model_option, load_classifier
 from rustseg_jax.refine.scribbles import SOFTEN, WEIGHTS, features_of
@@ -44,7 +44,7 @@ class Round:
     """1 and 0 on strokes, NaN elsewhere."""
 
 
-def rounds(case: Case, share: float) -> Iterator[Round]:
+def rounds(case: ExpertCase, share: float) -> Iterator[Round]:
     evidence = evidence_of(case)
     odds = logit(evidence)
     thin = slice(STRIDE // 2, None, STRIDE), slice(STRIDE // 2, None, STRIDE)

@@ -14,14 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts.many import chooser, gallery
 from pages.server.line import turn
-from pages.server.results import kept, zip_file
+from pages.server.results import results_folder, zip_file
 from pages.shared import cases, models, photo_sets
 from pages.shared.page import enter, escape, sentence
 from rustseg_jax.report.outcomes import ORDERS, Outcome, sort_outcomes, summary_csv
-from rustseg_jax.report.results_folder import Kept, Photo, in_full, segment_photos
+from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder, in_full, segment_photos
 
 VIEWS = {"gallery": ":material/grid_view: Gallery", "table": ":material/table_rows: Table"}
-Outcomes = Mapping[Photo, Outcome]
+Outcomes = Mapping[PhotoFile, Outcome]
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _show(photos: photo_sets.PhotoSet) -> None:
-    results = kept(photos.folder)
+    results = results_folder(photos.folder)
     outcomes = {p: outcome for p in photos.photos if (outcome := results.outcome(p))}
     todo = [photo for photo in photos.photos if photo not in outcomes]
     working = bool(todo) and not photos.stopped
@@ -79,9 +79,9 @@ def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes) 
 
 def _buttons(
     photos: photo_sets.PhotoSet,
-    results: Kept,
+    results: ResultsFolder,
     outcomes: Outcomes,
-    todo: list[Photo],
+    todo: list[PhotoFile],
     *,
     working: bool,
 ) -> None:
@@ -122,7 +122,7 @@ def _buttons(
         )
 
 
-def _again(results: Kept, failed: list[Photo]) -> None:
+def _again(results: ResultsFolder, failed: list[PhotoFile]) -> None:
     for photo in failed:
         results.forget(photo)
 
@@ -137,8 +137,8 @@ def _in_the_zip(outcomes: Outcomes) -> str:
 
 
 def _results(
-    results: Kept, outcomes: Outcomes, todo: list[Photo], *, working: bool
-) -> dict[Photo, DeltaGenerator]:
+    results: ResultsFolder, outcomes: Outcomes, todo: list[PhotoFile], *, working: bool
+) -> dict[PhotoFile, DeltaGenerator]:
     """Draw what is there; returns the empty cells of photos that are to come."""
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         order = st.segmented_control(
@@ -159,12 +159,12 @@ def _results(
 
 def _work(
     photos: photo_sets.PhotoSet,
-    results: Kept,
-    outcomes: dict[Photo, Outcome],
-    todo: list[Photo],
+    results: ResultsFolder,
+    outcomes: dict[PhotoFile, Outcome],
+    todo: list[PhotoFile],
     said: DeltaGenerator,
     line: DeltaGenerator,
-    cells: Mapping[Photo, DeltaGenerator],
+    cells: Mapping[PhotoFile, DeltaGenerator],
 ) -> None:
     """Look at the photos that are left; any click, or leaving, ends this between two of them."""
     model = models.model()

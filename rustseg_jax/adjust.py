@@ -33,7 +33,7 @@ EDGES_MOST = 3
 _RUST_STEP = 0.4  # log odds of the threshold: about a tenth of the heat's range at 0.5
 _EDGE_STEP = 2.0  # factor of the appearance kernel's weight
 
-Photo = np.ndarray
+Pixels = np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Adjustable:
     sure: Uncertainty | None
 
     def again(
-        self, photo: Photo, adjustment: Adjustment, *, doubt: bool = False
+        self, photo: Pixels, adjustment: Adjustment, *, doubt: bool = False
     ) -> tuple[Segmentation, Uncertainty | None]:
         """Refine the result again.
 
@@ -125,7 +125,7 @@ class Adjustable:
 
     def with_strokes(
         self,
-        photo: Photo,
+        photo: Pixels,
         *,
         rust: np.ndarray,
         clean: np.ndarray,
@@ -153,7 +153,7 @@ class Adjustable:
 
     def _conclude(
         self,
-        photo: Photo,
+        photo: Pixels,
         config: Config,
         threshold: float,
         *,

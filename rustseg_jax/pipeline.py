@@ -32,7 +32,7 @@ from rustseg_jax.tiling.plan import crf_of
 
 __all__ = ["Config", "Segmentation", "conclude", "resegment", "segment", "segment_batch"]
 
-Photo = Path | str | bytes | Image.Image | np.ndarray
+PhotoLike = Path | str | bytes | Image.Image | np.ndarray
 
 
 class _Clock:
@@ -51,7 +51,7 @@ class _Clock:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def segment(image: Photo, model: Classifier, config: Config | None = None) -> Segmentation:
+def segment(image: PhotoLike, model: Classifier, config: Config | None = None) -> Segmentation:
     """Find the rust in one photo.
 
     Parameters
@@ -93,7 +93,7 @@ def segment(image: Photo, model: Classifier, config: Config | None = None) -> Se
 
 
 def segment_batch(
-    photos: Iterable[Photo],
+    photos: Iterable[PhotoLike],
     model: Classifier,
     config: Config | None = None,
     *,

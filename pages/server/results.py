@@ -1,4 +1,4 @@
-"""What the model finds in photos, each computed once and kept; see `waiting`."""
+"""What the model finds in photos, each computed once and kept; see `line`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pages.shared.cases import Case
 from rustseg_jax import images
 from rustseg_jax.config import TileConfig
 from rustseg_jax.report.report import Report, full_overlay, make_report
-from rustseg_jax.report.results_folder import Kept, Photo, write_zip
+from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder, write_zip
 from rustseg_jax.tiling.plan import Plan
 
 AS_FOUND = rs.Adjustment()
@@ -179,12 +179,12 @@ def overlay_file(case: Case, report: Report, opacity: float, *, fill: bool = Tru
         )
 
 
-def kept(folder: Path) -> Kept:
+def results_folder(folder: Path) -> ResultsFolder:
     """The results of many photos that lie in a folder, as far as these weights found them."""
-    return Kept(folder, models.model().describe(), rs.Config())
+    return ResultsFolder(folder, models.model().describe(), rs.Config())
 
 
-def zip_file(photos: Sequence[Photo], results: Kept) -> bytes:
+def zip_file(photos: Sequence[PhotoFile], results: ResultsFolder) -> bytes:
     """Masks, overlays, JSON files and table of many photos; in memory only once it is whole."""
     with tempfile.TemporaryFile() as file:
         write_zip(file, photos, results, turn=turn)

@@ -142,7 +142,7 @@ def delete_uploads() -> list[str]:
 
     Returns
     -------
-    SHA-256 of each, for `waiting.forget`
+    SHA-256 of each, for `line.forget`
     """
     digests = list(uploads())
     for listed in photos_folder().glob("set-*/set.json"):

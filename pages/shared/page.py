@@ -1,7 +1,7 @@
 """What every page shares: how a page begins, what a visitor sees when something fails, words.
 
-Photos and addresses are in `cases`, the weights in `models`, what is computed in `compute`, and
-the line at the model, with all answers that are kept, in `waiting`.
+Photos are in `cases`, addresses in `address`, the weights in `models`; what is computed is in
+`pages.server.results`, and the line at the model, with all answers kept, in `pages.server.line`.
 """
 
 from __future__ import annotations

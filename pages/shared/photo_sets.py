@@ -19,7 +19,7 @@ import streamlit as st
 import rustseg_jax as rs
 from pages.shared import cases
 from rustseg_jax.report.outcomes import natural, result_names, within
-from rustseg_jax.report.results_folder import Photo
+from rustseg_jax.report.results_folder import PhotoFile
 from rustseg_jax.runtime import write_whole
 
 MAX_PHOTOS = 200  # some minutes on two cores; a gallery beyond is not looked through
@@ -55,7 +55,7 @@ class PhotoSet:
     """
 
     id: str
-    photos: tuple[Photo, ...]
+    photos: tuple[PhotoFile, ...]
     twice: tuple[str, ...]
     folder: Path
 
@@ -145,7 +145,7 @@ def open_set(made: str) -> PhotoSet:
         raise gone from None
     names = [name for name, _ in listed["photos"]]
     photos = tuple(
-        Photo(name, files, digest, cases.photos_folder() / digest)
+        PhotoFile(name, files, digest, cases.photos_folder() / digest)
         for (name, digest), files in zip(listed["photos"], result_names(names), strict=True)
     )
     return PhotoSet(made, photos, tuple(listed["twice"]), _folder(made))

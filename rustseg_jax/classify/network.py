@@ -4,7 +4,7 @@ The encoder side of U-Net: five blocks of two 3x3 convolutions (batch norm, ReLU
 max pool between the blocks, then a head that pools the last activations and scores the
 two classes. Layout everywhere: pictures and activations are (B, H, W, C) float32, kernels
 (3, 3, in, out); pictures are sRGB in [0, 1]; logits are (B, 2) in the order clean,
-corrosion. `classify.Classifier` is the same network frozen for use.
+corrosion. `classifier.Classifier` is the same network frozen for use.
 
 References
 ----------

@@ -24,7 +24,7 @@ from rustseg_jax.config import HALVES, UncertaintyConfig
 from rustseg_jax.wording import setting
 
 if TYPE_CHECKING:
-    from rustseg_jax.learning.calibrate_area import Case
+    from rustseg_jax.learning.calibrate_area import KnownArea
     from rustseg_jax.uncertainty.interval import AreaModel
 
 __all__ = ["add", "run"]
@@ -134,7 +134,7 @@ def _records(args: argparse.Namespace) -> list[Any]:
     ]
 
 
-def _scored(cases: list[Case], stored: AreaModel) -> dict[str, Any]:
+def _scored(cases: list[KnownArea], stored: AreaModel) -> dict[str, Any]:
     from rustseg_jax.learning.calibrate_area import judge, score
 
     known = [(float(mask), float(true)) for mask, true in stored.record["areas"]]

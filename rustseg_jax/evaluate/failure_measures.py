@@ -22,7 +22,7 @@ from rustseg_jax import refine
 from rustseg_jax.classify import Classifier
 from rustseg_jax.config import Config
 from rustseg_jax.errors import ConfigError
-from rustseg_jax.evaluate.failures import FAILURES, Case, chosen, read, scenes, survey
+from rustseg_jax.evaluate.failures import FAILURES, FailureCase, chosen, read, scenes, survey
 from rustseg_jax.evaluate.run import Progress, any_verdict
 from rustseg_jax.metrics import Confusion, confusion, iou, pooled, recall
 from rustseg_jax.pipeline import Segmentation, resegment, segment
@@ -156,14 +156,14 @@ def measure_failures(
     return report
 
 
-def _report(name: str, cases: Iterable[Case], run: Segmenter) -> dict[str, Any]:
+def _report(name: str, cases: Iterable[FailureCase], run: Segmenter) -> dict[str, Any]:
     row, numbers = _HOW[name]
     rows = [row(case, run) for case in cases]
     found = numbers(rows)
     return {"n": len(rows), **{key: found[key] for key in MEASURES[name]}}
 
 
-def _mask(seg: Segmentation, case: Case) -> Mask:
+def _mask(seg: Segmentation, case: FailureCase) -> Mask:
     """What is judged: see the head of this module."""
     return any_verdict(seg) if case.rusty else seg.mask
 
@@ -171,7 +171,7 @@ def _mask(seg: Segmentation, case: Case) -> Mask:
 # ---- shadow
 
 
-def _shadow_row(case: Case, run: Segmenter) -> _Row:
+def _shadow_row(case: FailureCase, run: Segmenter) -> _Row:
     seg = run(case.image)
     mask, dark = _mask(seg, case), case.ignore | ~case.shadow
     counts = {
@@ -211,7 +211,7 @@ def _shadow_numbers(rows: Sequence[_Row]) -> dict[str, float | None]:
 # ---- all rust
 
 
-def _all_rust_row(case: Case, run: Segmenter) -> _Row:
+def _all_rust_row(case: FailureCase, run: Segmenter) -> _Row:
     seg = run(case.image)
     counts = {
         "user": confusion(seg.mask, case.true, case.ignore),
@@ -234,7 +234,7 @@ def _all_rust_numbers(rows: Sequence[_Row]) -> dict[str, float | None]:
 # ---- CRF collapse
 
 
-def _collapse_row(case: Case, run: Segmenter) -> _Row:
+def _collapse_row(case: FailureCase, run: Segmenter) -> _Row:
     seg = run(case.image)
     ideal = _with_perfect_heat(seg, case.true & ~case.ignore)
     counts = {}
@@ -276,7 +276,7 @@ def _collapse_numbers(rows: Sequence[_Row]) -> dict[str, float | None]:
 # ---- bad post-processing
 
 
-def _post_row(case: Case, run: Segmenter) -> _Row:
+def _post_row(case: FailureCase, run: Segmenter) -> _Row:
     seg = run(case.image)
     shape = (case.image.shape[0], case.image.shape[1])
     cuts = {
@@ -309,7 +309,10 @@ def _post_numbers(rows: Sequence[_Row]) -> dict[str, float | None]:
 
 _HOW: Mapping[
     str,
-    tuple[Callable[[Case, Segmenter], _Row], Callable[[Sequence[_Row]], dict[str, float | None]]],
+    tuple[
+        Callable[[FailureCase, Segmenter], _Row],
+        Callable[[Sequence[_Row]], dict[str, float | None]],
+    ],
 ] = {
     "shadow": (_shadow_row, _shadow_numbers),
     "all_rust": (_all_rust_row, _all_rust_numbers),

@@ -27,9 +27,9 @@ __all__ = [
     "DARK",
     "FAILURES",
     "FIRST_SEED",
-    "Case",
     "Failure",
-    "Photo",
+    "FailureCase",
+    "MeasuredPhoto",
     "PhotoRule",
     "chosen",
     "read",
@@ -132,7 +132,7 @@ FAILURES: Mapping[str, Failure] = MappingProxyType(
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class FailureCase:
     """One picture of a test set.
 
     Attributes
@@ -155,7 +155,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Photo:
+class MeasuredPhoto:
     """A photo with a mask, and what the rules ask of it: `share` and `dark` as in `PhotoRule`."""
 
     record: Record
@@ -163,12 +163,12 @@ class Photo:
     dark: float
 
 
-def scenes(failure: Failure, limit: int | None = None) -> Iterator[Case]:
+def scenes(failure: Failure, limit: int | None = None) -> Iterator[FailureCase]:
     """Render the scenes of a set, evenly spaced ones where there is a limit.
 
     Yields
     ------
-    `Case`, 448 by 448 pixels; those whose mask is too small for the set are left out.
+    `FailureCase`, 448 by 448 pixels; those whose mask is too small for the set are left out.
     """
     todo = [(kind, seed) for seed in failure.seeds for kind in failure.kinds]
     if failure.least:
@@ -180,7 +180,7 @@ def scenes(failure: Failure, limit: int | None = None) -> Iterator[Case]:
             which = SHADOWS[(failure.kinds.index(kind) + seed) % len(SHADOWS)]
             (image, shadow), lit = cast_shadow(scene.image, which, seed), scene.image
         known = np.zeros(scene.mask.shape, bool)
-        yield Case(f"{kind}-{seed}", image, scene.mask, known, KINDS[kind], shadow, lit)
+        yield FailureCase(f"{kind}-{seed}", image, scene.mask, known, KINDS[kind], shadow, lit)
 
 
 def with_small_rust(kind: str, seed: int) -> Scene:
@@ -215,7 +215,7 @@ def with_small_rust(kind: str, seed: int) -> Scene:
     return Scene(image, mask, kind, corroded=True)
 
 
-def survey(data: Path | str, half: str) -> list[Photo]:
+def survey(data: Path | str, half: str) -> list[MeasuredPhoto]:
     """Measure what the rules ask of the corroded photos of the halved splits that have a mask.
 
     Parameters
@@ -225,7 +225,7 @@ def survey(data: Path | str, half: str) -> list[Photo]:
 
     Returns
     -------
-    list of `Photo`; empty where the folder has no such split.
+    list of `MeasuredPhoto`; empty where the folder has no such split.
 
     Raises
     ------
@@ -243,22 +243,24 @@ def survey(data: Path | str, half: str) -> list[Photo]:
                 sound = ~case.true & ~case.ignore
                 dark = float(case.shadow[sound].mean()) if sound.any() else 0.0
                 share = float(case.true[~case.ignore].mean()) if not case.ignore.all() else 0.0
-                surveyed.append(Photo(record, share, dark))
+                surveyed.append(MeasuredPhoto(record, share, dark))
     return surveyed
 
 
-def chosen(photos: Sequence[Photo], rule: PhotoRule, limit: int | None = None) -> list[Record]:
+def chosen(
+    photos: Sequence[MeasuredPhoto], rule: PhotoRule, limit: int | None = None
+) -> list[Record]:
     """Photos that a rule takes, evenly spaced ones where there is a limit."""
     kept = [p.record for p in photos if rule.low <= p.share < rule.high and p.dark >= rule.dark]
     return evenly(kept, limit)
 
 
-def read(record: Record) -> Case:
+def read(record: Record) -> FailureCase:
     """A photo of a data folder as a case; raises as `images.read` and `read_mask` do."""
     image = images.read(record.image)
     true, ignore = read_mask(record, (image.shape[0], image.shape[1]))
     rusty = record.label == CORROSION
-    return Case(record.image.name, image, true, ignore, rusty, _in_shadow(image))
+    return FailureCase(record.image.name, image, true, ignore, rusty, _in_shadow(image))
 
 
 def _in_shadow(image: NDArray[np.uint8]) -> NDArray[np.bool_]:

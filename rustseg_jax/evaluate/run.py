@@ -126,9 +126,9 @@ def evaluate(
       each source that misses `SOURCE_TARGET`.
     - ``failed``: image and error of each picture that could not be scored; they
       count nowhere else.
-    - ``curves`` (when asked for) by split: reliability and points (see `curves.reliability`
-      and `curves.operating_points`), and sources, a list of source, measure (recall or
-      specificity), right, n, value, low and high (see `curves.wilson`).
+    - ``curves`` (when asked for) by split: reliability and points (see `calibration.reliability`
+      and `calibration.operating_points`), and sources, a list of source, measure (recall or
+      specificity), right, n, value, low and high (see `calibration.wilson`).
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Calibrate the interval of the rusted area on photos with masks, and say how well it holds.
 
-Half A of the photos makes the calibration (see `dataset.half_of`); what is reported of
+Half A of the photos makes the calibration (see `manifest.half_of`); what is reported of
 half A is cross-validated by scene: each photo is judged by a fit and by scores of
 photos of other scenes. See `rustseg_jax.uncertainty.interval` for the interval itself.
 """
@@ -28,7 +28,7 @@ from rustseg_jax.uncertainty.interval import FEATURES, AreaEvidence, AreaModel, 
 __all__ = [
     "LEAST",
     "METHODS",
-    "Case",
+    "KnownArea",
     "check_enough",
     "collect",
     "cross_validate",
@@ -53,7 +53,7 @@ Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Case:
+class KnownArea:
     """A photo whose rusted area is known.
 
     Attributes
@@ -81,7 +81,7 @@ def collect(
     variants: UncertaintyConfig,
     *,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[Case], list[dict[str, str]]]:
+) -> tuple[list[KnownArea], list[dict[str, str]]]:
     """Look at photos with masks, and at their variants; at each photo as a whole.
 
     Parameters
@@ -96,14 +96,14 @@ def collect(
     (cases, failed) : failed has image and error of each photo that could not be used
     """
     config = replace(config, tiles=replace(config.tiles, mode="whole"))
-    cases: list[Case] = []
+    cases: list[KnownArea] = []
     failed: list[dict[str, str]] = []
     todo = iter(records)
     while chunk := list(islice(todo, BATCH)):
         good = list(_readable(chunk, failed))
         results = segment_batch((photo for _, photo, _ in good), model, config, batch=BATCH)
         for (record, _, area), seg in zip(good, results, strict=True):
-            cases.append(Case(record.split, record.scene, area, gather(seg, model, variants)))
+            cases.append(KnownArea(record.split, record.scene, area, gather(seg, model, variants)))
         if progress:
             progress(len(cases) + len(failed), len(records))
     return cases, failed
@@ -124,7 +124,7 @@ def _readable(
 
 
 def fit(
-    cases: Sequence[Case],
+    cases: Sequence[KnownArea],
     *,
     weights: str = "",
     settings: Mapping[str, Any] | None = None,
@@ -164,7 +164,7 @@ def check_enough(photos: int) -> None:
         )
 
 
-def _calibrated(cases: Sequence[Case]) -> AreaModel:
+def _calibrated(cases: Sequence[KnownArea]) -> AreaModel:
     """The fit, and the scores of each photo under the fit of the folds without its scene."""
     scores: dict[bool, list[float]] = {True: [], False: []}
     for rest, part in _folds(cases):
@@ -178,7 +178,7 @@ def _calibrated(cases: Sequence[Case]) -> AreaModel:
     )
 
 
-def cross_validate(cases: Sequence[Case], *, level: float = 0.9) -> dict[str, dict[str, Any]]:
+def cross_validate(cases: Sequence[KnownArea], *, level: float = 0.9) -> dict[str, dict[str, Any]]:
     """Judge the interval on the photos that it is made from, each by a fit without its scene.
 
     Parameters
@@ -201,15 +201,15 @@ def cross_validate(cases: Sequence[Case], *, level: float = 0.9) -> dict[str, di
 
 
 def judge(
-    cases: Sequence[Case], model: AreaModel, known: Sequence[Bounds], *, level: float = 0.9
-) -> list[tuple[Case, dict[str, Bounds]]]:
+    cases: Sequence[KnownArea], model: AreaModel, known: Sequence[Bounds], *, level: float = 0.9
+) -> list[tuple[KnownArea, dict[str, Bounds]]]:
     """Give each case its interval by each of `METHODS`.
 
     Parameters
     ----------
     cases : to be judged
     model : the calibration
-    known : `Case.pair` of the photos that the calibration was made from: the baselines are
+    known : `KnownArea.pair` of the photos that the calibration was made from: the baselines are
         calibrated on the same
     level : share that is to be covered
 
@@ -236,7 +236,7 @@ def judge(
 
 
 def score(
-    cases: Sequence[Case], bounds: Sequence[Mapping[str, Bounds]], *, level: float = 0.9
+    cases: Sequence[KnownArea], bounds: Sequence[Mapping[str, Bounds]], *, level: float = 0.9
 ) -> dict[str, dict[str, Any]]:
     """Say how good intervals are.
 
@@ -284,14 +284,14 @@ def _score(true: Vector, bounds: Sequence[Bounds], level: float) -> dict[str, fl
     }
 
 
-def _alone(case: Case) -> Case:
+def _alone(case: KnownArea) -> KnownArea:
     """The case as it would be without variants."""
     seen = case.evidence
     own = AreaEvidence(seen.areas[:1], seen.heats[:1], seen.probabilities[:1])
     return replace(case, evidence=own)
 
 
-def _fit(cases: Sequence[Case]) -> AreaModel:
+def _fit(cases: Sequence[KnownArea]) -> AreaModel:
     """The two regressions, without scores."""
     x = np.array([c.evidence.features for c in cases])
     t = np.array([odds_of(c.area) for c in cases])
@@ -312,7 +312,7 @@ def _ridge(x: Vector, y: Vector) -> Vector:
     return np.concatenate([[y.mean() - mean @ slopes], slopes])
 
 
-def _folds(cases: Sequence[Case]) -> Iterator[tuple[list[Case], list[Case]]]:
+def _folds(cases: Sequence[KnownArea]) -> Iterator[tuple[list[KnownArea], list[KnownArea]]]:
     """(the others, the fold) for each fold that has photos of its own; scenes stay together."""
     number = [_fold_of(case.scene) for case in cases]
     present = sorted(set(number))

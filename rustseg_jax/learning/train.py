@@ -84,14 +84,14 @@ def train(
 
     Parameters
     ----------
-    data : data folder (see `dataset`)
+    data : data folder (see `manifest`)
     out : the run's folder
     recipe : what to do
     resume : go on from the last checkpoint of `out`
     workers : processes that prepare batches
     init : weights to begin with instead of random ones; what the recipe's network has
         beyond them begins at zero
-    halves : splits of which half A (see `dataset.half_of`) is learnt from too: its image
+    halves : splits of which half A (see `manifest.half_of`) is learnt from too: its image
         labels, never its masks
     train_split, val_split : names in the manifest
 

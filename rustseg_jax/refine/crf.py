@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 Mask = NDArray[np.bool_]
-Photo = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 CLIP = 1e-5
 """Probabilities are kept this far from 0 and 1, as in pydensecrf's `unary_from_softmax`."""
@@ -72,7 +72,7 @@ class Lattice:
         As given.
     """
 
-    def __init__(self, image: Photo, params: CRFParams | None = None) -> None:
+    def __init__(self, image: Pixels, params: CRFParams | None = None) -> None:
         check_photo(image)
         self.image = np.ascontiguousarray(image)
         self.params = params = params or CRFParams()
@@ -245,7 +245,7 @@ def checked_unit(values: Map, name: str) -> Map:
     return values
 
 
-def check_photo(image: Photo) -> None:
+def check_photo(image: Pixels) -> None:
     """Refuse, with a ConfigError, what is not (H, W, 3) uint8."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ConfigError(
@@ -260,7 +260,7 @@ def working_shape(shape: Shape, working_size: int) -> Shape:
 
 
 def crf_refine(
-    image: Photo,
+    image: Pixels,
     probability: Map,
     params: CRFParams | None = None,
     *,

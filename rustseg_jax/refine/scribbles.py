@@ -21,7 +21,7 @@ from scipy.special import expit, logit
 from skimage.color import rgb2lab
 
 from rustseg_jax.images.resample import Map
-from rustseg_jax.refine.crf import CLIP, Mask, Photo
+from rustseg_jax.refine.crf import CLIP, Mask, Pixels
 
 __all__ = [
     "SIDE",
@@ -99,7 +99,7 @@ class Look:
     scale: float
 
     @classmethod
-    def at(cls, image: Photo) -> Look:
+    def at(cls, image: Pixels) -> Look:
         """Look at a picture, (h, w, 3) uint8."""
         scale = max(image.shape[:2]) / SIDE
         sigma = SMOOTHING * scale
@@ -156,7 +156,7 @@ class Field:
 
 
 def spread(
-    image: Photo, evidence: Map, *, rust: Mask | None = None, clean: Mask | None = None
+    image: Pixels, evidence: Map, *, rust: Mask | None = None, clean: Mask | None = None
 ) -> Map:
     """Return evidence that takes strokes for examples of what is around them.
 
@@ -177,7 +177,7 @@ def spread(
 
 
 def fields(
-    image: Photo, evidence: Map, *, rust: Mask | None, clean: Mask | None
+    image: Pixels, evidence: Map, *, rust: Mask | None, clean: Mask | None
 ) -> Iterator[Field]:
     """Yield what each piece of the strokes says; arguments as of `spread`."""
     for features in features_of(image, evidence, rust=rust, clean=clean):
@@ -185,7 +185,7 @@ def fields(
 
 
 def features_of(
-    image: Photo, evidence: Map, *, rust: Mask | None, clean: Mask | None
+    image: Pixels, evidence: Map, *, rust: Mask | None, clean: Mask | None
 ) -> Iterator[Features]:
     """Yield the features of each piece of the strokes; arguments as of `spread`.
 

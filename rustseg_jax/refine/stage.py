@@ -11,7 +11,7 @@ from rustseg_jax.images.resample import Map, bilinear
 from rustseg_jax.refine.crf import (
     Lattice,
     Mask,
-    Photo,
+    Pixels,
     crf_refine,
     shrink_strokes,
     working_shape,
@@ -26,7 +26,7 @@ DOUBT = 0.4
 pixels lean to clean, so that strokes grow along colour instead of everything flipping."""
 
 
-def lattice_of(photo: Photo, params: CRFParams) -> Lattice:
+def lattice_of(photo: Pixels, params: CRFParams) -> Lattice:
     """Build the lattice of a photo at its working size.
 
     Parameters
@@ -39,7 +39,7 @@ def lattice_of(photo: Photo, params: CRFParams) -> Lattice:
 
 
 def refine_mask(
-    photo: Photo,
+    photo: Pixels,
     heat: Map | None,
     threshold: float,
     lattice: Lattice,
@@ -79,7 +79,7 @@ def _unsettled(mark: Mask | None, settled: Mask | None) -> Mask | None:
     return mark if mark is None or settled is None else mark & ~settled
 
 
-def _with_examples(small: Photo, evidence: Map, rust: Mask | None, clean: Mask | None) -> Map:
+def _with_examples(small: Pixels, evidence: Map, rust: Mask | None, clean: Mask | None) -> Map:
     """Evidence at the CRF's size, and what strokes say of the pixels around them."""
     if not any(mark is not None and mark.any() for mark in (rust, clean)):
         return evidence

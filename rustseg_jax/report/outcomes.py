@@ -1,7 +1,7 @@
 """Many photos, one after the other: what became of each, and one table of all.
 
 A photo that cannot be used becomes an outcome that says why, and the others go on. The
-command line and the app both tell of their photos in these words; `kept.py` is where the
+command line and the app both tell of their photos in these words; `results_folder` is where the
 app keeps results.
 
 Imports nothing slow: the command line reads this before it knows what is asked.

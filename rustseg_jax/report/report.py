@@ -195,7 +195,7 @@ def to_json(
         with the grades of both ends of the interval
     uncertainty : see `Uncertainty.to_json`; None where it was not measured
     surface : the marked part, see `Part.to_json`; None where none was marked
-    tiling : the windows in which a large photo was looked at, see `tiles.Tiling`; None where it
+    tiling : the windows in which a large photo was looked at, see `Tiling`; None where it
         was looked at whole
     timings : seconds by stage
     config : what was chosen

@@ -43,7 +43,7 @@ from rustseg_jax.report.report import Report, full_overlay, make_report
 from rustseg_jax.runtime import write_whole
 from rustseg_jax.uncertainty.doubt import measure_uncertainty
 
-__all__ = ["FULL_PIXELS", "Kept", "Photo", "in_full", "segment_photos", "write_zip"]
+__all__ = ["FULL_PIXELS", "PhotoFile", "ResultsFolder", "in_full", "segment_photos", "write_zip"]
 
 FULL_PIXELS = 50_000_000
 """So many pixels of all photos together, as of the largest single one (`images.Limits`), are
@@ -53,19 +53,19 @@ SCREEN_OVERLAY, THUMBNAIL, FOUND = ".overlay.jpg", ".thumbnail.webp", ".found.js
 THUMBNAIL_SIDE = 480  # pixels: a card of the gallery is at most 240 wide, sharp on dense screens
 _QUALITY = {"JPEG": 88, "WEBP": 75}  # a screen's overlay is about 0.3 MB, a thumbnail 20 KB
 
-_log = logging.getLogger("rustseg.kept")
+_log = logging.getLogger("rustseg.results_folder")
 
 Turn = Callable[[], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True)
-class Photo:
+class PhotoFile:
     """One of many photos.
 
     Attributes
     ----------
     name : what people call it
-    files : name of its files in the ZIP, see `batch.result_names`
+    files : name of its files in the ZIP, see `outcomes.result_names`
     digest : SHA-256 of its bytes
     path : where it lies
     """
@@ -92,7 +92,7 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ResultsFolder:
     """A folder of results, by the SHA-256 of the photos.
 
     Attributes
@@ -106,11 +106,11 @@ class Kept:
     model: Mapping[str, Any]
     config: Config
 
-    def file(self, photo: Photo, ending: str) -> Path:
+    def file(self, photo: PhotoFile, ending: str) -> Path:
         """Where a file of a photo lies."""
         return self.folder / f"{photo.digest}{ending}"
 
-    def outcome(self, photo: Photo) -> Outcome | None:
+    def outcome(self, photo: PhotoFile) -> Outcome | None:
         """What became of a photo; None when it is still to do, with these weights."""
         try:
             stored = json.loads(self.file(photo, FOUND).read_bytes())
@@ -122,14 +122,14 @@ class Kept:
             return Outcome.failure(photo.name, stored["error"])
         return Outcome(photo.name, "done", photo.files, stored["facts"])
 
-    def do(self, photo: Photo, model: Classifier) -> Outcome:
+    def do(self, photo: PhotoFile, model: Classifier) -> Outcome:
         """Find the rust in a photo, with its uncertainty, and keep what was found."""
         outcome = attempt(photo.name, lambda: self._do(photo, model), bug=_number)
         stored = {**self._mark, "facts": outcome.facts, "error": outcome.error}
         write_whole(self.file(photo, FOUND), json.dumps(stored, allow_nan=False).encode())
         return outcome
 
-    def thumbnail(self, photo: Photo) -> bytes:
+    def thumbnail(self, photo: PhotoFile) -> bytes:
         """The overlay of a photo that is done, small, as a WebP file.
 
         Raises
@@ -142,7 +142,7 @@ class Kept:
         except OSError:
             raise ImageError(f"the picture of {photo.name} is not here any more") from None
 
-    def forget(self, photo: Photo) -> None:
+    def forget(self, photo: PhotoFile) -> None:
         """Let a photo be done again."""
         self.file(photo, FOUND).unlink(missing_ok=True)
 
@@ -153,7 +153,7 @@ class Kept:
         plain: dict[str, Any] = json.loads(json.dumps(mark))
         return plain
 
-    def _do(self, photo: Photo, model: Classifier) -> Outcome:
+    def _do(self, photo: PhotoFile, model: Classifier) -> Outcome:
         report = _look(photo, model, self.config)
         overlay = mask_overlay(report.image, report.mask)
         write_whole(self.file(photo, MASK), report.mask_png)
@@ -163,15 +163,19 @@ class Kept:
 
 
 def segment_photos(
-    photos: Iterable[Photo], model: Classifier, kept: Kept, *, turn: Turn = nullcontext
-) -> Iterator[tuple[Photo, Outcome]]:
+    photos: Iterable[PhotoFile],
+    model: Classifier,
+    results: ResultsFolder,
+    *,
+    turn: Turn = nullcontext,
+) -> Iterator[tuple[PhotoFile, Outcome]]:
     """Find the rust in many photos, one after the other; what is kept is not done again.
 
     Parameters
     ----------
     photos : to do
     model : the weights
-    kept : where results are looked for and kept
+    results : where results are looked for and kept
     turn : entered for each photo that has to be done, for example to wait in line
 
     Yields
@@ -179,17 +183,17 @@ def segment_photos(
     Each photo and its outcome, in order, when it is kept on disk: stopping loses nothing
     """
     for photo in photos:
-        outcome = kept.outcome(photo)
+        outcome = results.outcome(photo)
         if outcome is None:
             with turn():  # while waiting somebody else may have done it
-                outcome = kept.outcome(photo) or kept.do(photo, model)
+                outcome = results.outcome(photo) or results.do(photo, model)
         yield photo, outcome
 
 
 def write_zip(
     file: IO[bytes],
-    photos: Iterable[Photo],
-    kept: Kept,
+    photos: Iterable[PhotoFile],
+    results: ResultsFolder,
     *,
     turn: Turn = nullcontext,
 ) -> bool:
@@ -199,7 +203,7 @@ def write_zip(
     ----------
     file : to write to, from its beginning
     photos : in the order of the table; those still to do are left out
-    kept : their results
+    results : their results
     turn : entered for each overlay that is drawn
 
     Returns
@@ -207,20 +211,20 @@ def write_zip(
     Whether the overlays are at full size, see `FULL_PIXELS`. The ZIP then holds what
     `python -m rustseg_jax segment` writes.
     """
-    done = [(photo, outcome) for photo in photos if (outcome := kept.outcome(photo))]
+    done = [(photo, outcome) for photo in photos if (outcome := results.outcome(photo))]
     full = in_full(outcome for _, outcome in done)
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures are packed already
         for photo, outcome in done:
             if outcome.facts is None:
                 continue
-            mask = kept.file(photo, MASK).read_bytes()
+            mask = results.file(photo, MASK).read_bytes()
             archive.writestr(photo.files + MASK, mask)
             if full:
                 with turn():
                     overlay = full_overlay(photo.read(), mask)
                 archive.writestr(photo.files + OVERLAY, overlay)
             else:
-                overlay = kept.file(photo, SCREEN_OVERLAY).read_bytes()
+                overlay = results.file(photo, SCREEN_OVERLAY).read_bytes()
                 archive.writestr(photo.files + SCREEN_OVERLAY, overlay)
             facts = facts_file({"path": photo.name, "sha256": photo.digest}, outcome.facts)
             archive.writestr(photo.files + FACTS, facts, zipfile.ZIP_DEFLATED)
@@ -242,7 +246,7 @@ def _number(error: Exception) -> str:
     return f"number {number}"
 
 
-def _look(photo: Photo, model: Classifier, config: Config) -> Report:
+def _look(photo: PhotoFile, model: Classifier, config: Config) -> Report:
     seg = segment(images.read(photo.read(), name=photo.name), model, config)
     # In windows it would cost five times as much again.
     sure = None if seg.tiling else measure_uncertainty(seg, model)

@@ -32,7 +32,7 @@ _LIGHT, _DARK = (255, 255, 255), (20, 30, 40)
 _STRIP_PIXELS = 1 << 20  # worked on at a time
 
 Mask = NDArray[np.bool_]
-Photo = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def measure_part(mask: Mask, surface: Surface, *, interval: Sequence[float] | No
     return Part(surface, share, area, carried, grade(area, carried))
 
 
-def surface_overlay(image: Photo, surface: Surface) -> Photo:
+def surface_overlay(image: Pixels, surface: Surface) -> Pixels:
     """Draw the outline of a surface, and dim what lies outside of it.
 
     Parameters

@@ -43,9 +43,9 @@ class Choice:
 
     Attributes
     ----------
-    cam : how the heat map is made, of `teaching_compare.HEAT_MAPS`
-    rule : for the threshold, of `teaching_compare.RULES`
-    crf : its parameters, of `teaching_compare.CRF_PRESETS`
+    cam : how the heat map is made, of `alternatives.HEAT_MAPS`
+    rule : for the threshold, of `alternatives.RULES`
+    crf : its parameters, of `alternatives.CRF_PRESETS`
     cut : a threshold set by hand instead of the rule's, 0.01 to 0.99; None for the rule's
 
     Raises

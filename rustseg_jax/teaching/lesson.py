@@ -4,10 +4,9 @@
 >>> lesson = teaching.teach(seg, model)                    # doctest: +SKIP
 >>> [step.title for step in lesson.steps]                  # doctest: +SKIP
 
-The parts: `teaching_network` (what the network sees, channels, scores), `teaching_mask`
-(threshold, CRF step by step, the true mask), `teaching_compare` (the photo done
-otherwise), `teaching_texts` and `teaching_steps` (the words), `teaching_figure` (pictures,
-and one figure of all).
+The parts, beside this module: `network` (what the network sees, channels, scores), `mask`
+(threshold, CRF step by step, the true mask), `alternatives` (the photo done otherwise),
+`texts` and `steps` (the words), `views` (the pictures), `figure` (all on one sheet).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each step did with one photo: its numbers, filled into `teaching_texts`."""
+"""What each step did with one photo: its numbers, filled into `texts`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The words of the stage-by-stage view, as data that the page and the figure share.
 
-`teaching_steps.steps` fills a photo's numbers in. Plain words in plain characters: the
+`steps.steps` fills a photo's numbers in. Plain words in plain characters: the
 figure's font knows few others. Formulas are LaTeX.
 """
 

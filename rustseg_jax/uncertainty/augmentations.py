@@ -25,7 +25,7 @@ from rustseg_jax.result import Segmentation
 __all__ = ["Look", "UncertaintyConfig", "Variant", "look_again"]
 
 Map = NDArray[np.float32]
-Photo = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 
 class Look(NamedTuple):
@@ -95,7 +95,7 @@ def _in_windows(seg: Segmentation, model: Classifier, config: UncertaintyConfig)
         yield Look(varied.probability, heat, varied.heat_maximum)
 
 
-def _varied(photo: Photo, variant: Variant, shift: int) -> Photo:
+def _varied(photo: Pixels, variant: Variant, shift: int) -> Pixels:
     """Mirror and shift a photo; what the shift uncovers repeats the border."""
     photo = photo[:, ::-1] if variant.mirror else photo
     rows, columns = (np.clip(np.arange(n) - shift, 0, n - 1) for n in photo.shape[:2])

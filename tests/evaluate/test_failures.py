@@ -17,7 +17,15 @@ from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.evaluate import failure_measures as measures
 from rustseg_jax.evaluate import failures
 from rustseg_jax.evaluate.failure_measures import MEASURES, measure_failures
-from rustseg_jax.evaluate.failures import FAILURES, Case, Failure, PhotoRule, chosen, scenes, survey
+from rustseg_jax.evaluate.failures import (
+    FAILURES,
+    Failure,
+    FailureCase,
+    PhotoRule,
+    chosen,
+    scenes,
+    survey,
+)
 from rustseg_jax.manifest import COLUMNS, half_of
 from rustseg_jax.pipeline import Segmentation, segment
 from rustseg_jax.scenes import KINDS, render
@@ -34,9 +42,11 @@ def model() -> Classifier:
     return red_model(gain=24.0, odds=2.0, input_size=64)
 
 
-def case(true=LEFT, *, shadow=TOP, lit=False, image=0) -> Case:
+def case(true=LEFT, *, shadow=TOP, lit=False, image=0) -> FailureCase:
     photo = np.full((*SHAPE, 3), image, np.uint8)
-    return Case("x", photo, true, NOTHING, bool(true.any()), shadow, photo + 100 if lit else None)
+    return FailureCase(
+        "x", photo, true, NOTHING, bool(true.any()), shadow, photo + 100 if lit else None
+    )
 
 
 def result(model: Classifier, mask, *, rough=None, corroded=True) -> Segmentation:
@@ -223,7 +233,7 @@ def test_post_processing_by_hand(model: Classifier):
     heat[:, :14] = 1
     true = np.zeros((28, 28), bool)
     true[:, :14] = True
-    photo = Case(
+    photo = FailureCase(
         "x", np.zeros((28, 28, 3), np.uint8), true, np.zeros_like(true), True, np.zeros_like(true)
     )
     top = true.copy()

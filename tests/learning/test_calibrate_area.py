@@ -13,12 +13,19 @@ from PIL import Image
 import rustseg_jax as rs
 from rustseg_jax.config import UncertaintyConfig
 from rustseg_jax.learning import calibrate_area as module
-from rustseg_jax.learning.calibrate_area import Case, collect, cross_validate, fit, judge, score
+from rustseg_jax.learning.calibrate_area import (
+    KnownArea,
+    collect,
+    cross_validate,
+    fit,
+    judge,
+    score,
+)
 from rustseg_jax.manifest import Record
 from rustseg_jax.uncertainty.interval import AreaEvidence, AreaModel, area_of
 
 
-def draw(count: int, seed: int = 0) -> list[Case]:
+def draw(count: int, seed: int = 0) -> list[KnownArea]:
     """Photos whose heat says how much is rusted, and whose variants say how surely."""
     rng = np.random.default_rng(seed)
     cases = []
@@ -28,7 +35,7 @@ def draw(count: int, seed: int = 0) -> list[Case]:
         heats = np.clip(area_of(odds) + noise * np.array([0.1, -0.1]), 0, 1)
         seen = AreaEvidence((found, found), tuple(map(float, heats)), (0.5, 0.5))
         true = area_of(odds + noise * rng.normal())
-        cases.append(Case("drawn", f"scene {seed} {k}", true, seen))
+        cases.append(KnownArea("drawn", f"scene {seed} {k}", true, seen))
     return cases
 
 
@@ -36,7 +43,7 @@ def test_a_report_by_hand() -> None:
     def seen(area: float) -> AreaEvidence:
         return AreaEvidence((area,), (0.1,), (0.5,))
 
-    cases = [Case("a", "1", 0.2, seen(0.1)), Case("b", "2", 0.5, seen(0.0))]
+    cases = [KnownArea("a", "1", 0.2, seen(0.1)), KnownArea("b", "2", 0.5, seen(0.0))]
     ways = [(0.1, 0.3), (0.0, 0.45)]
     found = score(cases, [dict.fromkeys(module.METHODS, way) for way in ways], level=0.9)
     assert list(found) == ["all", "a", "b", "mask", "no mask"]
@@ -51,7 +58,7 @@ def test_a_report_by_hand() -> None:
 def test_baselines_by_hand() -> None:
     model = AreaModel((0.0,) * 6, (1.0, 0, 0, 0, 0, 0), 0.5, (1.0,) * 40)
     known = [(0.5, 0.5 + k / 100) for k in range(1, 10)]  # errors 0.01 to 0.09
-    case = Case("a", "1", 0.9, AreaEvidence((0.05, 0.2, 0.1), (0.1,) * 3, (0.5,) * 3))
+    case = KnownArea("a", "1", 0.9, AreaEvidence((0.05, 0.2, 0.1), (0.1,) * 3, (0.5,) * 3))
     [(same, ways)] = judge([case], model, known, level=0.8)
     assert same is case
     assert ways["constant"] == pytest.approx((0, 0.05 + 0.08))  # the ceil(10 * 0.8) = 8th error
@@ -64,7 +71,7 @@ def test_the_fit_finds_what_is_there() -> None:
     rng = np.random.default_rng(0)
     heats = rng.uniform(0.01, 0.9, 400)
     cases = [
-        Case("a", str(k), area_of(-5 + 6 * h**0.5), AreaEvidence((0.1,), (float(h),), (0.5,)))
+        KnownArea("a", str(k), area_of(-5 + 6 * h**0.5), AreaEvidence((0.1,), (float(h),), (0.5,)))
         for k, h in enumerate(heats)
     ]
     model = fit(cases)

@@ -144,15 +144,15 @@ def test_stop_keeps_what_is_done_and_go_on_goes_on(many: AppTest) -> None:
 
 
 def test_a_stop_in_another_window_is_heeded(many: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rustseg_jax.report.results_folder import Kept
+    from rustseg_jax.report.results_folder import ResultsFolder
 
-    made, real = _made(FIVE), Kept.do
+    made, real = _made(FIVE), ResultsFolder.do
 
-    def do(kept: Kept, photo: Any, model: Any) -> Any:
+    def do(results: ResultsFolder, photo: Any, model: Any) -> Any:
         made.stop()
-        return real(kept, photo, model)
+        return real(results, photo, model)
 
-    monkeypatch.setattr(Kept, "do", do)
+    monkeypatch.setattr(ResultsFolder, "do", do)
     many.query_params["set"] = made.id
     many.run()
     assert "**1 of 4** photos looked at" in _texts(many)

@@ -23,7 +23,7 @@ from rustseg_jax.drawing.encode import png
 from rustseg_jax.images import sha256
 from rustseg_jax.report import results_folder as module
 from rustseg_jax.report.outcomes import result_names
-from rustseg_jax.report.results_folder import Kept, Photo, segment_photos, write_zip
+from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder, segment_photos, write_zip
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def model(weights: Path) -> rs.Classifier:
 
 
 @pytest.fixture
-def results(tmp_path: Path, model: rs.Classifier) -> Kept:
-    return Kept(tmp_path / "results", model.describe(), rs.Config())
+def results(tmp_path: Path, model: rs.Classifier) -> ResultsFolder:
+    return ResultsFolder(tmp_path / "results", model.describe(), rs.Config())
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> list[Photo]:
+def photos(tmp_path: Path) -> list[PhotoFile]:
     """broken.jpg, which is none, east/gate.png, and gate.bmp and gate.png of one name."""
     folder = tmp_path / "site"
     (folder / "east").mkdir(parents=True)
@@ -48,13 +48,13 @@ def photos(tmp_path: Path) -> list[Photo]:
     paths = sorted(p for p in folder.rglob("*") if p.is_file())
     names = result_names([str(p.relative_to(tmp_path)) for p in paths])
     return [
-        Photo(str(p.relative_to(tmp_path)), name, sha256(p.read_bytes()), p)
+        PhotoFile(str(p.relative_to(tmp_path)), name, sha256(p.read_bytes()), p)
         for p, name in zip(paths, names, strict=True)
     ]
 
 
 def test_one_bad_photo_is_its_own_affair(
-    photos: list[Photo], results: Kept, model: rs.Classifier
+    photos: list[PhotoFile], results: ResultsFolder, model: rs.Classifier
 ) -> None:
     found = dict(segment_photos(photos, model, results))
     assert [o.status for o in found.values()] == ["failed", "done", "done", "done"]
@@ -73,7 +73,10 @@ def test_one_bad_photo_is_its_own_affair(
 
 
 def test_what_is_kept_is_not_done_again_and_says_the_same(
-    photos: list[Photo], results: Kept, model: rs.Classifier, monkeypatch: pytest.MonkeyPatch
+    photos: list[PhotoFile],
+    results: ResultsFolder,
+    model: rs.Classifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = [o.row() for _, o in segment_photos(photos, model, results)]
     monkeypatch.setattr(module, "segment", lambda *_: pytest.fail("computed again"))
@@ -94,7 +97,7 @@ def test_what_is_kept_is_not_done_again_and_says_the_same(
 
 
 def test_stopping_keeps_what_is_done(
-    photos: list[Photo], results: Kept, model: rs.Classifier
+    photos: list[PhotoFile], results: ResultsFolder, model: rs.Classifier
 ) -> None:
     work = segment_photos(photos, model, results)
     next(work)
@@ -103,7 +106,7 @@ def test_stopping_keeps_what_is_done(
 
 
 def test_results_of_other_weights_or_settings_do_not_count(
-    photos: list[Photo], results: Kept, model: rs.Classifier
+    photos: list[PhotoFile], results: ResultsFolder, model: rs.Classifier
 ) -> None:
     list(segment_photos(photos[:1], model, results))
     other = replace(results, model={**results.model, "digest": "0" * 64})
@@ -114,7 +117,7 @@ def test_results_of_other_weights_or_settings_do_not_count(
 
 
 def test_a_photo_that_is_gone_fails_in_words(
-    photos: list[Photo], results: Kept, model: rs.Classifier
+    photos: list[PhotoFile], results: ResultsFolder, model: rs.Classifier
 ) -> None:
     photos[1].path.unlink()
     [(_, outcome)] = segment_photos(photos[1:2], model, results)
@@ -122,8 +125,8 @@ def test_a_photo_that_is_gone_fails_in_words(
 
 
 def test_a_bug_costs_one_photo_and_shows_a_number(
-    photos: list[Photo],
-    results: Kept,
+    photos: list[PhotoFile],
+    results: ResultsFolder,
     model: rs.Classifier,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -141,8 +144,8 @@ def test_a_bug_costs_one_photo_and_shows_a_number(
 
 
 def test_the_zip_holds_what_the_command_line_writes(
-    photos: list[Photo],
-    results: Kept,
+    photos: list[PhotoFile],
+    results: ResultsFolder,
     model: rs.Classifier,
     weights: Path,
     tmp_path: Path,
@@ -176,7 +179,10 @@ def test_the_zip_holds_what_the_command_line_writes(
 
 
 def test_large_overlays_go_in_at_the_size_of_a_screen(
-    photos: list[Photo], results: Kept, model: rs.Classifier, monkeypatch: pytest.MonkeyPatch
+    photos: list[PhotoFile],
+    results: ResultsFolder,
+    model: rs.Classifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     list(segment_photos(photos[:3], model, results))
     monkeypatch.setattr(module, "FULL_PIXELS", 2 * 96 * 128 - 1)
@@ -193,7 +199,7 @@ def test_large_overlays_go_in_at_the_size_of_a_screen(
 
 
 def test_all_bad_is_a_zip_with_their_reasons(
-    photos: list[Photo], results: Kept, model: rs.Classifier
+    photos: list[PhotoFile], results: ResultsFolder, model: rs.Classifier
 ) -> None:
     list(segment_photos(photos[:1], model, results))
     file = io.BytesIO()
@@ -204,13 +210,16 @@ def test_all_bad_is_a_zip_with_their_reasons(
 
 
 def test_only_one_photo_at_a_time_is_in_memory(
-    photos: list[Photo], results: Kept, model: rs.Classifier, monkeypatch: pytest.MonkeyPatch
+    photos: list[PhotoFile],
+    results: ResultsFolder,
+    model: rs.Classifier,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A photo is read when its turn comes, and its overlay is drawn in a turn of its own."""
     events: list[str] = []
-    real = Photo.read
+    real = PhotoFile.read
 
-    def read(photo: Photo) -> bytes:
+    def read(photo: PhotoFile) -> bytes:
         events.append(photo.files)
         return real(photo)
 
@@ -223,7 +232,7 @@ def test_only_one_photo_at_a_time_is_in_memory(
 
         return one()
 
-    monkeypatch.setattr(Photo, "read", read)
+    monkeypatch.setattr(PhotoFile, "read", read)
     list(segment_photos(photos, model, results, turn=turn))
     assert "".join(f"{e} " for e in events) == ("( broken ) ( east/gate ) ( gate ) ( gate-2 ) ")
     events.clear()

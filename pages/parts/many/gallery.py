@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.shared.page import escape, keep_together, percent, sentence
 from rustseg_jax.errors import ImageError
 from rustseg_jax.report.outcomes import Outcome
-from rustseg_jax.report.results_folder import Kept, Photo
+from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder
 
 PAGE = 24  # cards at a time: divides by 2, 3, 4 and 6 columns; half a megabyte of thumbnails
 
@@ -35,8 +35,11 @@ _CARDS = """<style>
 
 
 def show(
-    results: Kept, listed: Sequence[tuple[Photo, Outcome]], todo: Sequence[Photo], order: str
-) -> dict[Photo, DeltaGenerator]:
+    results: ResultsFolder,
+    listed: Sequence[tuple[PhotoFile, Outcome]],
+    todo: Sequence[PhotoFile],
+    order: str,
+) -> dict[PhotoFile, DeltaGenerator]:
     """Draw a page of the gallery.
 
     Parameters
@@ -72,7 +75,7 @@ def show(
     return cells
 
 
-def card(results: Kept, photo: Photo, outcome: Outcome, order: str) -> None:
+def card(results: ResultsFolder, photo: PhotoFile, outcome: Outcome, order: str) -> None:
     """Draw one photo: its overlay, name and verdict; a click opens it on the first page."""
     facts = outcome.facts
     if facts is None:
@@ -112,7 +115,7 @@ def _doubt(outcome: Outcome, order: str) -> str:
     return f" · doubt {percent(outcome.doubt)}"
 
 
-def table(listed: Sequence[tuple[Photo, Outcome]]) -> None:
+def table(listed: Sequence[tuple[PhotoFile, Outcome]]) -> None:
     """Draw all photos as a table, in order."""
 
     def share(help: str | None = None) -> Any:
@@ -139,7 +142,7 @@ def table(listed: Sequence[tuple[Photo, Outcome]]) -> None:
     )
 
 
-def _row(photo: Photo, outcome: Outcome) -> dict[str, object]:
+def _row(photo: PhotoFile, outcome: Outcome) -> dict[str, object]:
     facts = outcome.facts
     if facts is None:
         return {"Photo": photo.name, "Verdict": "failed", "Note": outcome.error}
