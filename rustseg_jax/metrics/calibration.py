@@ -113,6 +113,8 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     """
     if n < 1 or not 0 <= right <= n:
         raise ConfigError(f"right={right}, n={n} is not allowed: give 0 <= right <= n, n >= 1")
+    # Not `scipy.stats.binomtest`: as many lines with the checks, 0.5 s and 34 MB for the import of
+    # scipy.stats, which nothing else here needs, and 1.3 ms a call instead of a microsecond.
     share, extra = right / n, _Z**2 / n
     middle = (share + extra / 2) / (1 + extra)
     half = _Z * math.sqrt(share * (1 - share) / n + extra / (4 * n)) / (1 + extra)

@@ -148,6 +148,8 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     negatives = labels.size - positives
     if not positives or not negatives:
         return math.nan
+    # Not `scipy.stats.mannwhitneyu`: the same number in three to four times the time, one line
+    # less, and 0.5 s and 34 MB for the import of scipy.stats.
     _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     rank = np.cumsum(sizes) - (sizes - 1) / 2  # mean rank, from 1, of a group of ties
     above = rank[group][labels].sum() - positives * (positives + 1) / 2

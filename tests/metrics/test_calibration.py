@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from rustseg_jax import metrics
 from rustseg_jax.errors import ConfigError
@@ -67,6 +68,14 @@ def test_intervals_by_hand():
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
     assert wilson(0, 3) == pytest.approx((0.0, 3.841459 / 6.841459), abs=1e-6)
     assert wilson(3, 3) == pytest.approx((3 / 6.841459, 1.0), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 3, 10, 763, 10_000])
+def test_intervals_are_those_of_scipy(n):
+    for right in sorted({0, 1, n // 3, n - 1, n}):
+        theirs = binomtest(right, n).proportion_ci(method="wilson")
+        # Our quantile has seven digits.
+        assert wilson(right, n) == pytest.approx((theirs.low, theirs.high), abs=1e-8)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Metrics: numbers worked out by hand, brute force and scikit-image as oracles."""
+"""Metrics: numbers worked out by hand, brute force, SciPy and scikit-image as oracles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
 from skimage.color import rgb2hsv
 
 from rustseg_jax.errors import ConfigError
@@ -108,6 +109,15 @@ def test_auc_extremes():
     assert auc([7, 7, 7, 7], [1, 0, 1, 0]) == 0.5
     assert math.isnan(auc([1, 2], [1, 1]))
     assert math.isnan(auc([], []))
+
+
+def test_auc_is_the_mann_whitney_statistic_of_scipy():
+    rng = np.random.default_rng(0)
+    for levels in (3, 50, 10**9):  # from nearly all tied to none
+        scores, labels = rng.integers(0, levels, 2000), rng.integers(0, 2, 2000)
+        ups, downs = scores[labels == 1], scores[labels == 0]
+        won = mannwhitneyu(ups, downs, method="asymptotic").statistic
+        assert auc(scores, labels) == pytest.approx(won / (ups.size * downs.size), abs=1e-12)
 
 
 @settings(max_examples=50, deadline=None)
