@@ -54,7 +54,7 @@ def _take_apart(subject: lessons.Subject) -> None:
     place.empty()
 
 
-def _photo(case: cases.Case) -> None:
+def _photo(case: cases.ChosenPhoto) -> None:
     with st.popover("Photo", icon=":material/photo_library:", width="content"):
         st.file_uploader(
             "Your own photo",

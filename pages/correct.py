@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _table(
-    case: cases.Case, made: workbench.Bench, person: people.Person, said: saving.Said
+    case: cases.ChosenPhoto, made: workbench.Bench, person: people.Person, said: saving.Said
 ) -> None:
     """The canvas, the form beside it and the history below."""
     with st.container():
@@ -80,7 +80,7 @@ def _table(
         opening.look_ahead(person, case)
 
 
-def _past(case: cases.Case, person: people.Person) -> labels.History | None:
+def _past(case: cases.ChosenPhoto, person: people.Person) -> labels.History | None:
     """What was said before; where the store cannot be read, the page says so and goes on."""
     try:
         return label_store.past(case, person)
@@ -90,7 +90,7 @@ def _past(case: cases.Case, person: people.Person) -> labels.History | None:
 
 
 def _canvas(
-    case: cases.Case,
+    case: cases.ChosenPhoto,
     made: workbench.Bench,
     start: saving.Start,
     person: people.Person,
@@ -118,7 +118,7 @@ def _canvas(
         return None
 
 
-def _said_last(case: cases.Case) -> None:
+def _said_last(case: cases.ChosenPhoto) -> None:
     """What was saved last, with a way back to it."""
     last = events.last()
     if not last:

@@ -38,7 +38,7 @@ def main() -> None:
         result(case)
 
 
-def _case() -> cases.Case | None:
+def _case() -> cases.ChosenPhoto | None:
     """The photo of the address; where it is gone, the page says so and starts afresh."""
     try:
         return cases.current_case()
@@ -47,7 +47,7 @@ def _case() -> cases.Case | None:
         return None
 
 
-def _upload(case: cases.Case | None) -> None:
+def _upload(case: cases.ChosenPhoto | None) -> None:
     """The uploader; a new key empties it when another photo is shown (a sample, or Back)."""
     state = st.session_state
     if state.get("uploaded") and not (case and case.digest == state["uploaded"]):

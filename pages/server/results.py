@@ -12,7 +12,7 @@ import streamlit as st
 import rustseg_jax as rs
 from pages.server.line import once, turn
 from pages.shared import models
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from rustseg_jax import images
 from rustseg_jax.config import TileConfig
 from rustseg_jax.report.report import Report, full_overlay, make_report
@@ -23,7 +23,7 @@ AS_FOUND = rs.Adjustment()
 """The controls as they are at first."""
 
 
-def plan(case: Case, mode: str = "auto") -> Plan | None:
+def plan(case: ChosenPhoto, mode: str = "auto") -> Plan | None:
     """The windows in which a photo will be looked at; None where it will be looked at whole.
 
     Raises
@@ -35,7 +35,7 @@ def plan(case: Case, mode: str = "auto") -> Plan | None:
     return rs.plan_tiles(size(case), TileConfig(mode), input_size=input_size)
 
 
-def size(case: Case) -> tuple[int, int]:
+def size(case: ChosenPhoto) -> tuple[int, int]:
     """Height and width of a photo in pixels.
 
     Raises
@@ -47,13 +47,13 @@ def size(case: Case) -> tuple[int, int]:
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _shape(digest: str, _case: Case) -> tuple[int, int]:
+def _shape(digest: str, _case: ChosenPhoto) -> tuple[int, int]:
     del digest  # the key
     return images.read_size(_case.path.read_bytes(), name=_case.title)
 
 
 def report(
-    case: Case,
+    case: ChosenPhoto,
     mode: str = "auto",
     *,
     turned: rs.Adjustment = AS_FOUND,
@@ -91,7 +91,7 @@ def report(
 
 
 def _report(
-    case: Case,
+    case: ChosenPhoto,
     classifier: rs.Classifier,
     photo: tuple[str, str, str, bool],
     turned: rs.Adjustment,
@@ -126,7 +126,7 @@ def _known(
     return once("adjustable", photo, find, size=4), fresh
 
 
-def in_full(case: Case, pixels: np.ndarray) -> rs.Segmentation:
+def in_full(case: ChosenPhoto, pixels: np.ndarray) -> rs.Segmentation:
     """What the model finds in a photo, with everything of the photo's size; not kept.
 
     Parameters
@@ -147,7 +147,7 @@ def in_full(case: Case, pixels: np.ndarray) -> rs.Segmentation:
 
 
 def completed(
-    case: Case, *, rust: np.ndarray, clean: np.ndarray, settled: np.ndarray | None = None
+    case: ChosenPhoto, *, rust: np.ndarray, clean: np.ndarray, settled: np.ndarray | None = None
 ) -> np.ndarray:
     """The mask that the CRF makes of strokes on a photo, (H, W) bool; it keeps each of them.
 
@@ -170,7 +170,7 @@ def completed(
         return known.with_strokes(pixels, rust=rust, clean=clean, settled=settled).mask
 
 
-def overlay_file(case: Case, report: Report, opacity: float, *, fill: bool = True) -> bytes:
+def overlay_file(case: ChosenPhoto, report: Report, opacity: float, *, fill: bool = True) -> bytes:
     """The overlay at the photo's full size, as a PNG file."""
     surface = report.part.surface if report.part else None
     with turn():

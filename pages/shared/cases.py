@@ -35,7 +35,7 @@ _log = logging.getLogger("rustseg.pages")
 
 
 @dataclass(frozen=True)
-class Case:
+class ChosenPhoto:
     """One photo to look at: what it is called, where it lies, its SHA-256."""
 
     title: str
@@ -54,7 +54,7 @@ class CaseError(rs.RustsegError):
     """The address names a photo that is not there."""
 
 
-def current_case() -> Case | None:
+def current_case() -> ChosenPhoto | None:
     """The photo that the address names, or None when it names none.
 
     Raises
@@ -75,20 +75,20 @@ def open_case(*, sample: str = "", upload: str = "") -> None:
     st.query_params.from_dict(chosen)
 
 
-def _sample_case(name: str) -> Case:
+def _sample_case(name: str) -> ChosenPhoto:
     for sample in samples.list_samples():
         if sample.name == name:
             return case_of(sample)
     raise CaseError(f"there is no sample called {name[:60]!r}; pick one of those shown")
 
 
-def case_of(sample: samples.Sample) -> Case:
+def case_of(sample: samples.Sample) -> ChosenPhoto:
     """A sample as a case."""
     digest = images.sha256(sample.path.read_bytes())
-    return Case(sample.title, sample.name, sample.path, digest)
+    return ChosenPhoto(sample.title, sample.name, sample.path, digest)
 
 
-def upload_case(digest: str) -> Case:
+def upload_case(digest: str) -> ChosenPhoto:
     """An uploaded photo as a case.
 
     Raises
@@ -105,7 +105,7 @@ def upload_case(digest: str) -> Case:
     state = st.session_state
     name = state.get(f"name-{digest}") or state.get(f"called-{digest}") or "Your photo"
     stem = Path(name).stem if name != "Your photo" else f"photo-{digest[:8]}"
-    return Case(name, stem, path, digest)
+    return ChosenPhoto(name, stem, path, digest)
 
 
 def keep_upload(name: str, data: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pages.shared import cases
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.people import Person
 from rustseg_jax import labels
 from rustseg_jax.labels.store.store import DATABASE
@@ -25,7 +25,7 @@ def open_store(person: Person) -> labels.Store | None:
     return labels.Store(folder, create=person.may_save)
 
 
-def current_case(digest: str | None, person: Person) -> Case | None:
+def current_case(digest: str | None, person: Person) -> ChosenPhoto | None:
     """The photo of the address: of the labels store where it is there, else as on any page.
 
     Raises
@@ -38,7 +38,7 @@ def current_case(digest: str | None, person: Person) -> Case | None:
     return (stored_case(digest, person) if digest else None) or cases.current_case()
 
 
-def stored_case(digest: str, person: Person) -> Case | None:
+def stored_case(digest: str, person: Person) -> ChosenPhoto | None:
     """A photo of the labels store as a case, None where it is not there.
 
     Raises
@@ -51,10 +51,10 @@ def stored_case(digest: str, person: Person) -> Case | None:
     if store is None or photo is None:
         return None
     title = photo.origin or "Photo of the labels folder"
-    return Case(title, Path(title).stem, store.photo_path(photo), photo.sha256)
+    return ChosenPhoto(title, Path(title).stem, store.photo_path(photo), photo.sha256)
 
 
-def past(case: Case, person: Person) -> labels.History | None:
+def past(case: ChosenPhoto, person: Person) -> labels.History | None:
     """All that was said of a photo; None where nothing was."""
     store = open_store(person)
     photo = store.find_photo(case.digest) if store else None

@@ -40,9 +40,9 @@ def _upload(data: bytes) -> str:
     return digest
 
 
-def _case(data: bytes) -> cases.Case:
+def _case(data: bytes) -> cases.ChosenPhoto:
     digest = _upload(data)
-    return cases.Case("gate", "gate", cases.photos_folder() / digest, digest)
+    return cases.ChosenPhoto("gate", "gate", cases.photos_folder() / digest, digest)
 
 
 def _texts(app: AppTest) -> str:

@@ -277,7 +277,7 @@ def test_downloads(app: AppTest) -> None:
 def test_what_is_downloaded(app: AppTest) -> None:
     data = png(picture(rusty=True))
     _upload(app, "gate.png", data)
-    case = cases.Case("gate", "gate", cases.photos_folder() / sha256(data), sha256(data))
+    case = cases.ChosenPhoto("gate", "gate", cases.photos_folder() / sha256(data), sha256(data))
     found = report(case)
     mask = np.asarray(Image.open(io.BytesIO(found.mask_png)))
     assert mask.mean() == 255 * 0.25

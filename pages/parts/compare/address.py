@@ -38,7 +38,7 @@ class Reader(address.Reader):
         self.complaints += complaints
         return choice
 
-    def case(self) -> cases.Case:
+    def case(self) -> cases.ChosenPhoto:
         """The photo; a sample where the address names none, or one that is gone."""
         try:
             photo = self._stored() or cases.current_case()
@@ -47,7 +47,7 @@ class Reader(address.Reader):
             photo = None
         return photo or sample_case(SAMPLE)
 
-    def _stored(self) -> cases.Case | None:
+    def _stored(self) -> cases.ChosenPhoto | None:
         """The photo where the labels store has it; it is not for every visitor."""
         digest = self.link.get("case")
         if not digest or not self.person.may_save:
@@ -63,7 +63,7 @@ class Reader(address.Reader):
         return lessons.Subject(case, self.choice(), weights, true_masks.marked(case, self.person))
 
 
-def sample_case(name: str) -> cases.Case:
+def sample_case(name: str) -> cases.ChosenPhoto:
     """A sample as a case; the first one where there is none of that name."""
     samples = list_samples()
     sample = next((s for s in samples if s.name == name), samples[0])

@@ -16,7 +16,7 @@ import rustseg_jax as rs
 from pages.parts.compare.true_masks import Marked, keep_scene, true_mask
 from pages.server.line import once, turn
 from pages.shared import models
-from pages.shared.cases import Case, keep_upload, photos_folder
+from pages.shared.cases import ChosenPhoto, keep_upload, photos_folder
 from rustseg_jax import images
 from rustseg_jax.drawing.encode import png
 from rustseg_jax.images.resample import shrink_mask
@@ -49,7 +49,7 @@ class Subject:
     marked : the expert's mask that counts as true, where there is one that this visitor may see
     """
 
-    case: Case
+    case: ChosenPhoto
     choice: Choice = field(default_factory=Choice)
     weights: str = ""
     marked: Marked | None = None
@@ -65,11 +65,11 @@ class Subject:
         return models.named_model(self.weights)
 
 
-def tour_case(name: str) -> Case:
+def tour_case(name: str) -> ChosenPhoto:
     """A rendered scene of the tour as a case: kept like an upload, so that links to it work."""
     data = once("scene", (name,), lambda: _scene(name), size=len(SCENES))
     digest = keep_upload(SCENES[name], data)
-    return Case(SCENES[name], name, photos_folder() / digest, digest)
+    return ChosenPhoto(SCENES[name], name, photos_folder() / digest, digest)
 
 
 def _scene(name: str) -> bytes:

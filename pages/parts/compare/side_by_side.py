@@ -125,7 +125,7 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
     return {name: Item(title, other, show) for name, (title, other) in varied.items()}
 
 
-def _photos_to_choose(reader: address.Reader) -> dict[str, cases.Case]:
+def _photos_to_choose(reader: address.Reader) -> dict[str, cases.ChosenPhoto]:
     """Name in the address -> photo: this visit's uploads, the one of the link, the samples."""
     photos = {}
     for digest in dict.fromkeys([*cases.uploads(), reader.link.get("other", "")]):

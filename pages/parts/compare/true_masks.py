@@ -12,7 +12,7 @@ import numpy as np
 
 import rustseg_jax as rs
 from pages.shared import label_store
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.people import Person
 from rustseg_jax import images, labels
 from rustseg_jax.samples import list_samples
@@ -38,7 +38,7 @@ def keep_scene(data: bytes, mask: Mask) -> None:
     _SCENE_MASKS[images.sha256(data)] = mask
 
 
-def true_mask(case: Case, given: Marked | None = None) -> Mask | None:
+def true_mask(case: ChosenPhoto, given: Marked | None = None) -> Mask | None:
     """The true mask of a photo, (H, W) bool at its own size, where it is known.
 
     Parameters
@@ -56,7 +56,7 @@ def true_mask(case: Case, given: Marked | None = None) -> Mask | None:
     return None
 
 
-def marked(case: Case, person: Person) -> Marked | None:
+def marked(case: ChosenPhoto, person: Person) -> Marked | None:
     """The expert's correction that a photo is judged by; None where there is none to be seen.
 
     The latest approved one, else the latest that counts. A rendered truth is exact, so there
@@ -70,7 +70,7 @@ def marked(case: Case, person: Person) -> Marked | None:
         return None
 
 
-def _latest(case: Case, person: Person) -> Marked | None:
+def _latest(case: ChosenPhoto, person: Person) -> Marked | None:
     store = label_store.open_store(person)
     photo = store.find_photo(case.digest) if store else None
     if store is None or photo is None:

@@ -43,7 +43,7 @@ def last() -> dict[str, Any] | None:
 
 
 def on_save(
-    case: cases.Case,
+    case: cases.ChosenPhoto,
     made: workbench.Bench,
     sent: canvas.Save,
     said: saving.Said,
@@ -71,7 +71,9 @@ def on_save(
         opening.go_on(person, case, saved=True)
 
 
-def on_ask(case: cases.Case, made: workbench.Bench, asked: canvas.Ask, start: saving.Start) -> None:
+def on_ask(
+    case: cases.ChosenPhoto, made: workbench.Bench, asked: canvas.Ask, start: saving.Start
+) -> None:
     """Let the CRF complete scribbles; what else was set is kept, but does not grow."""
     rust, clean = asked.rust, asked.clean
     if start.parent is not None and not start.blank:

@@ -8,7 +8,7 @@ from pages.parts.correct.saving import PREDICTION, Start
 from pages.parts.correct.workbench import Bench
 from pages.server.line import once
 from pages.shared import wording
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.page import escape, keep_together, percent
 from rustseg_jax import images, labels
 from rustseg_jax.report.grading import grade
@@ -31,7 +31,7 @@ def begin_from(digest: str, which: str) -> None:
 
 
 def draw(
-    case: Case, made: Bench, past: labels.History | None, start: Start, *, names: bool
+    case: ChosenPhoto, made: Bench, past: labels.History | None, start: Start, *, names: bool
 ) -> None:
     """List what was said, newest first, each with what it changed and a way to go on from it.
 
@@ -52,7 +52,7 @@ def draw(
 
 
 def _entry(
-    case: Case,
+    case: ChosenPhoto,
     made: Bench,
     past: labels.History,
     correction: labels.Correction,
@@ -82,7 +82,7 @@ def _entry(
         _difference(case, made, past, correction)
 
 
-def _model(case: Case, made: Bench, start: Start) -> None:
+def _model(case: ChosenPhoto, made: Bench, start: Start) -> None:
     with st.container(border=True):
         st.markdown(keep_together(f"**The model** · {made.found.verdict}"))
         current = start.parent is None
@@ -94,7 +94,7 @@ def _model(case: Case, made: Bench, start: Start) -> None:
 
 
 def _difference(
-    case: Case, made: Bench, past: labels.History, correction: labels.Correction
+    case: ChosenPhoto, made: Bench, past: labels.History, correction: labels.Correction
 ) -> None:
     """What a correction changed, against what it began from."""
     before = next((c for c in past.corrections if c.id == correction.parent), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pages.shared.cases import Case, case_of
+from pages.shared.cases import ChosenPhoto, case_of
 from pages.shared.label_store import open_store, stored_case
 from pages.shared.people import Person
 from rustseg_jax import images, labels, samples
@@ -26,7 +26,7 @@ class Next:
     query: dict[str, str]
     again: bool = False
 
-    def case(self, person: Person) -> Case | None:
+    def case(self, person: Person) -> ChosenPhoto | None:
         """The photo itself; None where it is gone."""
         if digest := self.query.get("case"):
             return stored_case(digest, person)
@@ -49,7 +49,7 @@ def orders(person: Person) -> tuple[str, ...]:
 def following(
     person: Person,
     *,
-    after: Case | None = None,
+    after: ChosenPhoto | None = None,
     skip: Collection[str] = (),
     order: str = "doubt",
     again: bool = False,
@@ -78,7 +78,7 @@ def following(
 
 
 def _next_sample(
-    person: Person, store: labels.Store | None, after: Case, left_out: Collection[str]
+    person: Person, store: labels.Store | None, after: ChosenPhoto, left_out: Collection[str]
 ) -> Next | None:
     listed = samples.list_samples()
     place = next(

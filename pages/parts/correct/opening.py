@@ -8,7 +8,7 @@ import rustseg_jax as rs
 from pages.parts.correct import next_photo
 from pages.parts.correct.prefetch import Ahead
 from pages.shared import cases, label_store
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.page import escape, guard, later, sentence
 from pages.shared.people import Person
 from pages.shared.sample_picker import draw_samples
@@ -25,7 +25,7 @@ _SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER, _AHEAD, _LOOKED = (
 )  # fmt: skip
 
 
-def case_of_address(person: Person) -> Case | None:
+def case_of_address(person: Person) -> ChosenPhoto | None:
     """The photo of the address; where it is gone, the page says so and offers others."""
     try:
         return label_store.current_case(st.query_params.get("case"), person)
@@ -85,7 +85,7 @@ def _orders(person: Person) -> None:
         st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
 
 
-def bar(person: Person, case: Case) -> None:
+def bar(person: Person, case: ChosenPhoto) -> None:
     """Which photo this is, and the ways to another."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape(case.title)}**", width="stretch")
@@ -96,7 +96,7 @@ def bar(person: Person, case: Case) -> None:
         )  # fmt: skip
 
 
-def is_first(case: Case, person: Person) -> bool:
+def is_first(case: ChosenPhoto, person: Person) -> bool:
     """Whether this is the first photo of somebody of whom nothing is stored yet."""
     state = st.session_state
     first = state.setdefault(_FIRST, case.digest)
@@ -105,7 +105,7 @@ def is_first(case: Case, person: Person) -> bool:
     return bool(first)
 
 
-def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
+def go_on(person: Person, after: ChosenPhoto | None, *, saved: bool = False) -> bool:
     """Open the next photo; False where there is none.
 
     After every tenth save it is one that the same expert corrected at least a week ago.
@@ -120,12 +120,12 @@ def go_on(person: Person, after: Case | None, *, saved: bool = False) -> bool:
     return found is not None
 
 
-def _following(person: Person, after: Case | None, *, again: bool) -> next_photo.Next | None:
+def _following(person: Person, after: ChosenPhoto | None, *, again: bool) -> next_photo.Next | None:
     skipped = st.session_state.setdefault(_SKIPPED, [])
     return next_photo.following(person, after=after, skip=skipped, order=_order(), again=again)
 
 
-def look_ahead(person: Person, case: Case) -> None:
+def look_ahead(person: Person, case: ChosenPhoto) -> None:
     """Have the photo made ready that a save will open, once for each photo that is opened.
 
     Not for who cannot save.
@@ -140,7 +140,7 @@ def look_ahead(person: Person, case: Case) -> None:
     ahead.want(found.case(person) if found else None)
 
 
-def is_again(case: Case) -> bool:
+def is_again(case: ChosenPhoto) -> bool:
     """Whether a photo is shown again: then with what the model marked, and without the history."""
     return bool(st.session_state.get(_AGAIN) == case.digest)
 
@@ -149,12 +149,12 @@ def _order() -> str:
     return str(st.session_state.get(_ORDER) or "doubt")
 
 
-def _go_on(person: Person, after: Case | None) -> None:
+def _go_on(person: Person, after: ChosenPhoto | None) -> None:
     with later():
         go_on(person, after)
 
 
-def _skip(person: Person, case: Case) -> None:
+def _skip(person: Person, case: ChosenPhoto) -> None:
     st.session_state.setdefault(_SKIPPED, []).append(case.digest)
     with later():
         if not go_on(person, case):

@@ -11,7 +11,7 @@ import threading
 
 import rustseg_jax as rs
 from pages.parts.correct import workbench
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 
 __all__ = ["Ahead"]
 
@@ -23,10 +23,10 @@ class Ahead:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._wanted: Case | None = None
+        self._wanted: ChosenPhoto | None = None
         self._thread: threading.Thread | None = None
 
-    def want(self, case: Case | None) -> None:
+    def want(self, case: ChosenPhoto | None) -> None:
         """Make this photo ready next; one that still waits for its turn is given up for it."""
         with self._lock:
             self._wanted = case
@@ -48,7 +48,7 @@ class Ahead:
             except Exception:
                 _log.exception("the next photo could not be made ready")
 
-    def _take(self) -> Case | None:
+    def _take(self) -> ChosenPhoto | None:
         with self._lock:
             case, self._wanted = self._wanted, None
             if case is None:

@@ -12,7 +12,7 @@ import numpy as np
 import rustseg_jax as rs
 from pages.components import canvas
 from pages.parts.correct.workbench import Bench
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.people import Person
 from rustseg_jax import labels, samples
 from rustseg_jax.labels.store.checks import record_id
@@ -85,7 +85,7 @@ def _parent(past: labels.History | None, chosen: str) -> labels.Correction | Non
 
 
 def save(
-    case: Case, made: Bench, sent: canvas.Save, said: Said, person: Person, start: Start
+    case: ChosenPhoto, made: Bench, sent: canvas.Save, said: Said, person: Person, start: Start
 ) -> labels.Correction:
     """Store a correction, with its photo and the prediction that was corrected.
 
@@ -174,7 +174,7 @@ def _exif() -> str:
     return chosen
 
 
-def _origin(case: Case) -> dict[str, str]:
+def _origin(case: ChosenPhoto) -> dict[str, str]:
     """What is known of where a photo is from."""
     for sample in samples.list_samples():
         if sample.path == case.path:

@@ -17,7 +17,7 @@ from pages.components import canvas
 from pages.server.line import ahead, once
 from pages.server.results import in_full, report
 from pages.shared import models
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from rustseg_jax import images, labels
 from rustseg_jax.correct.superpixels import superpixels
 from rustseg_jax.report.report import Report
@@ -59,7 +59,7 @@ class Bench:
         return replace(self.seg, rough=self.rough.decode(), mask=self.mask.decode())
 
 
-def bench(case: Case) -> Bench:
+def bench(case: ChosenPhoto) -> Bench:
     """Make a photo ready; kept for the same bytes and weights.
 
     Raises
@@ -71,16 +71,16 @@ def bench(case: Case) -> Bench:
     return once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
 
 
-def bench_ahead(case: Case, *, given_up: Callable[[], bool]) -> None:
+def bench_ahead(case: ChosenPhoto, *, given_up: Callable[[], bool]) -> None:
     """Make a photo ready before it is opened, as soon as no visitor waits; see `waiting.ahead`."""
     ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
 
 
-def _key(case: Case) -> tuple[str, str]:
+def _key(case: ChosenPhoto) -> tuple[str, str]:
     return case.digest, models.model().digest
 
 
-def make_bench(case: Case) -> Bench:
+def make_bench(case: ChosenPhoto) -> Bench:
     """As `bench`, anew; in the caller's turn."""
     found = report(case)
     pixels = images.read(case.path.read_bytes(), name=case.title)

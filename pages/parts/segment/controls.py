@@ -13,7 +13,7 @@ import streamlit as st
 import rustseg_jax as rs
 from pages.server import results
 from pages.shared import address
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from rustseg_jax.adjust import EDGES_MOST, RUST_MOST
 
 VIEWS = {
@@ -99,7 +99,7 @@ def reset() -> None:
     write(rust=_DEFAULT.rust, edges=_DEFAULT.edges, mode=_DEFAULT.mode)
 
 
-def turn(choice: Choice, case: Case, *, corroded: bool) -> None:
+def turn(choice: Choice, case: ChosenPhoto, *, corroded: bool) -> None:
     """Draw the controls that change the result."""
     st.markdown("**Adjust**")
     if not corroded:
@@ -121,7 +121,7 @@ def _slider(choice: Choice, name: str, label: str, most: int, words: str) -> Non
               on_change=_moved, args=(name,))  # fmt: skip
 
 
-def _mode(choice: Choice, case: Case) -> None:
+def _mode(choice: Choice, case: ChosenPhoto) -> None:
     """How a large photo is looked at, with what it costs; small ones leave no choice."""
     plan = results.plan(case)
     if plan is None:

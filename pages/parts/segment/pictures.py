@@ -13,12 +13,12 @@ from pages.components.surface import mark_surface
 from pages.parts.segment import controls
 from pages.parts.segment.controls import Choice
 from pages.server import results
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.page import keep_together
 from rustseg_jax.report.report import Report, draw
 
 
-def show(case: Case, choice: Choice, report: Report) -> None:
+def show(case: ChosenPhoto, choice: Choice, report: Report) -> None:
     """Draw the view that was chosen."""
     if choice.view == "compare":
         _compare(case, choice, report)
@@ -60,7 +60,7 @@ def _mask_caption(choice: Choice, report: Report) -> str:
     return f"{words}. Dimmed: not the marked steel" if report.part else words
 
 
-def _compare(case: Case, choice: Choice, report: Report) -> None:
+def _compare(case: ChosenPhoto, choice: Choice, report: Report) -> None:
     compare_slider(
         report.image,
         _drawn(choice, report),
@@ -81,7 +81,7 @@ def _heat(choice: Choice, report: Report) -> None:
     )
 
 
-def _doubt(case: Case, choice: Choice, report: Report) -> None:
+def _doubt(case: ChosenPhoto, choice: Choice, report: Report) -> None:
     """Where variants of the photo disagree; in windows only if it is asked for."""
     picture = _drawn(choice, report)
     if report.doubt is not None:
@@ -107,12 +107,12 @@ def _measure(digest: str) -> None:
     st.session_state["measured"] = digest
 
 
-def measured(case: Case) -> bool:
+def measured(case: ChosenPhoto) -> bool:
     """Whether the visitor asked for the uncertainty of this large photo."""
     return st.session_state.get("measured") == case.digest
 
 
-def _steel(case: Case, choice: Choice, report: Report) -> None:
+def _steel(case: ChosenPhoto, choice: Choice, report: Report) -> None:
     mark_surface(
         draw(report.image, report.mask, opacity=choice.strength / 100, fill=choice.style == "fill"),
         choice.surface,
@@ -122,7 +122,7 @@ def _steel(case: Case, choice: Choice, report: Report) -> None:
     )
 
 
-def downloads(case: Case, choice: Choice, report: Report) -> None:
+def downloads(case: ChosenPhoto, choice: Choice, report: Report) -> None:
     """The files: they follow the controls and the marked steel."""
     with st.container(horizontal=True):
         st.download_button(
@@ -144,7 +144,7 @@ def downloads(case: Case, choice: Choice, report: Report) -> None:
         )  # fmt: skip
 
 
-def _overlay(case: Case, choice: Choice, report: Report) -> bytes:
+def _overlay(case: ChosenPhoto, choice: Choice, report: Report) -> bytes:
     return results.overlay_file(case, report, choice.strength / 100, fill=choice.style == "fill")
 
 

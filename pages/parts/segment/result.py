@@ -12,7 +12,7 @@ import rustseg_jax as rs
 from pages.parts.segment import controls, pictures
 from pages.parts.segment.controls import Choice
 from pages.server import results
-from pages.shared.cases import Case
+from pages.shared.cases import ChosenPhoto
 from pages.shared.page import escape, guard, keep_together, percent, sentence
 from rustseg_jax.report.report import Report
 from rustseg_jax.wording import setting
@@ -32,7 +32,7 @@ _WAYS = (
 
 
 @st.fragment
-def result(case: Case) -> None:
+def result(case: ChosenPhoto) -> None:
     """Everything about one photo; a control that is moved runs only this again."""
     with guard():
         answer = st.container()
@@ -66,7 +66,7 @@ def result(case: Case) -> None:
         _small_print(report)
 
 
-def _find(case: Case, choice: Choice) -> tuple[Choice, Report]:
+def _find(case: ChosenPhoto, choice: Choice) -> tuple[Choice, Report]:
     """The result, and the choice without a marked part on which there is no pixel."""
     plan = results.plan(case, choice.mode)
     where = f" in {plan.describe()}" if plan else ""
@@ -85,7 +85,7 @@ def _find(case: Case, choice: Choice) -> tuple[Choice, Report]:
             return replace(choice, surface=None), results.report(case, choice.mode, **options)
 
 
-def _answer(case: Case, report: Report) -> None:
+def _answer(case: ChosenPhoto, report: Report) -> None:
     icon = ":material/flag:" if report.facts["corroded"] else ":material/check_circle:"
     st.caption(escape(case.title))
     st.header(f"{icon} {_unbroken(report.verdict)}", anchor=False)
