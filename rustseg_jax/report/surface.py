@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from rustseg_jax.correct.polygon import fill
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.report.grading import Grading, grade, rusted_share
 from rustseg_jax.uncertainty.interval import carry_interval
@@ -109,16 +110,7 @@ class Surface:
             None does: the surface is smaller than a pixel, or a line.
         """
         height, width = shape
-        centres = (np.arange(height) + 0.5) / height
-        flips = np.zeros((height, width + 1), np.bool_)
-        for (x0, y0), (x1, y1) in zip(self.corners, (*self.corners[1:], self.corners[0])):  # noqa: B905
-            rows = np.flatnonzero((y0 <= centres) != (y1 <= centres))
-            if rows.size:
-                x = x0 + (centres[rows] - y0) * ((x1 - x0) / (y1 - y0))
-                # From the first pixel whose centre is at or right of the edge, all flip.
-                columns = np.clip(np.ceil(x * width - 0.5), 0, width).astype(np.intp)
-                flips[rows, columns] ^= True
-        inside = np.logical_xor.accumulate(flips[:, :width], axis=1)
+        inside = fill([self.corners], shape, scale=(width, height))
         if not inside.any():
             raise ConfigError("surface marks no pixel; mark the part of the picture that is steel")
         return inside

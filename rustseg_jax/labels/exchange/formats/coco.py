@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rustseg_jax.config import CONSENT
+from rustseg_jax.correct.polygon import fill
 from rustseg_jax.errors import DataError
 from rustseg_jax.labels.errors import DamagedError
 from rustseg_jax.labels.exchange.formats.item import (
@@ -31,7 +32,6 @@ from rustseg_jax.labels.exchange.formats.item import (
     load_json,
     write_json_list,
 )
-from rustseg_jax.labels.exchange.formats.raster import fill
 from rustseg_jax.labels.records import VERDICTS
 from rustseg_jax.labels.rle import Rle, from_runs
 
