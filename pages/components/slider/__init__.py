@@ -129,10 +129,6 @@ def compare_slider(
     )
 
 
-def _side(picture: Encoded, place: str, label: str, alt: str) -> dict[str, str]:
-    return {"url": serve(picture, f"compare_slider.{place}"), "label": label, "alt": alt}
-
-
 def encode(picture: Picture, *, name: str = "picture") -> Encoded:
     """Make a picture ready for the browser: upright, at most `MAX_SIDE` pixels long, a JPEG.
 
