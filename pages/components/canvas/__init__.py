@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 MOST_PIXELS = 50_000_000  # as rustseg_jax.images.Limits; tried up to 24 million
+_PACKED = "application/octet-stream"  # deflated numbers, which only the canvas reads
 
 _mount = st.components.v2.component(
     "rustseg.canvas", html=code.html(), css=code.css(), js=code.javascript()
@@ -150,8 +151,8 @@ def canvas(
         "height": shape[0],
         "name": name,
         "photo": _photo_url(photo, shape, send),
-        "mask": send("mask", pictures.mask_png(mask)),
-        "ignore": send("ignore", pictures.mask_png(ignore)) if ignore.any() else None,
+        "mask": send("mask", pictures.pack_mask(mask), _PACKED),
+        "ignore": send("ignore", pictures.pack_mask(ignore), _PACKED) if ignore.any() else None,
         "underlays": _underlays(heatmap, doubt, send),
         "pieces": _pieces(superpixels, shape, send),
         "suggestion": _suggestion(suggestion, shape, send),
@@ -256,7 +257,7 @@ def _pieces(
     if numbers.min() < 0 or numbers.max() >= 1 << 16:
         raise ConfigError("superpixels have numbers outside 0 to 65535")
     height, width = numbers.shape
-    url = send("pieces", pictures.pieces_png(numbers))
+    url = send("pieces", pictures.pack_pieces(numbers), _PACKED)
     return {"url": url, "width": width, "height": height}
 
 
@@ -269,7 +270,7 @@ def _suggestion(
         return None  # of another photo: the page has gone on since
     return {
         "nonce": suggestion.nonce,
-        "mask": send("suggestion", pictures.mask_png(suggestion.mask)),
+        "mask": send("suggestion", pictures.pack_mask(suggestion.mask), _PACKED),
         "words": suggestion.words,
         "boxes": [list(map(int, box)) for box in suggestion.boxes],
     }

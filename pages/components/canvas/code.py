@@ -15,9 +15,9 @@ __all__ = ["MODULES", "css", "html", "javascript"]
 HERE = Path(__file__).parent
 
 MODULES = (
-    "raster.mjs", "labels.mjs", "history.mjs", "png.mjs", "grow.mjs", "geometry.mjs",
-    "shade.mjs", "pieces.mjs", "saver.mjs", "drafts.mjs", "load.js", "stage.js", "tools.js",
-    "input.js", "keys.js", "complete.js", "work.js", "app.js", "bar.js", "main.js",
+    "raster.mjs", "labels.mjs", "history.mjs", "bits.mjs", "grow.mjs", "geometry.mjs",
+    "shade.mjs", "pieces.mjs", "saver.mjs", "drafts.mjs", "renew.js", "load.js", "stage.js",
+    "tools.js", "input.js", "keys.js", "complete.js", "work.js", "app.js", "bar.js", "main.js",
 )  # fmt: skip
 """Files of `js/`, each after those that it needs."""
 

@@ -1,14 +1,14 @@
 """What comes from the browser, checked: whoever sends it may have made it up.
 
-Sizes are limited before anything is decoded; a PNG may hold nothing but a mask of the photo's
-size; strokes are checked number by number (`rustseg_jax.correct.strokes.check_strokes`).
+Sizes are limited before anything is unpacked. A mask is its rows of bits, as np.packbits has
+them, deflated: exactly those of the photo's size, and nothing after them. Strokes are checked
+number by number (`rustseg_jax.correct.strokes.check_strokes`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 import re
 import zlib
@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from PIL import Image
 
 from rustseg_jax.correct.strokes import CorrectionError, Stroke, check_strokes
 
@@ -26,7 +25,6 @@ __all__ = ["Ask", "Save", "read_ask", "read_save"]
 MOST_TEXT = 8_000_000  # characters of one mask: more than a 24-megapixel mask of pure noise
 MOST_STROKES = 16_000_000  # bytes of the strokes' JSON
 _NONCE = re.compile(r"[0-9a-f]{32}")
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -157,47 +155,42 @@ def _decoded(text: object, name: str, most: int) -> bytes:
         raise CorrectionError(f"{name} is not base64") from error
 
 
-def _mask(text: object, name: str, shape: tuple[int, int]) -> Mask:
-    data = _decoded(text, name, MOST_TEXT)
-    _check_png(data, name, shape)
+def _inflated(packed: bytes, name: str, most: int) -> bytes:
+    """Unpack at most `most` bytes; a larger stream is refused before it is unpacked further."""
+    inflate = zlib.decompressobj()
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            pixels = np.array(image)
-    except Exception as error:  # damaged data make Pillow raise almost anything
-        raise CorrectionError(f"{name} cannot be decoded: it is damaged or cut short") from error
-    return pixels.astype(bool)
+        plain = inflate.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise CorrectionError(f"{name} cannot be unpacked: it is damaged ({error})") from error
+    if len(plain) > most:
+        raise CorrectionError(f"{name} is larger than {most:,} bytes unpacked")
+    if not inflate.eof:
+        raise CorrectionError(f"{name} is cut short")
+    if inflate.unused_data:
+        raise CorrectionError(f"{name} has something after its end")
+    return plain
 
 
-def _check_png(data: bytes, name: str, shape: tuple[int, int]) -> None:
-    """Only a header of the right size and kind, pixels and the end: nothing that could unfold."""
-    header = shape[1].to_bytes(4, "big") + shape[0].to_bytes(4, "big") + bytes([1, 0, 0, 0, 0])
-    start = _SIGNATURE + (13).to_bytes(4, "big") + b"IHDR" + header
-    if not data.startswith(start):
-        raise CorrectionError(f"{name} is no 1-bit PNG of {shape[1]} x {shape[0]} pixels")
-    at = len(start) + 4
-    while at + 12 <= len(data):
-        kind = data[at + 4 : at + 8]
-        if kind not in (b"IDAT", b"IEND"):
-            raise CorrectionError(f"{name} holds more than a mask")
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-        if kind == b"IEND":
-            break
-    if at != len(data):
-        raise CorrectionError(f"{name} is cut short or has something after its end")
+def _mask(text: object, name: str, shape: tuple[int, int]) -> Mask:
+    height, width = shape
+    size = height * ((width + 7) // 8)
+    plain = _inflated(_decoded(text, name, MOST_TEXT), name, size)
+    if len(plain) < size:
+        raise CorrectionError(
+            f"{name} has {len(plain):,} bytes unpacked; {width} x {height} pixels have {size:,}"
+        )
+    bits = np.unpackbits(np.frombuffer(plain, np.uint8).reshape(height, -1), axis=1)
+    if bits[:, width:].any():
+        raise CorrectionError(f"{name} marks pixels right of the photo's {width} columns")
+    return np.ascontiguousarray(bits[:, :width]).view(np.bool_)
 
 
 def _strokes(text: object, shape: tuple[int, int]) -> tuple[Stroke, ...]:
-    packed = _decoded(text, "strokes", MOST_TEXT)
+    plain = _inflated(_decoded(text, "strokes", MOST_TEXT), "strokes", MOST_STROKES)
     try:
-        inflate = zlib.decompressobj()
-        plain = inflate.decompress(packed, MOST_STROKES)
-        if not inflate.eof:
-            raise CorrectionError(f"strokes are cut short or larger than {MOST_STROKES / 1e6:g} MB")
         found = json.loads(plain)
-    except (zlib.error, ValueError, RecursionError) as error:
-        if isinstance(error, CorrectionError):
-            raise
-        raise CorrectionError("strokes cannot be read: they are damaged") from error
+    except (ValueError, RecursionError) as error:
+        raise CorrectionError("strokes cannot be read: they are no JSON") from error
     return check_strokes(found, shape=shape)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tracemalloc
 import zlib
 from types import SimpleNamespace
 from typing import Any
@@ -24,7 +25,7 @@ from pages.components.canvas import (
     canvas,
     encode_photo,
 )
-from pages.components.canvas.pictures import doubt_png, mask_png, pieces_png
+from pages.components.canvas.pictures import doubt_png, pack_mask, pack_pieces
 from pages.components.canvas.wire import read_ask, read_save
 from rustseg_jax.errors import ConfigError, ImageError
 
@@ -74,14 +75,14 @@ def sent(**changes: Any) -> dict[str, Any]:
     """A save as the browser sends it."""
     whole = {
         "nonce": "0123456789abcdef" * 2, "case": "c", "base": "30x20-0", "width": 30, "height": 20,
-        "mask": text(mask_png(MASK)), "ignore": None, "strokes": packed([]), "seconds": 1.5,
+        "mask": text(pack_mask(MASK)), "ignore": None, "strokes": packed([]), "seconds": 1.5,
         "undos": 2,
     }  # fmt: skip
     return whole | changes
 
 
 def asked(**changes: Any) -> dict[str, Any]:
-    marks = {name: text(mask_png(bits)) for name, bits in (("rust", MASK), ("clean", NONE))}
+    marks = {name: text(pack_mask(bits)) for name, bits in (("rust", MASK), ("clean", NONE))}
     return sent(kind="crf", **marks) | changes
 
 
@@ -101,8 +102,8 @@ def test_the_browser_gets_addresses_not_pixels(browser: Browser) -> None:
     assert len(json.dumps(data)) < 1500
     photo = Image.open(io.BytesIO(browser.files["canvas.k.photo"]))
     assert (photo.format, photo.size) == ("JPEG", (30, 20))
-    start = np.asarray(Image.open(io.BytesIO(browser.files["canvas.k.mask"])))
-    np.testing.assert_array_equal(start, MASK & ~np.eye(20, 30, dtype=bool))
+    start = read_save(sent(mask=text(browser.files["canvas.k.mask"])), case="c", shape=SHAPE)
+    np.testing.assert_array_equal(start.mask, MASK & ~np.eye(20, 30, dtype=bool))
 
 
 def test_without_extras_nothing_more_is_sent(browser: Browser) -> None:
@@ -137,7 +138,7 @@ def test_saves_and_questions_come_back(browser: Browser) -> None:
 def test_what_was_scribbled_is_part_of_what_was_marked() -> None:
     half = np.zeros(SHAPE, bool)
     half[:10] = True
-    ask = read_ask(asked(scribbled=text(mask_png(half))), case="c", shape=SHAPE)
+    ask = read_ask(asked(scribbled=text(pack_mask(half))), case="c", shape=SHAPE)
     np.testing.assert_array_equal(ask.scribbled, MASK & half)
 
 
@@ -165,8 +166,10 @@ def test_a_name_tells_masks_apart() -> None:
 
 def test_files_are_exact() -> None:
     numbers = np.array([[0, 255], [256, 65535]])
-    pieces = np.asarray(Image.open(io.BytesIO(pieces_png(numbers))))
-    np.testing.assert_array_equal(pieces, numbers)
+    assert zlib.decompress(pack_pieces(numbers)) == bytes([0, 0, 255, 0, 0, 1, 255, 255])
+    corner = np.zeros((2, 9), bool)
+    corner[0, 0] = corner[0, 8] = corner[1, 7] = True
+    assert zlib.decompress(pack_mask(corner)) == bytes([0x80, 0x80, 0x01, 0x00])
     doubt = np.asarray(Image.open(io.BytesIO(doubt_png(np.array([[0.0, 1.0]])))))
     np.testing.assert_array_equal(doubt[..., 3], [[0, 255]])
 
@@ -210,21 +213,15 @@ def test_bad_arguments_are_named(browser: Browser, change: dict[str, Any], words
     assert not browser.data
 
 
-def grey(mode: str = "L", size: tuple[int, int] = (30, 20), **options: Any) -> bytes:
+ROWS = np.packbits(MASK, axis=1).tobytes()
+PACKED = zlib.compress(ROWS)
+
+
+def png() -> bytes:
+    """A mask as canvases of earlier versions sent it."""
     file = io.BytesIO()
-    Image.new(mode, size).save(file, "PNG", **options)
+    Image.fromarray(MASK).save(file, "PNG")
     return file.getvalue()
-
-
-def with_text() -> bytes:
-    from PIL.PngImagePlugin import PngInfo
-
-    info = PngInfo()
-    info.add_text("a", "b" * 100, zip=True)
-    return grey("1", pnginfo=info)
-
-
-PNG = mask_png(MASK)
 
 
 @pytest.mark.parametrize(
@@ -237,21 +234,27 @@ PNG = mask_png(MASK)
         ({"mask": None}, "mask is NoneType"),
         ({"mask": "&&&"}, "mask is not base64"),
         ({"mask": "A" * 8_000_001}, "mask is larger"),
-        ({"mask": text(b"no picture")}, "mask is no 1-bit PNG of 30 x 20"),
-        ({"mask": text(grey())}, "mask is no 1-bit PNG"),
-        ({"mask": text(grey("1", (31, 20)))}, "mask is no 1-bit PNG"),
-        ({"mask": text(with_text())}, "mask holds more than a mask"),
-        ({"mask": text(PNG[:-1])}, "mask is cut short"),
-        ({"mask": text(PNG + b"more")}, "mask is cut short or has something after"),
-        ({"mask": text(PNG[:60] + b"\0\0\0\0" + PNG[64:])}, "mask cannot be decoded|mask is cut"),
-        ({"ignore": text(PNG)}, "mask and ignore overlap"),
+        ({"mask": text(b"plain")}, "mask cannot be unpacked: it is damaged"),
+        ({"mask": text(png())}, "mask cannot be unpacked: it is damaged"),
+        ({"mask": text(zlib.compress(b""))}, "mask has 0 bytes unpacked; 30 x 20 pixels have 80"),
+        ({"mask": text(zlib.compress(ROWS[:-1]))}, "mask has 79 bytes unpacked"),
+        ({"mask": text(zlib.compress(ROWS + b"\0"))}, "mask is larger than 80 bytes unpacked"),
+        ({"mask": text(zlib.compress(bytes(99_999_999), 9))}, "mask is larger than 80 bytes"),
+        ({"mask": text(PACKED[:-1])}, "mask is cut short"),
+        ({"mask": text(b"")}, "mask is cut short"),
+        ({"mask": text(PACKED + b"more")}, "mask has something after its end"),
+        ({"mask": text(PACKED[:-1] + b"!")}, "mask cannot be unpacked: it is damaged"),
+        ({"mask": text(zlib.compress(b"\0\0\0\1" * 20))}, "mask marks pixels right of .* 30 col"),
+        ({"ignore": text(PACKED)}, "mask and ignore overlap"),
+        ({"ignore": text(PACKED[:9])}, "ignore is cut short"),
         ({"base": None}, "base is no name"),
         ({"strokes": None}, "strokes is NoneType"),
-        ({"strokes": text(b"plain")}, "strokes cannot be read"),
+        ({"strokes": text(b"plain")}, "strokes cannot be unpacked: it is damaged"),
         ({"strokes": text(zlib.compress(b"[1,"))}, "strokes cannot be read"),
         ({"strokes": text(zlib.compress(b"[" * 99_999))}, "strokes cannot be read"),
-        ({"strokes": text(zlib.compress(bytes(17_000_000)))}, "larger than 16 MB"),
-        ({"strokes": text(zlib.compress(b"[]")[:-3])}, "cut short"),
+        ({"strokes": text(zlib.compress(bytes(17_000_000)))}, "strokes is larger than 16,000,000"),
+        ({"strokes": text(zlib.compress(b"[]")[:-3])}, "strokes is cut short"),
+        ({"strokes": text(zlib.compress(b"[]") + b"1")}, "strokes has something after"),
         ({"strokes": packed([{"op": "paint"}])}, "value of stroke 0"),
         ({"seconds": -1}, "seconds is -1"),
         ({"seconds": float("nan")}, "seconds is nan"),
@@ -261,6 +264,16 @@ PNG = mask_png(MASK)
 def test_what_a_browser_may_not_send(change: dict[str, Any], words: str) -> None:
     with pytest.raises(CorrectionError, match=words):
         read_save(sent(**change), case="c", shape=SHAPE)
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = zlib.compress(bytes(1 << 28), 9)
+    tracemalloc.start()
+    with pytest.raises(CorrectionError, match="mask is larger than 80 bytes unpacked"):
+        read_save(sent(mask=text(bomb)), case="c", shape=SHAPE)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 4 * len(bomb)  # of 268 megabytes
 
 
 @pytest.mark.parametrize("whole", [None, [], "save"])
@@ -273,7 +286,7 @@ def test_a_save_is_an_object(whole: object) -> None:
     ("change", "words"),
     [
         ({"kind": "magic"}, "kind is 'magic'"),
-        ({"clean": text(PNG)}, "rust and clean overlap"),
+        ({"clean": text(PACKED)}, "rust and clean overlap"),
         ({"rust": None}, "rust is NoneType"),
     ],
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pages.components.canvas import code
+from pages.components.canvas import base_of, code
+from pages.components.canvas.pictures import pack_mask
+from pages.components.canvas.wire import read_save
 from rustseg_jax.correct.strokes import replay
 
 NODE = shutil.which("node")
@@ -89,3 +93,29 @@ def test_both_languages_draw_the_same_pixels(tmp_path: Path) -> None:
         there = np.array(plane).reshape(mask.shape)
         differing += int(((there == 1) != mask).sum() + ((there == 2) != ignore).sum())
     assert differing == 0
+
+
+@needs_node
+def test_masks_go_to_the_browser_and_back_to_the_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    shapes = [(1, 1), (3, 7), (2, 8), (5, 9), (70, 333), (1200, 1601)]
+    masks = [rng.random(shape) < 0.4 for shape in shapes]
+    file = tmp_path / "masks.json"
+    sent = [
+        {
+            "width": mask.shape[1],
+            "height": mask.shape[0],
+            "mask": base64.b64encode(pack_mask(mask)).decode(),
+        }
+        for mask in masks
+    ]
+    file.write_text(json.dumps(sent), encoding="utf-8")
+    came = json.loads(_node(str(HERE / "repack.mjs"), str(file)))
+    rest = {
+        "nonce": 32 * "0", "case": "c", "base": "", "ignore": None, "seconds": 0, "undos": 0,
+        "strokes": base64.b64encode(zlib.compress(b"[]")).decode(),
+    }  # fmt: skip
+    for mask, there, back in zip(masks, sent, came, strict=True):
+        save = read_save(there | rest | {"mask": back["mask"]}, case="c", shape=mask.shape)
+        np.testing.assert_array_equal(save.mask, mask)
+        assert back["name"] == base_of(mask, np.zeros_like(mask))

@@ -25,7 +25,7 @@ export class App {
     this.photo = { width: data.width, height: data.height }
     this.photoCase = data.case
     this.base = earlier?.base ?? data.base
-    this.files = earlier?.files ?? null // {mask, ignore}: PNG files of where the history begins
+    this.files = earlier?.files ?? null // {mask, ignore}: packed, of where the history begins
     this.labels = new Labels(data.width, data.height)
     this.history = new History(this.labels)
     this.look = { opacity: settings.opacity, filled: settings.filled, marks: false, pieces: false, lit: -1 }

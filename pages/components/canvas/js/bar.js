@@ -265,7 +265,8 @@ export class Bar {
     this.one(".offer").hidden = !offer
     if (!offer) return
     this.one(".offer span").textContent = offer.text
-    this.one("[data-do=other]").textContent = offer.go
+    this.one("[data-do=other]").hidden = !offer.go
+    this.one("[data-do=other]").textContent = offer.go ?? ""
     this.one("[data-do=drop]").hidden = !offer.drop
   }
 

@@ -1,10 +1,10 @@
 // Completing: Python is asked once, with everything that was set by hand, and with what of it are
 // scribbles: those spread, the rest stays as it is. The answer is a step like any other.
 
+import { packMask, toBase64, unpackMask } from "./bits.mjs"
 import { changeOp } from "./history.mjs"
 import { CLEAN, HAND, LABEL, RUST } from "./labels.mjs"
 import { bytesOf } from "./load.js"
-import { decodePng, encodeMask, toBase64 } from "./png.mjs"
 import { newNonce } from "./saver.mjs"
 
 const ANSWER = 45 // seconds to wait for a completion
@@ -20,21 +20,21 @@ export class Completion {
     if (app.busy || this.asked || app.readonly) return
     const { plane } = app.labels
     const { width, height } = app.photo
-    const encode = (label) => encodeMask(plane, width, height, label | HAND, LABEL | HAND)
+    const pack = (label) => packMask(plane, width, height, label | HAND, LABEL | HAND)
     app.whileBusy(async () => {
       const nonce = newNonce()
-      const [rust, clean] = [await encode(RUST), await encode(CLEAN)]
-      const mask = await encodeMask(plane, width, height, RUST, LABEL)
+      const [rust, clean] = [await pack(RUST), await pack(CLEAN)]
+      const mask = await packMask(plane, width, height, RUST, LABEL)
       const spread = app.history.scribbled()
-      const scribbles = spread && (await encodeMask(spread, width, height, 1, 1))
+      const scribbles = spread && (await packMask(spread, width, height, 1, 1))
       if (!plane.some((byte) => byte === (RUST | HAND) || byte === (CLEAN | HAND))) {
         return app.say("First mark a little rust, or what is clean; then the rest is completed.")
       }
       this.asked = { nonce }
       app.send("ask", {
         nonce, case: app.photoCase, width, height, kind: "crf",
-        mask: toBase64(mask.png), rust: toBase64(rust.png), clean: toBase64(clean.png),
-        ...(scribbles ? { scribbled: toBase64(scribbles.png) } : {}),
+        mask: toBase64(mask.packed), rust: toBase64(rust.packed), clean: toBase64(clean.packed),
+        ...(scribbles ? { scribbled: toBase64(scribbles.packed) } : {}),
       })
       this.patience = setTimeout(() => {
         this.asked = null
@@ -52,7 +52,8 @@ export class Completion {
     await app.whileBusy(async () => {
       const runs = []
       try {
-        await decodePng(await bytesOf(mask), (y, row) => app.labels.completeRow(y, row, runs))
+        const { width, height } = app.photo
+        await unpackMask(await bytesOf(mask), width, height, (y, row) => app.labels.completeRow(y, row, runs))
       } catch {
         app.labels.toggle(runs)
         this.asked = null

@@ -97,7 +97,7 @@ export class History {
   }
 }
 
-// Recorded operations, as rustseg_jax/strokes.py reads them.
+// Recorded operations, as rustseg_jax/correct/strokes.py reads them.
 export const paintOp = (value, d, points) => ({ op: "paint", value, d, points })
 export const outlineOp = (value, points) => ({ op: "outline", value, points })
 export const patchOp = (value, x, y) => ({ op: "patch", value, x, y })

@@ -53,7 +53,7 @@ export class Labels {
     }
   }
 
-  // Take a row of what the automatic completion proposes, as stored in a 1-bit PNG; except where
+  // Take a row of what the automatic completion proposes, its bits as bits.mjs has them; except where
   // the expert's hand was and where nobody can tell.
   completeRow(y, bits, runs) {
     const { plane, counts, width } = this

@@ -1,8 +1,8 @@
 // What comes from the server as files: the photo, masks, pieces of like colour.
 
+import { inflate, unpackMask } from "./bits.mjs"
 import { mediaUrl } from "./geometry.mjs"
 import { Pieces } from "./pieces.mjs"
-import { decodePng } from "./png.mjs"
 
 // When a click ends a run of the page before it comes to the canvas, the server drops the canvas's
 // files, and the next run brings them back, at the same address. Seconds to wait for that.
@@ -36,10 +36,10 @@ export function showPhoto(image, { photo, name }) {
   })
 }
 
-// Gives the pixels of a mask, the bytes of a PNG, a label.
-export async function loadMask(png, label, labels) {
-  const { plane, counts, width } = labels
-  await decodePng(png, (y, row) => {
+// Gives the pixels of a packed mask a label.
+export async function loadMask(packed, label, labels) {
+  const { plane, counts, width, height } = labels
+  await unpackMask(packed, width, height, (y, row) => {
     for (let x = 0; x < width; ) {
       if (!row[x >> 3] && (x & 7) === 0) {
         x += 8
@@ -56,10 +56,8 @@ export async function loadMask(png, label, labels) {
 }
 
 export async function loadPieces({ url, width, height }, photo) {
-  const map = new Uint16Array(width * height)
-  await decodePng(await bytesOf(url), (y, row) => {
-    for (let x = 0; x < width; x++) map[y * width + x] = (row[2 * x] << 8) | row[2 * x + 1]
-  })
+  // Two bytes a number, the low one first: in the order of every processor that runs a browser.
+  const map = new Uint16Array((await inflate(await bytesOf(url), 2 * width * height)).buffer)
   return new Pieces(map, width, height, photo)
 }
 

@@ -1,6 +1,6 @@
-// Which pixels a stroke covers. Integers only, so that Python (rustseg_jax/strokes.py) finds the
+// Which pixels a stroke covers. Integers only, so that Python (rustseg_jax/correct/strokes.py) finds the
 // same pixels. Every function calls span(y, from, to) for pixels from <= x < to of row y, inside
-// the photo. The rules are written down in rustseg_jax/strokes.py.
+// the photo. The rules are written down in rustseg_jax/correct/strokes.py.
 
 // The largest whole number whose square is at most n; n is a whole number below 2^52.
 export function isqrt(n) {

@@ -3,7 +3,7 @@
 import { grow } from "./grow.mjs"
 import { outlineOp, paintOp, patchOp, pixelsOp } from "./history.mjs"
 import { boxOfRuns, CLEAN, HAND, LABEL, RUST } from "./labels.mjs"
-import { breather } from "./png.mjs"
+import { breather } from "./bits.mjs"
 import { capsule, flood, polygon } from "./raster.mjs"
 
 const around = (x, y, d) => [x - d, y - d, x + d + 1, y + d + 1]

@@ -1,8 +1,9 @@
 // Keeping the work safe: drafts in this browser, saves to the server, what the server answered.
 
+import { deflateText, fromBase64, nameOf, packMask, toBase64 } from "./bits.mjs"
 import { Drafts } from "./drafts.mjs"
 import { LABEL, RUST, UNSURE, HAND } from "./labels.mjs"
-import { deflateText, encodeMask, fromBase64, toBase64 } from "./png.mjs"
+import { renewFiles, renewPayload } from "./renew.js"
 import { Clock, newNonce, packStrokes, Saver } from "./saver.mjs"
 
 const TAB = newNonce() // one for each load of the page
@@ -11,6 +12,9 @@ const TROUBLE = {
   closed: "This browser keeps no data here: unsaved work will not survive a reload.",
   elsewhere: "This photo is also open in another tab, which keeps the unsaved work. Close one of them.",
 }
+// Of what an earlier version kept, in a browser that changes the pixels of pictures.
+const UNSENT = "A save that was on its way cannot be sent again: please save once more."
+const UNREADABLE = "It was kept by an earlier version of this page, and this browser cannot read it."
 
 export class Work {
   constructor(app) {
@@ -68,8 +72,12 @@ export class Work {
     const { head, steps, save } = kept
     app.history.restore(steps, head.cursor, head.undos)
     this.clock.seconds = head.seconds
-    if (save) this.saver.submit(save.payload, save.cursor)
-    return head.cursor ? `Unsaved work of ${timeOf(head.when)} is back.` : ""
+    const back = head.cursor ? `Unsaved work of ${timeOf(head.when)} is back.` : ""
+    if (!save) return back
+    const payload = await renewPayload(save.payload).catch(() => null)
+    if (!payload) return `${back} ${UNSENT}`.trim()
+    this.saver.submit(payload, save.cursor)
+    return back
   }
 
   // Look for unsaved work on another mask of this photo, to be offered. It stays where it is
@@ -77,6 +85,8 @@ export class Work {
   async look() {
     const { app } = this
     this.other = app.offers || app.earlier ? await this.drafts.earlier(app.photoCase, this.#head.key) : null
+    const { files, base } = this.other ?? {}
+    if (files) this.other.files = await renewFiles(files, base).catch(() => null)
     app.refresh()
   }
 
@@ -92,7 +102,9 @@ export class Work {
     const { app, other } = this
     if (other) {
       const which = app.earlier ? "on the newer mask" : "on an earlier mask"
-      return { text: `You have unsaved work ${which}, of ${timeOf(other.when)}.`, go: "Go on with it", drop: true }
+      const text = `You have unsaved work ${which}, of ${timeOf(other.when)}.`
+      if (!other.files) return { text: `${text} ${UNREADABLE}`, drop: true }
+      return { text, go: "Go on with it", drop: true }
     }
     if (!app.earlier || this.savedOnce) return null
     return { text: "This is your work on an earlier mask.", go: "To the newer mask" }
@@ -123,16 +135,16 @@ export class Work {
     const strokes = history.record()
     const { base, photoCase } = app
     const plane = labels.plane.slice() // painting may go on meanwhile
-    const mask = await encodeMask(plane, photo.width, photo.height, RUST, LABEL)
-    const ignore = await encodeMask(plane, photo.width, photo.height, UNSURE, LABEL)
+    const mask = await packMask(plane, photo.width, photo.height, RUST, LABEL)
+    const ignore = await packMask(plane, photo.width, photo.height, UNSURE, LABEL)
     const payload = {
       nonce: newNonce(), case: photoCase, base, width: photo.width, height: photo.height,
-      mask: toBase64(mask.png),
-      ignore: plane.includes(UNSURE) || plane.includes(UNSURE | HAND) ? toBase64(ignore.png) : null,
+      mask: toBase64(mask.packed),
+      ignore: plane.includes(UNSURE) || plane.includes(UNSURE | HAND) ? toBase64(ignore.packed) : null,
       strokes: toBase64(await packStrokes(strokes, deflateText)),
       seconds: Math.round(10 * this.clock.seconds) / 10,
       undos: history.undos,
-      now: baseOf(mask.crc, ignore.crc, photo),
+      now: nameOf(mask.crc, ignore.crc, photo),
     }
     if (app.stopped) return undefined
     this.saver.submit(payload, cursor)
@@ -180,6 +192,3 @@ export class Work {
 }
 
 const timeOf = (when) => new Date(when).toLocaleString([], { dateStyle: "short", timeStyle: "short" })
-const hex = (n) => n.toString(16).padStart(8, "0")
-// As pages/components/canvas names the mask that it sends.
-const baseOf = (mask, ignore, { width, height }) => `${width}x${height}-${hex(mask)}${hex(ignore)}`

@@ -1,26 +1,27 @@
-// PNG, saves, sizes and colours: what has no page in it.
+// Packed masks, saves, sizes and colours: what has no page in it.
 
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { inflateSync } from "node:zlib"
+import { crc32, deflateText, inflate, nameOf, packMask, unpackMask } from "../../../../pages/components/canvas/js/bits.mjs"
 import { fit, hold, pixelAt, stepSize, zoomAt } from "../../../../pages/components/canvas/js/geometry.mjs"
 import { RUST, UNSURE } from "../../../../pages/components/canvas/js/labels.mjs"
-import { crc32, decodePng, deflateText, encodeMask, inflate } from "../../../../pages/components/canvas/js/png.mjs"
 import { Clock, packStrokes, Saver } from "../../../../pages/components/canvas/js/saver.mjs"
 import { OUTSIDE, palette, sample, shade } from "../../../../pages/components/canvas/js/shade.mjs"
 
-test("the checksum of PNG", () => {
+test("the checksum of zlib", () => {
   assert.equal(crc32(new TextEncoder().encode("123456789")), 0xcbf43926)
+  assert.equal(nameOf(0xcbf43926, 1, { width: 30, height: 20 }), "30x20-cbf4392600000001")
 })
 
-test("a mask comes back from its PNG, for widths that fill no byte", async () => {
-  for (const [width, height] of [[1, 1], [7, 3], [8, 2], [333, 70]]) {
+test("a mask comes back from what is sent, for widths that fill no byte", async () => {
+  for (const [width, height] of [[1, 1], [7, 3], [8, 2], [333, 70], [4001, 600]]) {
     const plane = Uint8Array.from({ length: width * height }, (_, i) => (i * i + (i >> 3)) % 3)
-    const { png, crc } = await encodeMask(plane, width, height, UNSURE, 3)
-    const rows = []
-    const about = await decodePng(png, (y, row) => rows.push(...row))
-    assert.deepEqual(about, { width, height, depth: 1 })
-    assert.equal(crc, crc32(Uint8Array.from(rows)))
+    const { packed, crc } = await packMask(plane, width, height, UNSURE, 3)
     const stride = (width + 7) >> 3
+    const rows = new Uint8Array(stride * height)
+    await unpackMask(packed, width, height, (y, row) => rows.set(row, y * stride))
+    assert.equal(crc, crc32(rows))
     for (let i = 0; i < plane.length; i++) {
       const [x, y] = [i % width, Math.floor(i / width)]
       const bit = (rows[y * stride + (x >> 3)] >> (7 - (x & 7))) & 1
@@ -29,8 +30,31 @@ test("a mask comes back from its PNG, for widths that fill no byte", async () =>
   }
 })
 
-test("what is no mask is refused", async () => {
-  await assert.rejects(decodePng(Uint8Array.of(1, 2, 3), () => {}), /no PNG/)
+test("what is no mask of the photo's size is refused", async () => {
+  const { packed } = await packMask(new Uint8Array(800), 40, 20, 1, 3) // rows of 5 bytes
+  const unpack = (bytes, width, height) => unpackMask(bytes, width, height, () => {})
+  await unpack(packed, 40, 20)
+  await assert.rejects(unpack(packed, 41, 20), /100 bytes instead of 120/)
+  await assert.rejects(unpack(packed, 40, 19), /more than the expected 95 bytes/)
+  await assert.rejects(unpack(packed.subarray(0, packed.length - 3), 40, 20))
+  await assert.rejects(unpack(Uint8Array.of(1, 2, 3), 40, 20))
+})
+
+test("nothing is unpacked beyond what was expected", async () => {
+  let pieces = 0
+  const chunk = new Uint8Array(1 << 16)
+  const endless = new ReadableStream({ pull: (control) => (pieces++, control.enqueue(chunk)) })
+  const real = globalThis.DecompressionStream
+  globalThis.DecompressionStream = class {
+    readable = endless
+    writable = new WritableStream()
+  }
+  try {
+    await assert.rejects(inflate(Uint8Array.of(1), 100_000), /more than the expected 100000/)
+  } finally {
+    globalThis.DecompressionStream = real
+  }
+  assert(pieces <= 4)
 })
 
 test("a save is sent until it is acknowledged, always the same", () => {
@@ -72,10 +96,9 @@ test("strokes that are too large go without their pixels, the largest first", as
     { op: "pixels", tool: "smart", value: 1, runs: noise(4000) },
     { op: "change", tool: "crf", runs: noise(9000) },
   ]
-  const whole = JSON.parse(new TextDecoder().decode(await inflate(await packStrokes(strokes, deflateText))))
-  assert.deepEqual(whole, strokes)
-  const small = await packStrokes(strokes, deflateText, 10_000)
-  const kept = JSON.parse(new TextDecoder().decode(await inflate(small)))
+  const read = (packed) => JSON.parse(inflateSync(packed).toString())
+  assert.deepEqual(read(await packStrokes(strokes, deflateText)), strokes)
+  const kept = read(await packStrokes(strokes, deflateText, 10_000))
   assert.deepEqual(kept.map((s) => s.op), ["paint", "pixels", "lost"])
   assert.equal(kept[2].tool, "crf")
   assert.equal(strokes[2].op, "change")
