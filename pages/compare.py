@@ -66,7 +66,7 @@ def _photo(case: cases.ChosenPhoto) -> None:
         draw_samples(partial(_pick, case), width=130)
 
 
-def _pick(case: cases.Case, sample: Sample) -> None:
+def _pick(case: cases.ChosenPhoto, sample: Sample) -> None:
     st.button(
         sample.title,
         key=f"stages-{sample.name}",

@@ -304,13 +304,13 @@ def _on_photos(digest: str) -> dict[str, str]:
         return empty
     return {
         "shadow_photos": (
-            f"\n\nScenes are kinder than life. In real photos with much shadow {_percent(dark)} of "
-            f"the rust in the dark was found, and {_percent(sound)} of the sound surface there was "
+            f"\n\nScenes are kinder than life. In real photos with much shadow {percent(dark, digits=0)} of "
+            f"the rust in the dark was found, and {percent(sound, digits=0)} of the sound surface there was "
             "marked as well."
         ),
         "all_rust_photos": (
-            f" In real photos that are mostly rust, {_percent(marked)} of it was marked; the first "
-            f"version of this network marked {_percent(FIRST_ALL_RUST)}."
+            f" In real photos that are mostly rust, {percent(marked, digits=0)} of it was marked; the first "
+            f"version of this network marked {percent(FIRST_ALL_RUST, digits=0)}."
         ),
     }
 
