@@ -1,22 +1,33 @@
-"""What a process needs of its system: folders, files written whole, compiled programs kept."""
+"""What a process needs of its system: folders, files written whole, compiled programs kept.
+
+Importing it does not load JAX: who only writes files need not wait for that.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import platform
 import sys
 import tempfile
-import threading
-from contextlib import suppress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import jax
 
 from rustseg_jax.errors import ConfigError
 
-__all__ = ["cache_folder", "enable_compilation_cache", "keep_memory", "write_whole"]
+__all__ = [
+    "cache_folder",
+    "enable_compilation_cache",
+    "keep_memory",
+    "make_durable_folder",
+    "replacing",
+    "sync_folder",
+    "write_whole",
+]
 
 
 def cache_folder(name: str) -> Path | None:
@@ -64,6 +75,8 @@ def enable_compilation_cache(folder: Path | str | None = None) -> Path | None:
         place = Path(folder) if _writable(Path(folder)) else None
     if place is None:
         return None
+    import jax
+
     jax.config.update("jax_compilation_cache_dir", str(place))
     # JAX's own limits (1 s, no size) leave out the many small programs of the head's gradient,
     # which together are most of the wait.
@@ -96,6 +109,44 @@ def keep_memory() -> bool:
     return all(mallopt(option, value) for option, value in wanted.items())
 
 
+@contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Write a file whole or not at all, by whatever writes to a path; its folder is made.
+
+    Parameters
+    ----------
+    path : where to
+    durable : afterwards the file, its name and its folder survive a power cut
+
+    Yields
+    ------
+    A path in the same folder, of no file yet. What was written there takes the place of `path`
+    at the end; where the body raises, it is deleted, and `path` stays as it was.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be made or the file not put in its place.
+    """
+    # The name begins with the file's own, so that what a killed process left tells whose it was.
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    if durable:
+        make_durable_folder(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        if durable:
+            with partial.open("rb+") as file:  # Windows syncs only what is open for writing
+                os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        with suppress(OSError):  # gone after `replace`
+            partial.unlink()
+    if durable:
+        sync_folder(path.parent)
+
+
 def write_whole(path: Path, data: bytes, *, hint: str = "mend its folder") -> None:
     """Write a file whole or not at all; its folder is made.
 
@@ -109,18 +160,43 @@ def write_whole(path: Path, data: bytes, *, hint: str = "mend its folder") -> No
     ConfigError
         It cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be written ({error.strerror or error}); {hint}"
         ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed names in a folder durable; where folders cannot be synced, nothing.
+
+    Raises
+    ------
+    OSError
+        The disk refused.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
-        with suppress(OSError):  # gone after `replace`
-            partial.unlink()
+        os.close(handle)
+
+
+def make_durable_folder(folder: Path) -> None:
+    """Make a folder and those above it, each name durable; see `sync_folder`."""
+    if folder.is_dir():
+        return
+    make_durable_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def _processor() -> str:

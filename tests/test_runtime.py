@@ -1,4 +1,4 @@
-"""The compilation cache: used where it can be, harmless where it cannot."""
+"""The compilation cache, used where it can be; files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from rustseg_jax.runtime import cache_folder, enable_compilation_cache
+from rustseg_jax import ConfigError
+from rustseg_jax.runtime import cache_folder, enable_compilation_cache, replacing, write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
@@ -107,3 +108,53 @@ def test_kept_memory_is_not_cleared_again() -> None:
         for mode in ("keep", "give")
     }
     assert faults["keep"] < faults["give"] / 5
+
+
+def test_writing_files_does_not_load_jax() -> None:
+    code = "import sys, rustseg_jax.runtime\nprint('jax' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    for text in ("one", "two"):
+        with replacing(path, durable=durable) as partial:
+            assert partial.parent == path.parent  # on one disk, or it could not be renamed
+            assert partial.name.startswith("a.txt.")
+            partial.write_text(text)
+            assert not path.exists() or path.read_text() == "one"
+        assert path.read_text() == text
+        assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_what_fails_midway_leaves_the_file_as_it_was(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+
+    def fail() -> None:
+        with replacing(path, durable=durable) as partial:
+            partial.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert path.read_text() == "before"
+    with pytest.raises(FileNotFoundError), replacing(path, durable=durable):
+        pass  # nothing was written
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a.bin"
+    write_whole(path, b"\0\1")
+    assert path.read_bytes() == b"\0\1"
+    for wrong in (path / "below-a-file", path.parent):
+        with pytest.raises(ConfigError, match=r"cannot be written \(.+\); name another"):
+            write_whole(wrong, b"", hint="name another")
+    assert list(tmp_path.rglob("*.tmp")) == []

@@ -14,7 +14,6 @@ import shutil
 import tempfile
 import threading
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from PIL import Image, ImageOps
 
 import rustseg_jax as rs
 from rustseg_jax import images, labels, samples
-from rustseg_jax.runtime import cache_folder
+from rustseg_jax.runtime import cache_folder, replacing
 
 KEEP_HOURS = 24
 """How long an uploaded photo stays on disk after its last upload; the page says so."""
@@ -112,9 +111,8 @@ def keep_upload(name: str, data: bytes) -> str:
     """Put an uploaded photo on disk, whole or not at all; returns its SHA-256."""
     digest = images.sha256(data)
     path = photos_folder() / digest
-    partial = path.with_name(f"{digest}.{uuid.uuid4().hex}.tmp")
-    partial.write_bytes(data)
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(data)
     st.session_state[f"name-{digest}"] = name
     return digest
 

@@ -25,6 +25,7 @@ from rustseg_jax.classify import Classifier, Network
 from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError, WeightsError
 from rustseg_jax.resources import data_path
+from rustseg_jax.runtime import write_whole
 
 __all__ = ["DEFAULT", "FORMAT", "VERSION", "load_model", "load_network", "save_network"]
 
@@ -58,7 +59,7 @@ def save_network(
 
     Parameters
     ----------
-    path : file to write; its folder must exist
+    path : file to write; its folder is made
     network : as trained
     temperature : of the calibrated probability
     metadata : plain values about the training, kept in the file
@@ -66,8 +67,12 @@ def save_network(
     Returns
     -------
     SHA-256 of the file, hexadecimal
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be written.
     """
-    path = Path(path)
     arrays = {name: np.asarray(v[...], np.float32) for name, v in _names(network).items()}
     header = {
         "format": FORMAT,
@@ -77,9 +82,7 @@ def save_network(
         "metadata": json.dumps(metadata or {}),
     }
     data = _in_order(save(arrays, metadata=header))
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    partial.write_bytes(data)
-    partial.replace(path)
+    write_whole(Path(path), data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -9,7 +9,6 @@ never stand beside each other.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rustseg_jax.errors import DataError
+from rustseg_jax.runtime import write_whole
 
 __all__ = ["FORMAT", "NAME", "VERSION", "Measurements", "Run", "check_place", "keep", "read"]
 
@@ -133,6 +133,8 @@ def keep(path: Path | str, weights: str, run: Run) -> Measurements:
     ------
     DataError
         As `check_place`.
+    ConfigError
+        The file cannot be written.
     """
     path = Path(path)
     check_place(path)
@@ -140,9 +142,7 @@ def keep(path: Path | str, weights: str, run: Run) -> Measurements:
     if before.weights != weights:
         before = Measurements(weights, ())
     after = before.with_run(run)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    partial.write_text(_text(after), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, _text(after).encode())
     return after
 
 

@@ -8,7 +8,6 @@ reads bytes instead of decoding JPEGs.
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 
 from rustseg_jax import images
 from rustseg_jax.manifest import Record
+from rustseg_jax.runtime import replacing
 
 __all__ = ["ignore_interrupt", "pack"]
 
@@ -45,25 +45,32 @@ def pack(
     -------
     (N, side, side, 3) uint8, memory-mapped and read-only
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"pack-{side}-{_fingerprint(records)}.npy"
     if not path.is_file():
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        store = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.uint8, shape=(len(records), side, side, 3)
-        )
-        jobs = [(r.image, side) for r in records]
-        with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=ignore_interrupt
-        ) as pool:
-            for k, picture in enumerate(pool.map(_square, jobs, chunksize=32)):
-                store[k] = picture
-                if progress:
-                    progress(k + 1, len(records))
-        store.flush()
-        del store
-        partial.replace(path)
+        with replacing(path) as partial:
+            _write(partial, records, side, workers, progress)
     return np.load(path, mmap_mode="r")
+
+
+def _write(
+    path: Path,
+    records: Sequence[Record],
+    side: int,
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    store = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.uint8, shape=(len(records), side, side, 3)
+    )
+    jobs = [(r.image, side) for r in records]
+    with ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=ignore_interrupt
+    ) as pool:
+        for k, picture in enumerate(pool.map(_square, jobs, chunksize=32)):
+            store[k] = picture
+            if progress:
+                progress(k + 1, len(records))
+    store.flush()
 
 
 def ignore_interrupt() -> None:

@@ -45,6 +45,7 @@ from rustseg_jax.learning.step import (
     unpack,
 )
 from rustseg_jax.manifest import Record, half_of, load_manifest
+from rustseg_jax.runtime import replacing
 
 __all__ = ["Trained", "score", "train"]
 
@@ -276,12 +277,11 @@ class _Run:
         number = next(n for n, p in enumerate(self.recipe.phases) if p is phase)
         path = self.out / "seeds" / f"phase-{number}.npy"
         if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            partial = path.with_suffix(".tmp.npy")
             model = Classifier.of(self._network())
             packed = np.load(pictures, mmap_mode="r")
-            np.save(partial, make_seeds(phase.seeds, packed, self.labels, model, progress=_say))
-            partial.replace(path)
+            seeds = make_seeds(phase.seeds, packed, self.labels, model, progress=_say)
+            with replacing(path) as partial, partial.open("wb") as file:
+                np.save(file, seeds)
         return path
 
     def _network(self) -> Network:

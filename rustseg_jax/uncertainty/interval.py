@@ -38,6 +38,7 @@ from scipy.special import expit, logit
 
 from rustseg_jax.classify.weights import DEFAULT
 from rustseg_jax.errors import ConfigError, DataError
+from rustseg_jax.runtime import write_whole
 
 __all__ = [
     "FEATURES",
@@ -256,12 +257,9 @@ def place_of(weights: Path | str | None = None) -> Path:
 
 
 def save_area(path: Path | str, model: AreaModel) -> None:
-    """Write a calibration as JSON, whole or not at all."""
-    path = Path(path)
+    """Write a calibration as JSON, whole or not at all; ConfigError where it cannot be."""
     text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(model)}, allow_nan=False)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(Path(path), f"{text}\n".encode())
 
 
 def load_area(path: Path | str | None = None) -> AreaModel | None:

@@ -19,7 +19,6 @@ import platform
 import shutil
 import stat
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +26,8 @@ from pathlib import Path
 
 import jax
 import jaxlib
+
+from rustseg_jax.runtime import replacing
 
 try:
     import fcntl
@@ -172,15 +173,10 @@ def _build() -> Path:
 
 def _build_at(path: Path) -> None:
     compiler = _compiler()
-    handle, name = tempfile.mkstemp(suffix=".so", dir=path.parent)
-    os.close(handle)
-    try:
-        _compile(compiler, Path(name))
-        Path(name).chmod(0o600)  # the linker goes by the umask
-        # Atomic: another process sees either nothing or the whole library.
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    # Where there are no locks, another process sees either nothing or the whole library.
+    with replacing(path) as partial:
+        _compile(compiler, partial)
+        partial.chmod(0o600)  # the linker goes by the umask
 
 
 def _command(compiler: str, more: Sequence[str], output: Path) -> list[str]:

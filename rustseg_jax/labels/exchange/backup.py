@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import uuid
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from rustseg_jax.labels.errors import DamagedError, explained
 from rustseg_jax.labels.store import Store, files
 from rustseg_jax.labels.store.database import Database
 from rustseg_jax.labels.store.store import DATABASE
+from rustseg_jax.runtime import replacing
 
 __all__ = ["Backup", "back_up", "snapshot"]
 
@@ -82,18 +81,14 @@ def back_up(
 
 def snapshot(database: Database, path: Path) -> None:
     """Copy the database as it is at one moment, without holding up anybody, and durably."""
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with database.reading() as source, closing(sqlite3.connect(partial)) as copy:
-            source.backup(copy)
-            # One file that may lie anywhere, read-only too; opening it for writing brings WAL back.
-            copy.execute("PRAGMA journal_mode = DELETE")
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    files.sync_folder(path.parent)
+    with (
+        replacing(path, durable=True) as partial,
+        database.reading() as source,
+        closing(sqlite3.connect(partial)) as copy,
+    ):
+        source.backup(copy)
+        # One file that may lie anywhere, read-only too; opening it for writing brings WAL back.
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def _photos(path: Path) -> list[str]:

@@ -21,8 +21,8 @@ from rustseg_jax.labels.errors import (
     ReadOnlyError,
     explained,
 )
-from rustseg_jax.labels.store.files import sync_folder
 from rustseg_jax.labels.store.schema import APPLICATION_ID, VERSION, check_version
+from rustseg_jax.runtime import sync_folder
 
 __all__ = ["BUSY_SECONDS", "Database"]
 

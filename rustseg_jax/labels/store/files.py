@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from rustseg_jax.images import sha256
+from rustseg_jax.runtime import make_durable_folder, replacing, sync_folder
 
-__all__ = ["place_of", "put", "put_file", "read_checked", "remove", "stored", "sync_folder"]
+__all__ = ["place_of", "put", "put_file", "read_checked", "remove", "stored"]
 
 FOLDER = "photos"
-_TMP = ".tmp"
 
 
 def place_of(root: Path, digest: str) -> Path:
@@ -36,18 +35,8 @@ def put(root: Path, digest: str, data: bytes) -> None:
         and sha256(place.read_bytes()) == digest
     ):
         return
-    _make_folder(place.parent)
-    partial = place.with_name(f"{digest}.{uuid.uuid4().hex}{_TMP}")
-    try:
-        with partial.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(place)
-    finally:
-        with suppress(OSError):  # gone after `replace`
-            partial.unlink()
-    sync_folder(place.parent)
+    with replacing(place, durable=True) as partial:
+        partial.write_bytes(data)
 
 
 def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
@@ -57,7 +46,7 @@ def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
     """
     place = place_of(root, digest)
     if link:
-        _make_folder(place.parent)
+        make_durable_folder(place.parent)
         with suppress(OSError):  # another disk, or a file system without links
             os.link(source, place)
             sync_folder(place.parent)
@@ -90,27 +79,3 @@ def stored(root: Path) -> Iterator[Path]:
     folder = root / FOLDER
     if folder.is_dir():
         yield from (path for path in sorted(folder.rglob("*")) if not path.is_dir())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new and renamed names in a folder durable; where folders cannot be synced, nothing."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows
-        return
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, each durable."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    sync_folder(folder.parent)
