@@ -11,7 +11,6 @@ photos with one name from several folders never overwrite each other:
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,14 @@ from typing import Any
 from rustseg_jax import runtime
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import find_photos
-from rustseg_jax.report.outcomes import FACTS, MASK, OVERLAY
+from rustseg_jax.report.outcomes import (
+    FACTS,
+    MASK,
+    OVERLAY,
+    is_finished,
+    made_with,
+    read_found,
+)
 
 __all__ = ["Job", "Place", "find_jobs", "read_finished", "write_whole"]
 
@@ -70,7 +76,7 @@ class Place:
 
     def _owned_by(self, photo: Path, digest: str) -> bool:
         """Whether the files here are of this photo, or of one that was moved to it."""
-        about = _photo_of(_load(self.file(FACTS)))
+        about = _photo_of(read_found(self.file(FACTS)))
         owner = (self.base.parent / str(about.get("path"))).resolve()
         moved = about.get("sha256") == digest and not owner.exists()
         return owner == photo.resolve() or moved
@@ -142,13 +148,11 @@ def read_finished(
     What its JSON holds, if it was written for this photo, model and configuration, and
     mask and overlay are there.
     """
-    facts = _load(place.file(FACTS))
-    if facts is None or not (place.file(MASK).is_file() and place.file(OVERLAY).is_file()):
+    facts = read_found(place.file(FACTS))
+    if not is_finished(facts, made_with(about, config)):
         return None
-    wanted = json.loads(json.dumps({"model": about, "config": config}))
-    same = _photo_of(facts).get("sha256") == digest
-    same = same and all(facts.get(name) == value for name, value in wanted.items())
-    return facts if same else None
+    whole = place.file(MASK).is_file() and place.file(OVERLAY).is_file()
+    return facts if whole and _photo_of(facts).get("sha256") == digest else None
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -160,12 +164,3 @@ def _photo_of(facts: dict[str, Any] | None) -> dict[str, Any]:
     """Return what a JSON says of its photo; empty when it is not ours."""
     about = (facts or {}).get("photo")
     return about if isinstance(about, dict) else {}
-
-
-def _load(path: Path) -> dict[str, Any] | None:
-    """Read a JSON object; None for anything else."""
-    try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, dict) else None

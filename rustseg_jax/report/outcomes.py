@@ -1,8 +1,8 @@
 """Many photos, one after the other: what became of each, and one table of all.
 
 A photo that cannot be used becomes an outcome that says why, and the others go on. The
-command line and the app both tell of their photos in these words; `results_folder` is where the
-app keeps results.
+command line and the app both tell of their photos in these words; `results_folder` is
+where the app keeps results.
 
 Imports nothing slow: the command line reads this before it knows what is asked.
 """
@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rustseg_jax.errors import ConfigError, ImageError
@@ -30,7 +30,10 @@ __all__ = [
     "Outcome",
     "attempt",
     "facts_file",
+    "is_finished",
+    "made_with",
     "natural",
+    "read_found",
     "result_names",
     "sort_outcomes",
     "summary_csv",
@@ -157,6 +160,42 @@ def facts_file(photo: Mapping[str, str], facts: Mapping[str, Any]) -> bytes:
     facts : see `report.to_json`
     """
     return json.dumps({"photo": photo, **facts}, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def made_with(model: Mapping[str, Any], config: Mapping[str, Any]) -> Row:
+    """Say what a photo's result was made with, as its JSON file gives it back.
+
+    Parameters
+    ----------
+    model : `Classifier.describe()`
+    config : `dataclasses.asdict` of the `Config`
+
+    Returns
+    -------
+    ``model`` and ``config``
+    """
+    plain: Row = json.loads(json.dumps({"model": dict(model), "config": dict(config)}))
+    return plain
+
+
+def read_found(path: Path) -> Row | None:
+    """Read what was found of a photo; None where there is no JSON object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def is_finished(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
+    """Whether a photo is finished: its JSON is there, and made with these weights and settings.
+
+    Parameters
+    ----------
+    found : of `read_found`
+    wanted : of `made_with`
+    """
+    return found is not None and all(found.get(name) == wanted[name] for name in wanted)
 
 
 def sort_outcomes(outcomes: Iterable[Outcome], order: str) -> list[Outcome]:

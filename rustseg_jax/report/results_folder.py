@@ -37,6 +37,9 @@ from rustseg_jax.report.outcomes import (
     Outcome,
     attempt,
     facts_file,
+    is_finished,
+    made_with,
+    read_found,
     summary_csv,
 )
 from rustseg_jax.report.report import Report, full_overlay, make_report
@@ -112,11 +115,8 @@ class ResultsFolder:
 
     def outcome(self, photo: PhotoFile) -> Outcome | None:
         """What became of a photo; None when it is still to do, with these weights."""
-        try:
-            stored = json.loads(self.file(photo, FOUND).read_bytes())
-        except (OSError, ValueError):
-            return None
-        if {name: stored.get(name) for name in ("model", "config")} != self._mark:
+        stored = read_found(self.file(photo, FOUND))
+        if stored is None or not is_finished(stored, self._wanted):
             return None
         if stored["error"]:
             return Outcome.failure(photo.name, stored["error"])
@@ -125,7 +125,7 @@ class ResultsFolder:
     def do(self, photo: PhotoFile, model: Classifier) -> Outcome:
         """Find the rust in a photo, with its uncertainty, and keep what was found."""
         outcome = attempt(photo.name, lambda: self._do(photo, model), bug=_number)
-        stored = {**self._mark, "facts": outcome.facts, "error": outcome.error}
+        stored = {**self._wanted, "facts": outcome.facts, "error": outcome.error}
         write_whole(self.file(photo, FOUND), json.dumps(stored, allow_nan=False).encode())
         return outcome
 
@@ -147,11 +147,9 @@ class ResultsFolder:
         self.file(photo, FOUND).unlink(missing_ok=True)
 
     @cached_property
-    def _mark(self) -> dict[str, Any]:
-        """What a result must have been found with, as JSON gives it back."""
-        mark = {"model": dict(self.model), "config": asdict(self.config)}
-        plain: dict[str, Any] = json.loads(json.dumps(mark))
-        return plain
+    def _wanted(self) -> dict[str, Any]:
+        """What a result must have been found with."""
+        return made_with(self.model, asdict(self.config))
 
     def _do(self, photo: PhotoFile, model: Classifier) -> Outcome:
         report = _look(photo, model, self.config)
