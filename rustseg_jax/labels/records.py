@@ -30,6 +30,7 @@ __all__ = [
     "Review",
     "Withdrawal",
     "canonical",
+    "is_counted",
     "now",
 ]
 
@@ -50,6 +51,20 @@ ACTIONS = ("approve", "reject", "flag", "comment")
 
 STATUSES = ("open", "approved", "rejected", "flagged", "withdrawn")
 """Where a correction stands: its last review but comments; withdrawn beats all."""
+
+
+def is_counted(status: str, *, approved: bool = False) -> bool:
+    """Whether a correction counts: for the queue, for exports, for agreement, for learning.
+
+    An expert's word counts until it is rejected or taken back. A flag asks for a second look and
+    decides nothing, so what is flagged counts. In the database the view `counted` says the same.
+
+    Parameters
+    ----------
+    status : one of `STATUSES`
+    approved : whether only what a reviewer approved counts
+    """
+    return status == "approved" if approved else status not in ("rejected", "withdrawn")
 
 
 def now() -> str:

@@ -261,7 +261,7 @@ def test_misuse(words, tmp_path, monkeypatch, capsys):
 
 
 def test_nothing_slow_is_loaded(store):
-    """JAX and pandas (which sqlite-utils loads) would cost each of these commands a second."""
+    """JAX or pandas would cost each of these commands a second."""
     code = (
         "import sys\nfrom rustseg_jax.cli import main\n"
         "assert main(['labels', 'verify', '--json']) == 0\n"

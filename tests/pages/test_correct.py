@@ -404,6 +404,19 @@ def test_the_history_says_who_what_and_goes_on_from_any(page: Desk) -> None:
     assert "withdrawn" in page.words()
 
 
+def test_it_begins_with_the_latest_correction_that_counts(page: Desk) -> None:
+    page.open(case=DIGEST)
+    page.name()
+    found = page.drawn[-1]["mask"].copy()
+    sent = page.send(_stroke)
+    assert (sent.mask != found).any()
+    store, [row] = Store(page.folder), page.rows()
+    for action, mask in (("flag", sent.mask), ("reject", found), ("approve", sent.mask)):
+        store.review(row["id"], action, nonce=uuid.uuid4().hex, who="Ben")
+        page.open(case=DIGEST)
+        assert (page.drawn[-1]["mask"] == mask).all()
+
+
 def test_only_scribbles_spread(page: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, np.ndarray]] = []
 

@@ -80,8 +80,7 @@ def _parent(past: labels.History | None, chosen: str) -> labels.Correction | Non
         return None
     if chosen:
         return next((c for c in past.corrections if c.id == chosen), None)
-    counts = [c for c in past.corrections if past.status.get(c.id) in ("open", "approved")]
-    return counts[-1] if counts else None
+    return past.counted[-1] if past.counted else None
 
 
 def save(

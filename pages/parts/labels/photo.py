@@ -91,8 +91,7 @@ def _chosen(told: labels.History, reader: address.Reader) -> Correction | None:
             if c.id == wanted:
                 return c
         reader.complaints.append("this correction is not of this photo")
-    count = [c for c in told.corrections if told.status[c.id] in ("open", "approved", "flagged")]
-    return (count or told.corrections)[-1]
+    return (told.counted or told.corrections)[-1]
 
 
 def _bar(store: labels.Store, told: labels.History, person: Person) -> None:

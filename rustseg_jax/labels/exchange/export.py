@@ -1,7 +1,7 @@
 """What experts said, for other tools: photos, masks, who may use them.
 
-For each photo one correction is chosen: the latest that counts, or the latest consensus; of
-approved ones only, or of all but rejected and withdrawn ones.
+For each photo one correction is chosen: the latest that counts, or the latest consensus that does;
+of approved ones only, if asked for. What counts is said in `records.is_counted`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rustseg_jax.errors import ConfigError
 from rustseg_jax.labels.errors import explained
 from rustseg_jax.labels.exchange.formats import coco, folder, huggingface, label_studio, labelme
 from rustseg_jax.labels.exchange.formats.item import Item
-from rustseg_jax.labels.queries.listing import counted, read_latest
+from rustseg_jax.labels.queries.listing import counted_query, read_latest
 from rustseg_jax.labels.records import VERDICTS, Photo
 from rustseg_jax.labels.store import Store
 from rustseg_jax.labels.store.rows import fetch, photo_of
@@ -177,13 +177,11 @@ def export_extent(
     who: str = "",
 ) -> Extent:
     """Tell how much an export would be, at most; options as in `export_labels`."""
-    statuses, kinds = counted(approved), kinds_of(take)
-    marks = ", ".join("?" * len(statuses)), ", ".join("?" * len(kinds))
-    sql = f"""SELECT count(*), coalesce(sum(p.bytes), 0) FROM photos p WHERE EXISTS
-(SELECT 1 FROM standing s WHERE s.photo = p.sha256 AND s.status IN ({marks[0]})
- AND s.kind IN ({marks[1]}) {"AND s.who = ?" if who else ""})"""
+    said, values = counted_query(who=who, kinds=kinds_of(take), approved=approved)
+    sql = f"""SELECT count(*), coalesce(sum(p.bytes), 0) FROM photos p
+WHERE EXISTS (SELECT 1 FROM {said} WHERE s.photo = p.sha256)"""
     with store.database.reading() as conn:
-        row = conn.execute(sql, [*statuses, *kinds, *([who] if who else [])]).fetchone()
+        row = conn.execute(sql, values).fetchone()
     return Extent(int(row[0]), int(row[1]))
 
 

@@ -12,14 +12,16 @@ from rustseg_jax.images import sha256
 from rustseg_jax.labels.errors import DamagedError
 from rustseg_jax.labels.rle import Rle, check_lengths
 from rustseg_jax.labels.store import Store, files
+from rustseg_jax.labels.store.migrations import migrate
+from rustseg_jax.labels.store.read_model import backfill
 from rustseg_jax.labels.store.rows import unpack_heat
-from rustseg_jax.labels.store.schema import READ_MODEL, RECORD_TABLES, RECORDS, backfill
+from rustseg_jax.labels.store.schema import RECORD_TABLES
 
 __all__ = ["Problem", "Verification", "verify_labels"]
 
 Progress = Callable[[int, int], None]
 
-_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%sqlite_%'"
+_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
 _DERIVED = {"standing": "", "tagged": "", "queue": " WHERE name = 'doubt'"}
 
 
@@ -111,10 +113,9 @@ def _database(conn: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _schema(conn: sqlite3.Connection) -> Iterator[Problem]:
-    """The tables, indexes and triggers are those of this version: the guards are in place."""
+    """Tables, views, indexes and triggers are those of this version: the guards are in place."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        for statement in (*RECORDS, *READ_MODEL):
-            fresh.execute(statement)
+        migrate(fresh, Path(":memory:"))
         wanted = dict(fresh.execute(_SCHEMA).fetchall())
     found = dict(conn.execute(_SCHEMA).fetchall())
     for name in sorted(wanted.keys() | found.keys()):

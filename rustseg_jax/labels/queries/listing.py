@@ -22,6 +22,7 @@ from rustseg_jax.labels.records import (
     Prediction,
     Review,
     Withdrawal,
+    is_counted,
 )
 from rustseg_jax.labels.store import Store
 from rustseg_jax.labels.store.rows import (
@@ -140,6 +141,11 @@ class History:
     reviews: tuple[Review, ...]
     withdrawals: tuple[Withdrawal, ...]
     status: Mapping[str, str]
+
+    @property
+    def counted(self) -> tuple[Correction, ...]:
+        """The corrections that count, see `records.is_counted`."""
+        return tuple(c for c in self.corrections if is_counted(self.status[c.id]))
 
 
 def list_corrections(
@@ -311,7 +317,7 @@ def latest(
     photo : the photo, or its SHA-256
     who : of this person only; "" takes anybody's
     kinds : which of `KINDS`
-    approved : only approved ones; else all but rejected and withdrawn ones
+    approved : only approved ones; see `records.is_counted`
 
     Returns
     -------
@@ -326,20 +332,27 @@ def latest(
         return read_latest(conn, known, who=who, kinds=kinds, approved=approved)
 
 
-def counted(approved: bool) -> tuple[str, ...]:
-    """Statuses of the corrections that count: approved ones, or all but rejected and withdrawn."""
-    return ("approved",) if approved else ("open", "approved", "flagged")
-
-
 def read_latest(
     conn: sqlite3.Connection, photo: Photo, *, who: str, kinds: Sequence[str], approved: bool
 ) -> Correction | None:
     """As `latest`, on an open connection."""
-    statuses = counted(approved)
-    marks = ", ".join("?" * len(statuses)), ", ".join("?" * len(kinds))
-    sql = f"""SELECT c.* FROM standing s JOIN corrections c ON c.id = s.correction
-WHERE s.photo = ? AND s.status IN ({marks[0]}) AND s.kind IN ({marks[1]})
-  {"AND s.who = ?" if who else ""} ORDER BY s.made DESC, s.correction DESC LIMIT 1"""
-    values = [photo.sha256, *statuses, *kinds, *([who] if who else [])]
-    row = fetch(conn, sql, values)
+    said, values = counted_query(who=who, kinds=kinds, approved=approved)
+    sql = f"""SELECT c.* FROM {said} JOIN corrections c ON c.id = s.correction
+WHERE s.photo = ? ORDER BY s.made DESC, s.correction DESC LIMIT 1"""
+    row = fetch(conn, sql, [*values, photo.sha256])
     return None if row is None else correction_of(row, photo)
+
+
+def counted_query(*, who: str, kinds: Sequence[str], approved: bool) -> tuple[str, list[str]]:
+    """SQL of the corrections that count, for FROM and under the name s, and its values.
+
+    Parameters
+    ----------
+    who : of this person only; "" takes anybody's
+    kinds : which of `KINDS`
+    approved : only approved ones; see `records.is_counted`
+    """
+    where = f"kind IN ({', '.join('?' * len(kinds))})"
+    where += " AND status = 'approved'" if approved else ""
+    where += " AND who = ?" if who else ""
+    return f"(SELECT * FROM counted WHERE {where}) s", [*kinds, *([who] if who else [])]

@@ -9,6 +9,7 @@ grade flips, say) computes scores and hands them in with `set_order`; pages need
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ DOUBT = "doubt"
 
 @dataclass(frozen=True)
 class Case:
-    """A photo that waits: its SHA-256, how many experts corrected it, its score in the order."""
+    """A photo that waits: its SHA-256, of how many experts a correction counts, its score."""
 
     photo: str
     experts: int
@@ -44,8 +45,9 @@ def next_cases(
 ) -> tuple[Case, ...]:
     """Return the photos that are next.
 
-    Those that fewer experts have corrected come first, then those with the higher score.
-    Withdrawn corrections do not count.
+    Those that fewer experts have corrected come first, then those with the higher score. Only
+    corrections that count are asked about, see `records.is_counted`: a photo comes again when the
+    only correction of it is rejected or withdrawn, to who made that, too.
 
     Parameters
     ----------
@@ -82,18 +84,23 @@ def next_cases(
 def queue_query(who: str) -> str:
     """SQL of the queue; values: name, experts, limit and, where it is not "", who."""
     mine = """
-  AND NOT EXISTS (SELECT 1 FROM standing s WHERE s.photo = q.photo AND s.who = :who
-                  AND s.status <> 'withdrawn' AND s.kind <> 'consensus')"""
+  AND NOT EXISTS (SELECT 1 FROM counted s WHERE s.photo = q.photo AND s.who = :who
+                  AND s.kind <> 'consensus')"""
     return f"""SELECT q.photo, q.experts, q.score FROM queue q
 WHERE q.name = :name AND q.experts <= :experts{mine if who else ""}
 ORDER BY q.experts, q.score DESC, q.photo LIMIT :limit"""
 
 
 def count_queue(store: Store, *, order: str = DOUBT, experts: int = 0) -> int:
-    """Count the photos that at most so many experts have corrected."""
-    sql = "SELECT count(*) FROM queue WHERE name = ? AND experts <= ?"
+    """Count the photos that at most so many experts have corrected; see `next_cases`."""
     with store.database.reading() as conn:
-        return int(conn.execute(sql, (order, experts)).fetchone()[0])
+        return read_queue_length(conn, order=order, experts=experts)
+
+
+def read_queue_length(conn: sqlite3.Connection, *, order: str = DOUBT, experts: int = 0) -> int:
+    """As `count_queue`, on an open connection."""
+    sql = "SELECT count(*) FROM queue WHERE name = ? AND experts <= ?"
+    return int(conn.execute(sql, (order, experts)).fetchone()[0])
 
 
 def orders(store: Store) -> tuple[str, ...]:
@@ -154,15 +161,15 @@ def repeats(store: Store, who: str, *, days: float = 7, limit: int = 20) -> tupl
 
     Returns
     -------
-    SHA-256 of photos that they corrected once, longest ago first
+    SHA-256 of photos of which one correction of theirs counts, longest ago first
     """
     before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     # Oldest first through the index; whether it was only once is asked for each until there
     # are enough.
-    sql = """SELECT s.photo FROM standing s
-WHERE s.who = :who AND s.made < :before AND s.status <> 'withdrawn' AND s.kind = 'expert'
-  AND NOT EXISTS (SELECT 1 FROM standing o WHERE o.photo = s.photo AND o.who = :who
-                  AND o.correction <> s.correction AND o.status <> 'withdrawn')
+    sql = """SELECT s.photo FROM counted s
+WHERE s.who = :who AND s.made < :before AND s.kind = 'expert'
+  AND NOT EXISTS (SELECT 1 FROM counted o WHERE o.photo = s.photo AND o.who = :who
+                  AND o.correction <> s.correction)
 ORDER BY s.made, s.correction LIMIT :limit"""
     with store.database.reading() as conn:
         rows = conn.execute(sql, {"who": who, "before": before, "limit": limit})

@@ -6,6 +6,7 @@ import sqlite3
 from statistics import median
 from typing import Any
 
+from rustseg_jax.labels.queries.queue import read_queue_length
 from rustseg_jax.labels.records import KINDS, REASONS, STATUSES, VERDICTS
 from rustseg_jax.labels.store import Store
 
@@ -23,12 +24,13 @@ def count_labels(store: Store) -> dict[str, Any]:
     -------
     dict, valid JSON:
 
-    - ``photos``: all, bytes, predicted (with a prediction), corrected (by an expert or an import,
-      not withdrawn), waiting (not corrected), erased, and by consent
+    - ``photos``: all, bytes, predicted (with a prediction), corrected (a correction of an expert
+      or an import counts, see `records.is_counted`), waiting (all others), erased, and by consent
     - ``corrections``: all, and by status, verdict and kind; with_mask; median_seconds of
       those whose time is known, or None
     - ``reasons``: how often each was given, and wrong_reason
-    - ``experts``, most corrections first: who, corrections, photos, median_seconds, first, last
+    - ``experts``, most corrections first: who, corrections that count, photos, median_seconds,
+      first, last
     - ``models``: predictions and corrections by SHA-256 of the weights
     - ``reviews``: by action
     """
@@ -57,7 +59,7 @@ def count_states(store: Store) -> dict[str, int]:
     """
     with store.database.reading() as conn:
         photos = _one(conn, "SELECT count(*) FROM photos")
-        waiting = _one(conn, "SELECT count(*) FROM queue WHERE name = 'doubt' AND experts = 0")
+        waiting = read_queue_length(conn)
         return {
             "photos": photos,
             "corrected": photos - waiting,
@@ -78,7 +80,7 @@ def _by(
 
 
 def _photos(conn: sqlite3.Connection) -> dict[str, Any]:
-    waiting = _one(conn, "SELECT count(*) FROM queue WHERE name = 'doubt' AND experts = 0")
+    waiting = read_queue_length(conn)
     everything = _one(conn, "SELECT count(*) FROM photos")
     return {
         "all": everything,
@@ -116,8 +118,8 @@ def _experts(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     ):
         seconds.setdefault(who, []).append(value)
     rows = conn.execute(
-        "SELECT who, count(*), count(DISTINCT photo), min(made), max(made) FROM standing "
-        "WHERE kind <> 'consensus' AND status <> 'withdrawn' GROUP BY who ORDER BY 2 DESC, 1"
+        "SELECT who, count(*), count(DISTINCT photo), min(made), max(made) FROM counted "
+        "WHERE kind <> 'consensus' GROUP BY who ORDER BY 2 DESC, 1"
     )
     return [
         {

@@ -37,8 +37,6 @@ __all__ = [
 Mask = NDArray[np.bool_]
 Matrix = NDArray[np.float64]
 
-_COUNTED = ("open", "approved", "flagged")
-
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
@@ -69,13 +67,9 @@ def opinions(told: History) -> tuple[Correction, ...]:
 
     Parameters
     ----------
-    told : of one photo; withdrawn and rejected corrections and consensuses do not count
+    told : of one photo; consensuses are no expert's
     """
-    found = {
-        c.who: c
-        for c in told.corrections
-        if c.kind != "consensus" and told.status[c.id] in _COUNTED
-    }
+    found = {c.who: c for c in told.counted if c.kind != "consensus"}
     return tuple(found[who] for who in sorted(found))
 
 
@@ -176,8 +170,8 @@ def repeated(told: History) -> Iterator[tuple[Correction, Correction]]:
     """
     by_id = {c.id: c for c in told.corrections}
     mine: dict[str, list[Correction]] = defaultdict(list)
-    for c in told.corrections:
-        if c.kind != "expert" or told.status[c.id] not in _COUNTED:
+    for c in told.counted:
+        if c.kind != "expert":
             continue
         earlier = mine[c.who]
         if earlier and not any(p.who == c.who for p in _ancestors(c, by_id)):

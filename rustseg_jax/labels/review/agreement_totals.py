@@ -101,7 +101,7 @@ def agree_over_all(
 
 def shared_photos(store: Store) -> list[str]:
     """Return the photos that were corrected more than once, SHA-256s: all that can be compared."""
-    sql = "SELECT photo FROM standing WHERE kind <> 'consensus' AND status <> 'withdrawn' "
+    sql = "SELECT photo FROM counted WHERE kind <> 'consensus'"
     with store.database.reading() as conn:
         return [row[0] for row in conn.execute(f"{sql} GROUP BY photo HAVING count(*) > 1")]
 

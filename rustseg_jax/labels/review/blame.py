@@ -18,7 +18,7 @@ from rustseg_jax import refine
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.evaluate.stage_losses import Loss, best_cut, losses, through_grid, worst_of
 from rustseg_jax.labels.queries.listing import Filters, list_corrections
-from rustseg_jax.labels.records import Correction, Prediction
+from rustseg_jax.labels.records import Correction, Prediction, is_counted
 from rustseg_jax.labels.store import Store
 from rustseg_jax.metrics import Confusion, confusion, iou, pooled
 
@@ -126,8 +126,8 @@ def blame_all(
     Parameters
     ----------
     store : a labels folder
-    filters : which corrections; None takes all of experts and imports that are neither
-        withdrawn nor rejected
+    filters : which corrections; None takes all of experts and imports that count, see
+        `records.is_counted`
     progress : called with (corrections done, corrections seen so far)
     known : by the id of a correction what was found before, which never changes; what is found
         now is added. Whoever keeps it can stop at any time and go on later
@@ -159,8 +159,8 @@ def _blames(
         page = list_corrections(store, filters, after=after, limit=200)
         for entry in page.entries:
             done += 1
-            counts = entry.kind != "consensus" and entry.status not in ("withdrawn", "rejected")
-            if entry.area is not None and (filters is not None or counts):
+            asked = filters is not None or (entry.kind != "consensus" and is_counted(entry.status))
+            if entry.area is not None and asked:
                 blame = known.get(entry.id)
                 if blame is None and (blame := _blame_of(store, entry.id, turn)) is not None:
                     known[entry.id] = blame

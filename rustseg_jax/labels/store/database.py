@@ -21,7 +21,8 @@ from rustseg_jax.labels.errors import (
     ReadOnlyError,
     explained,
 )
-from rustseg_jax.labels.store.schema import APPLICATION_ID, VERSION, check_version
+from rustseg_jax.labels.store.migrations import VERSION, check_version, migrate
+from rustseg_jax.labels.store.schema import APPLICATION_ID
 from rustseg_jax.runtime import sync_folder
 
 __all__ = ["BUSY_SECONDS", "Database"]
@@ -127,8 +128,6 @@ class Database:
                         f"{VERSION}); opening it for writing, in the app or by `labels import`, "
                         "brings it up to date"
                     )
-                from rustseg_jax.labels.store.migrations import migrate
-
                 with _transaction(conn):
                     migrate(conn, self.path)
             if create and not self._immutable:

@@ -1,39 +1,19 @@
-"""The tables, as SQL: what migration 1 and migration 2 run. Never edit what was released.
+"""The tables of the records, as SQL: what migration 1 runs. Never edit what was released.
 
-Records (migration 1) are append-only: triggers refuse every UPDATE, and every DELETE
+Records are append-only: triggers refuse every UPDATE, and every DELETE
 of a photo's rows unless its tombstone is in `erasures`. Composite foreign keys see to it
 that a correction, its parent and its prediction are of one photo.
 
 What is large (heat maps, masks, strokes) stands last in a row, so that reading the rest
-does not read it.
-
-The read model (migration 2) is derived: triggers keep it, it may be thrown away and made
-again, and `labels verify` compares it with what the records say. It answers the queue, the
-list and the history from an index instead of reading 300,000 masks.
+does not read it. What is derived from them is in `read_model`.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-
-from rustseg_jax.labels.errors import NewerError
-
-__all__ = [
-    "APPLICATION_ID",
-    "READ_MODEL",
-    "RECORDS",
-    "RECORD_TABLES",
-    "VERSION",
-    "backfill",
-    "check_version",
-]
+__all__ = ["APPLICATION_ID", "RECORDS", "RECORD_TABLES"]
 
 APPLICATION_ID = int.from_bytes(b"RSEG", "big")
 """Says in the file's header whose database it is."""
-
-VERSION = 2
-"""Number of migrations; a test compares it with them."""
 
 _HASH = "length({0}) = 64 AND {0} NOT GLOB '*[^0-9a-f]*'"
 _UUID = "length({0}) = 36 AND {0} NOT GLOB '*[^0-9a-f-]*'"
@@ -198,120 +178,3 @@ RECORDS = (
     *_RULES,
 )
 """Migration 1."""
-
-_STATUS = """CASE
-  WHEN EXISTS (SELECT 1 FROM withdrawals w WHERE w.correction = {0}) THEN 'withdrawn'
-  ELSE coalesce((SELECT CASE r.action WHEN 'approve' THEN 'approved'
-                                      WHEN 'reject' THEN 'rejected' ELSE 'flagged' END
-                 FROM reviews r WHERE r.correction = {0} AND r.action <> 'comment'
-                 ORDER BY r.made DESC, r.id DESC LIMIT 1), 'open') END"""
-_EXPERTS = """(SELECT count(DISTINCT s.who) FROM standing s
-  WHERE s.photo = {0} AND s.kind <> 'consensus' AND s.status <> 'withdrawn')"""
-# 1 where P is one half, 0 where it is 0 or 1; below that: no model has looked yet.
-_UNSEEN = "-1.0"
-_LATEST_DOUBT = f"""coalesce((SELECT 1.0 - 2.0 * abs(p.probability - 0.5)
-  FROM predictions p WHERE p.photo = {{0}} ORDER BY p.made DESC, p.id DESC LIMIT 1), {_UNSEEN})"""
-
-_READ_TABLES = (
-    """CREATE TABLE standing (
-  made TEXT NOT NULL,
-  correction TEXT NOT NULL,
-  who TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  verdict TEXT NOT NULL,
-  status TEXT NOT NULL,
-  photo TEXT NOT NULL,
-  model TEXT NOT NULL,
-  PRIMARY KEY (made, correction)
-) STRICT, WITHOUT ROWID""",
-    # Not UNIQUE, though it is: SQLite would take it instead of the primary key, and look up twice.
-    "CREATE INDEX standing_correction ON standing (correction)",
-    "CREATE INDEX standing_who ON standing (who, made, correction)",
-    "CREATE INDEX standing_verdict ON standing (verdict, made, correction)",
-    "CREATE INDEX standing_model ON standing (model, made, correction)",
-    "CREATE INDEX standing_status ON standing (status, made, correction)",
-    "CREATE INDEX standing_photo ON standing (photo, who, made)",
-    """CREATE TABLE tagged (
-  reason TEXT NOT NULL,
-  made TEXT NOT NULL,
-  correction TEXT NOT NULL,
-  PRIMARY KEY (reason, made, correction)
-) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE queue (
-  name TEXT NOT NULL,
-  photo TEXT NOT NULL,
-  experts INTEGER NOT NULL CHECK (experts >= 0),
-  score REAL NOT NULL,
-  PRIMARY KEY (name, photo)
-) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX queue_order ON queue (name, experts, score DESC, photo)",
-    "CREATE INDEX queue_photo ON queue (photo)",
-)
-
-_UPKEEP = (
-    f"""CREATE TRIGGER photo_added AFTER INSERT ON photos
-BEGIN
-  INSERT INTO queue VALUES ('doubt', NEW.sha256, 0, {_UNSEEN});
-END""",
-    """CREATE TRIGGER photo_erased AFTER DELETE ON photos
-BEGIN
-  DELETE FROM queue WHERE photo = OLD.sha256;
-END""",
-    f"""CREATE TRIGGER prediction_added AFTER INSERT ON predictions
-BEGIN
-  UPDATE queue SET score = {_LATEST_DOUBT.format("NEW.photo")}
-    WHERE name = 'doubt' AND photo = NEW.photo;
-END""",
-    f"""CREATE TRIGGER correction_added AFTER INSERT ON corrections
-BEGIN
-  INSERT INTO standing VALUES (
-    NEW.made, NEW.id, NEW.who, NEW.kind, NEW.verdict, 'open', NEW.photo,
-    coalesce((SELECT model FROM predictions WHERE id = NEW.prediction), ''));
-  INSERT INTO tagged SELECT DISTINCT value, NEW.made, NEW.id FROM json_each(NEW.reasons);
-  UPDATE queue SET experts = {_EXPERTS.format("NEW.photo")} WHERE photo = NEW.photo;
-END""",
-    """CREATE TRIGGER correction_erased AFTER DELETE ON corrections
-BEGIN
-  DELETE FROM standing WHERE made = OLD.made AND correction = OLD.id;
-  DELETE FROM tagged WHERE made = OLD.made AND correction = OLD.id
-    AND reason IN (SELECT value FROM json_each(OLD.reasons));
-END""",
-    f"""CREATE TRIGGER review_added AFTER INSERT ON reviews WHEN NEW.action <> 'comment'
-BEGIN
-  UPDATE standing SET status = {_STATUS.format("NEW.correction")}
-    WHERE correction = NEW.correction;
-END""",
-    f"""CREATE TRIGGER withdrawal_added AFTER INSERT ON withdrawals
-BEGIN
-  UPDATE standing SET status = 'withdrawn' WHERE correction = NEW.correction;
-  UPDATE queue SET experts = {_EXPERTS.format("NEW.photo")} WHERE photo = NEW.photo;
-END""",
-)
-
-READ_MODEL = (*_READ_TABLES, *_UPKEEP)
-"""Migration 2."""
-
-
-def backfill(table: str) -> str:
-    """SELECT what a derived table should hold, from the records (and `standing`, for queue)."""
-    return {
-        "standing": f"""SELECT c.made, c.id, c.who, c.kind, c.verdict,
-  {_STATUS.format("c.id")}, c.photo, coalesce(p.model, '')
-  FROM corrections c LEFT JOIN predictions p ON p.id = c.prediction""",
-        "tagged": """SELECT DISTINCT r.value, c.made, c.id
-  FROM corrections c, json_each(c.reasons) r""",
-        "queue": f"""SELECT 'doubt', f.sha256, {_EXPERTS.format("f.sha256")},
-  {_LATEST_DOUBT.format("f.sha256")}
-  FROM photos f""",
-    }[table]
-
-
-def check_version(conn: sqlite3.Connection, place: Path) -> int:
-    """Return the database's version, 0 for an empty one; NewerError for a newer one."""
-    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise NewerError(
-            f"{place} was written by a newer version of this program (schema {version}, this one "
-            f"knows {VERSION}); it was left as it is: install the newer version to use it"
-        )
-    return version

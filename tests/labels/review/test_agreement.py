@@ -276,9 +276,13 @@ def test_a_photo_is_measured_again_only_when_something_was_said_of_it(tmp_path: 
     for seed in range(2):
         photo = store.add_photo(photo_bytes(seed))
         save(store, photo, "ada", mask=box(0, 0, 5, 9))
+        save(store, photo, "cleo", mask=box(0, 0, 7, 9))
         last = save(store, photo, "ben", mask=box(0, 0, 9, 9))
     assert measure() == 2
     assert measure() == 2
     store.review(last.id, "reject", nonce=nonce(), who="rita")  # his word counts no longer
     assert measure() == 3
-    assert agree_over_all(store, known=known)["photos"] == 1
+    pairs = agree_over_all(store, known=known)["pairs"]
+    assert {tuple(pair["experts"]): pair["photos"] for pair in pairs} == {
+        ("ada", "ben"): 1, ("ada", "cleo"): 2, ("ben", "cleo"): 1,
+    }  # fmt: skip

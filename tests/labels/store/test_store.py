@@ -29,7 +29,7 @@ from rustseg_jax.labels.queries.listing import history
 from rustseg_jax.labels.records import REASONS
 from rustseg_jax.labels.store import Store, database, files, labels_folder
 from rustseg_jax.labels.store.exif import strip
-from rustseg_jax.labels.store.schema import VERSION
+from rustseg_jax.labels.store.migrations import VERSION
 
 RECORDS = ("photos", "predictions", "corrections", "reviews", "withdrawals", "erasures")
 
