@@ -22,26 +22,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from rustseg_jax.config import Config
 from rustseg_jax.images import sha256
-from rustseg_jax.labels import Store, verify_labels
+from rustseg_jax.labels import PredictionDraft, Rle, Store, verify_labels
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = (24, 32)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Stands for a configuration; the real one would load JAX into every process."""
-
-    decision_threshold: float = 0.3
 
 
 def photo_of(rng: np.random.Generator) -> bytes:
@@ -50,17 +42,17 @@ def photo_of(rng: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def result_of(rng: np.random.Generator) -> Any:
-    return SimpleNamespace(
-        mask=rng.random(SHAPE) < 0.5,
-        rough=rng.random(SHAPE) < 0.5,
-        heat=rng.random((28, 28), np.float32),
+def prediction_of(rng: np.random.Generator) -> PredictionDraft:
+    return PredictionDraft(
+        model=sha256(rng.bytes(8)),
+        config=Config(),
         probability=float(rng.random()),
         corroded=True,
         threshold=0.5,
         reason="",
-        model={"digest": sha256(rng.bytes(8))},
-        config=Setting(),
+        heat=rng.random((28, 28), np.float32),
+        rough=Rle.of(rng.random(SHAPE) < 0.5),
+        mask=Rle.of(rng.random(SHAPE) < 0.5),
     )
 
 
@@ -76,7 +68,7 @@ def work(folder: Path, notes: Path, seed: int) -> None:
     for k in range(10**9):
         photo = store.add_photo(photo_of(rng), origin=f"{seed}-{k}.png")
         note("photo", photo.sha256)
-        prediction = store.add_prediction(photo, result_of(rng))
+        prediction = store.add_prediction(photo, prediction_of(rng))
         note("prediction", prediction.id)
         for _ in range(int(rng.integers(1, 4))):
             nonce, mask = rng.bytes(16).hex(), rng.random(SHAPE) < 0.5

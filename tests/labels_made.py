@@ -1,4 +1,4 @@
-"""Small photos, results and stores for the tests of the labels."""
+"""Small photos, predictions and stores for the tests of the labels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from PIL import Image
 from rustseg_jax.config import Config
 from rustseg_jax.labels import latest
 from rustseg_jax.labels.records import Correction, Photo
+from rustseg_jax.labels.rle import Rle
 from rustseg_jax.labels.store import Store
-from rustseg_jax.result import Segmentation
+from rustseg_jax.labels.store.drafts import PredictionDraft
 
 SHAPE = (20, 30)
 
@@ -51,24 +52,21 @@ def result(
     mask: np.ndarray | None = None,
     shape: tuple[int, int] = SHAPE,
     digest: str = "a" * 64,
-) -> Segmentation:
-    """A result made by hand; nothing is computed."""
+) -> PredictionDraft:
+    """What a model might have said; nothing is computed."""
     config = Config()
     corroded = probability >= config.decision_threshold
-    return Segmentation(
-        image=np.zeros((*shape, 3), np.uint8),
+    nothing = np.zeros(shape, bool)
+    return PredictionDraft(
+        model=digest,
+        config=config,
         probability=probability,
         corroded=corroded,
-        reason="",
-        heatmap=np.zeros((28, 28), np.float32) if heat is None else np.asarray(heat, np.float32),
-        heat_maximum=1.0,
         threshold=threshold,
-        rough=np.zeros(shape, bool) if rough is None else rough,
-        posterior=None,
-        mask=np.zeros(shape, bool) if mask is None or not corroded else mask,
-        timings={},
-        config=config,
-        model={"digest": digest},
+        reason="",
+        heat=np.zeros((28, 28), np.float32) if heat is None else np.asarray(heat, np.float32),
+        rough=Rle.of(nothing if rough is None else rough),
+        mask=Rle.of(nothing if mask is None or not corroded else mask),
     )
 
 

@@ -59,6 +59,7 @@ from .review.views import (
 )
 from .rle import Rle
 from .store import Store, labels_folder
+from .store.drafts import CorrectionDraft, PredictionDraft
 from .store.intake import CONSENT
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Change",
     "ConflictError",
     "Correction",
+    "CorrectionDraft",
     "DamagedError",
     "Entry",
     "ErasedError",
@@ -95,6 +97,7 @@ __all__ = [
     "Photo",
     "PhotoAgreement",
     "Prediction",
+    "PredictionDraft",
     "Problem",
     "ReadOnlyError",
     "Review",

@@ -104,13 +104,12 @@ def save(
         return before
     photo = store.add_photo(case.path, exif=_exif(), consent=said.consent, **_origin(case))
     doubt = (made.found.facts["uncertainty"] or {}).get("doubt")
-    prediction = store.add_prediction(photo, made.prediction(), uncertainty=doubt)
+    prediction = store.add_prediction(photo, made.prediction, uncertainty=doubt)
     start = _began(store, photo, made, sent, start)
     verdict = said.verdict or ("corrosion" if sent.mask.any() else "none")
     only_verdict = verdict == "can't tell" and not sent.strokes
     strokes = [_cleared(sent.mask.shape), *sent.strokes] if start.blank else list(sent.strokes)
-    return store.save_correction(
-        photo,
+    draft = labels.CorrectionDraft(
         nonce=sent.nonce,
         who=person.name,
         verified=person.verified,
@@ -126,6 +125,7 @@ def save(
         confidence=said.confidence,
         seconds=sent.seconds,
     )
+    return store.save_draft(photo, draft)
 
 
 def _stored(store: labels.Store, sent: canvas.Save) -> labels.Correction | None:

@@ -1,18 +1,17 @@
 """What the page of corrections works on: a photo made ready, the labels store; it draws nothing.
 
 The store is opened anew at every call, which is cheap, and nothing that it says is kept. What is
-expensive to make of a photo (a file for the browser, pieces of like colour) is kept by `waiting`.
-What is saved is in `desk_saving`, which photo is next in `desk_queue`.
+expensive to make of a photo (a file for the browser, pieces of like colour) is kept by
+`pages.server.line`. What is saved is in `saving`, which photo is next in `next_photo`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-import rustseg_jax as rs
 from pages.components import canvas
 from pages.server.line import ahead, once
 from pages.server.results import in_full, report
@@ -41,22 +40,20 @@ class Bench:
     Attributes
     ----------
     found : the report of it
-    seg : the result without anything of the photo's size
-    rough, mask : its masks
+    prediction : what the store keeps of the result
     photo : for the browser
     pieces : (h, w), of like colour
     """
 
     found: Report
-    seg: rs.Segmentation = field(repr=False)
-    rough: labels.Rle
-    mask: labels.Rle
+    prediction: labels.PredictionDraft
     photo: canvas.Photo
     pieces: np.ndarray = field(repr=False)
 
-    def prediction(self) -> rs.Segmentation:
-        """The result as the store takes it in."""
-        return replace(self.seg, rough=self.rough.decode(), mask=self.mask.decode())
+    @property
+    def mask(self) -> labels.Rle:
+        """What the model marked."""
+        return self.prediction.mask
 
 
 def bench(case: ChosenPhoto) -> Bench:
@@ -72,7 +69,7 @@ def bench(case: ChosenPhoto) -> Bench:
 
 
 def bench_ahead(case: ChosenPhoto, *, given_up: Callable[[], bool]) -> None:
-    """Make a photo ready before it is opened, as soon as no visitor waits; see `waiting.ahead`."""
+    """Make a photo ready before it is opened, as soon as no visitor waits; see `line.ahead`."""
     ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
 
 
@@ -85,20 +82,9 @@ def make_bench(case: ChosenPhoto) -> Bench:
     found = report(case)
     pixels = images.read(case.path.read_bytes(), name=case.title)
     seg = in_full(case, pixels)
-    nothing = np.broadcast_to(np.zeros((), np.bool_), seg.mask.shape)  # takes no memory
-    light = replace(
-        seg,
-        image=np.broadcast_to(np.zeros(3, np.uint8), pixels.shape),
-        rough=nothing,
-        mask=nothing,
-        posterior=None,
-        lattice=None,
-    )
     return Bench(
         found,
-        light,
-        labels.Rle.of(seg.rough),
-        labels.Rle.of(seg.mask),
+        labels.PredictionDraft.of(seg),
         canvas.encode_photo(pixels),
         superpixels(pixels),
     )

@@ -21,6 +21,7 @@ from rustseg_jax.labels.exchange.formats.item import Found, Said, load_json
 from rustseg_jax.labels.records import Photo, canonical
 from rustseg_jax.labels.rle import encode
 from rustseg_jax.labels.store import Store
+from rustseg_jax.labels.store.drafts import CorrectionDraft
 from rustseg_jax.labels.store.rows import fetch
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from rustseg_jax.config import Config
 
 __all__ = ["Import", "import_labels"]
-
-"""What can be imported."""
 
 Progress = Callable[[int, int], None]
 
@@ -179,8 +178,9 @@ def _save(store: Store, photo: Photo, expert: str, said: Said, prediction: str |
     with store.database.reading() as conn:
         if fetch(conn, "SELECT id FROM corrections WHERE nonce = ?", (nonce,)):
             return False
-    store.save_correction(
-        photo, nonce=nonce, who=expert, verdict=said.verdict, mask=said.mask, ignore=said.ignore,
+    draft = CorrectionDraft(
+        nonce=nonce, who=expert, verdict=said.verdict, mask=said.mask, ignore=said.ignore,
         prediction=prediction, kind="import",
     )  # fmt: skip
+    store.save_draft(photo, draft)
     return True

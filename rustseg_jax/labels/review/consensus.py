@@ -18,12 +18,11 @@ from rustseg_jax.labels.queries.listing import history
 from rustseg_jax.labels.records import Correction, Photo, canonical
 from rustseg_jax.labels.review.agreement import opinions
 from rustseg_jax.labels.store import Store
+from rustseg_jax.labels.store.drafts import CorrectionDraft
 from rustseg_jax.metrics.staple import Staple as Staple
 from rustseg_jax.metrics.staple import majority, staple
 
 __all__ = ["make_consensus"]
-
-"""How a consensus can be made."""
 
 Mask = NDArray[np.bool_]
 
@@ -71,10 +70,11 @@ def make_consensus(
         mask = np.zeros_like(mask)
     ids = sorted(c.id for c in sources)
     key = sha256(canonical([method, who.strip(), *ids]).encode())
-    return store.save_correction(
-        told.photo, nonce=f"consensus-{key[:40]}", who=who, verdict=verdict, mask=mask,
-        ignore=ignore, kind="consensus", method=method, sources=ids, verified=verified,
+    draft = CorrectionDraft(
+        nonce=f"consensus-{key[:40]}", who=who, verified=verified, verdict=verdict, mask=mask,
+        ignore=ignore, kind="consensus", method=method, sources=ids,
     )  # fmt: skip
+    return store.save_draft(told.photo, draft)
 
 
 def _verdict(verdicts: Sequence[str]) -> str:

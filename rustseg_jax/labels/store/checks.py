@@ -1,27 +1,22 @@
-"""What is about to be saved, checked: rows from what a page or the model hands over."""
+"""What is about to be saved, checked: rows from drafts."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.images import sha256
 from rustseg_jax.labels.records import KINDS, REASONS, VERDICTS, Photo, canonical, now
 from rustseg_jax.labels.rle import check_mask, encode
+from rustseg_jax.labels.store.drafts import CorrectionDraft, PredictionDraft
 from rustseg_jax.labels.store.rows import pack_heat
 
-if TYPE_CHECKING:
-    from rustseg_jax.result import Segmentation
-
 __all__ = ["author", "correction_row", "prediction_row", "record_id", "words"]
-
-Mask = NDArray[np.bool_]
 
 _SPACE = uuid.UUID("5b6f6b5e-4c0f-5a76-9f0c-6f1d0f1b7a5e")  # any fixed one
 _SAID = (
@@ -57,59 +52,42 @@ def words(name: str, text: str, *, least: int = 0, most: int = 10_000) -> str:
     return text
 
 
-def prediction_row(photo: Photo, seg: Segmentation, uncertainty: float | None) -> dict[str, Any]:
+def prediction_row(
+    photo: Photo, draft: PredictionDraft, uncertainty: float | None
+) -> dict[str, Any]:
     """Make the row of what a model said of a photo.
 
     Raises
     ------
     ConfigError
-        `seg` is of a photo of another size.
+        The draft is of a photo of another size.
     """
-    if seg.mask.shape != photo.shape:
+    if (draft.mask.height, draft.mask.width) != photo.shape:
         raise ConfigError(
-            f"the result is of a photo of {seg.mask.shape[1]} x {seg.mask.shape[0]} pixels; "
+            f"the result is of a photo of {draft.mask.width} x {draft.mask.height} pixels; "
             f"{photo.origin or photo.sha256} has {photo.width} x {photo.height}"
         )
-    heat = np.asarray(seg.heat, np.float32)
+    heat = np.asarray(draft.heat, np.float32)
     return {
         "id": str(uuid.uuid4()),
         "photo": photo.sha256,
-        "model": str(seg.model.get("digest", "")),
-        "config": canonical(asdict(seg.config)),
-        "probability": float(seg.probability),
-        "corroded": int(seg.corroded),
-        "threshold": float(seg.threshold),
-        "reason": seg.reason,
+        "model": draft.model,
+        "config": canonical(asdict(draft.config)),
+        "probability": float(draft.probability),
+        "corroded": int(draft.corroded),
+        "threshold": float(draft.threshold),
+        "reason": draft.reason,
         "uncertainty": None if uncertainty is None else float(uncertainty),
         "heat_rows": heat.shape[0],
         "heat_columns": heat.shape[1],
         "heat": pack_heat(heat),
-        "rough": encode(seg.rough),
-        "mask": encode(seg.mask),
+        "rough": draft.rough.counts,
+        "mask": draft.mask.counts,
         **_made(),
     }
 
 
-def correction_row(
-    photo: Photo,
-    *,
-    nonce: str,
-    verdict: str,
-    mask: Mask | None,
-    ignore: Mask | None,
-    prediction: str | None,
-    parent: str | None,
-    strokes: Any,
-    reasons: Sequence[str],
-    wrong_reason: bool,
-    note: str,
-    confidence: float | None,
-    seconds: float | None,
-    kind: str,
-    method: str,
-    sources: Sequence[str],
-    by: dict[str, Any],
-) -> dict[str, Any]:
+def correction_row(photo: Photo, draft: CorrectionDraft) -> dict[str, Any]:
     """Check everything that a user or a page can get wrong, and make the row.
 
     Raises
@@ -117,41 +95,40 @@ def correction_row(
     ConfigError
         A value is not allowed, or values contradict each other; the message names it.
     """
-    _one_of("verdict", verdict, VERDICTS)
-    _one_of("kind", kind, KINDS)
-    for reason in reasons:
+    _one_of("verdict", draft.verdict, VERDICTS)
+    _one_of("kind", draft.kind, KINDS)
+    for reason in draft.reasons:
         _one_of("reason", reason, REASONS)
-    masks = _masks(photo, verdict, mask, ignore)
-    if confidence is not None and not 0 <= confidence <= 1:
-        raise ConfigError(f"confidence is {confidence}; allowed is 0 to 1, or None")
-    if seconds is not None and not 0 <= seconds < float("inf"):
-        raise ConfigError(f"seconds is {seconds}; allowed is 0 or more, or None")
+    masks = _masks(photo, draft)
+    if draft.confidence is not None and not 0 <= draft.confidence <= 1:
+        raise ConfigError(f"confidence is {draft.confidence}; allowed is 0 to 1, or None")
+    if draft.seconds is not None and not 0 <= draft.seconds < float("inf"):
+        raise ConfigError(f"seconds is {draft.seconds}; allowed is 0 or more, or None")
     row = {
-        "id": record_id(nonce),
+        "id": record_id(draft.nonce),
         "photo": photo.sha256,
-        "prediction": prediction,
-        "parent": parent,
-        "kind": kind,
-        "method": words("method", method, most=200),
-        "sources": canonical(list(sources)),
-        "nonce": words("nonce", nonce, least=8, most=200),
-        "verdict": verdict,
+        "prediction": draft.prediction,
+        "parent": draft.parent,
+        "kind": draft.kind,
+        "method": words("method", draft.method, most=200),
+        "sources": canonical(list(draft.sources)),
+        "nonce": words("nonce", draft.nonce, least=8, most=200),
+        "verdict": draft.verdict,
         **masks,
-        "strokes": _json("strokes", strokes),
-        "reasons": canonical(sorted(set(reasons), key=REASONS.index)),
-        "wrong_reason": int(wrong_reason),
-        "note": words("note", note),
-        "confidence": None if confidence is None else float(confidence),
-        "seconds": None if seconds is None else float(seconds),
-        **by,
+        "strokes": _json("strokes", draft.strokes),
+        "reasons": canonical(sorted(set(draft.reasons), key=REASONS.index)),
+        "wrong_reason": int(draft.wrong_reason),
+        "note": words("note", draft.note),
+        "confidence": None if draft.confidence is None else float(draft.confidence),
+        "seconds": None if draft.seconds is None else float(draft.seconds),
+        **author(draft.who, draft.verified),
     }
     row["payload"] = sha256(canonical({name: row[name] for name in _SAID}).encode())
     return row
 
 
-def _masks(
-    photo: Photo, verdict: str, mask: Mask | None, ignore: Mask | None
-) -> dict[str, str | int | None]:
+def _masks(photo: Photo, draft: CorrectionDraft) -> dict[str, str | int | None]:
+    mask, ignore = draft.mask, draft.ignore
     for name, layer in (("mask", mask), ("ignore", ignore)):
         if layer is not None and check_mask(name, layer).shape != photo.shape:
             raise ConfigError(
@@ -164,7 +141,7 @@ def _masks(
         raise ConfigError(
             f"mask and ignore both mark {both} pixels; each is one of the two at most"
         )
-    if verdict == "none" and mask is not None and mask.any():
+    if draft.verdict == "none" and mask is not None and mask.any():
         raise ConfigError(
             f"the verdict is 'none', yet the mask marks {int(mask.sum())} pixels; clear the mask "
             "or change the verdict"

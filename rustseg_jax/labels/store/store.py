@@ -8,17 +8,15 @@ again (no answer came) gives the same row and not a second one.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.labels.records import ACTIONS, Correction, Photo, Prediction, Review, Withdrawal
 from rustseg_jax.labels.store.checks import author, correction_row, prediction_row, record_id, words
+from rustseg_jax.labels.store.drafts import CorrectionDraft, PredictionDraft
 from rustseg_jax.labels.store.lookups import check_parents, get_photo, get_row, saved_before
 from rustseg_jax.labels.store.photos import DATABASE, PhotoStore
 from rustseg_jax.labels.store.rows import (
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DATABASE", "Store", "labels_folder"]
 
-Mask = NDArray[np.bool_]
 
 
 def labels_folder() -> Path:
@@ -72,14 +69,18 @@ class Store(PhotoStore):
     # Predictions
 
     def add_prediction(
-        self, photo: Photo, seg: Segmentation, *, uncertainty: float | None = None
+        self,
+        photo: Photo,
+        seg: Segmentation | PredictionDraft,
+        *,
+        uncertainty: float | None = None,
     ) -> Prediction:
         """Keep what a model said of a photo.
 
         Parameters
         ----------
         photo : of this store
-        seg : what `segment` gave for it
+        seg : what `segment` gave for it, or what is kept of that
         uncertainty : mean doubt of its pixels in [0, 1], where that was measured
 
         Returns
@@ -91,7 +92,8 @@ class Store(PhotoStore):
         ConfigError
             `seg` is of a photo of another size.
         """
-        row = prediction_row(photo, seg, uncertainty)
+        draft = seg if isinstance(seg, PredictionDraft) else PredictionDraft.of(seg)
+        row = prediction_row(photo, draft, uncertainty)
         with self.database.writing() as conn:
             get_photo(conn, photo.sha256)
             same = row["model"] and fetch(
@@ -112,36 +114,27 @@ class Store(PhotoStore):
 
     # Corrections
 
-    def save_correction(
-        self,
-        photo: Photo,
-        *,
-        nonce: str,
-        who: str,
-        verdict: str,
-        mask: Mask | None = None,
-        ignore: Mask | None = None,
-        prediction: str | None = None,
-        parent: str | None = None,
-        strokes: Any = (),
-        reasons: Sequence[str] = (),
-        wrong_reason: bool = False,
-        note: str = "",
-        confidence: float | None = None,
-        seconds: float | None = None,
-        verified: bool = False,
-        kind: str = "expert",
-        method: str = "",
-        sources: Sequence[str] = (),
-    ) -> Correction:
+    def save_correction(self, photo: Photo, **said: Any) -> Correction:
         """Save what an expert said of a photo; when this returns, it is on the disk.
 
         Parameters
         ----------
         photo : of this store
-        nonce : of this save, 8 to 200 characters, never used for another: a UUID
-        the rest : see `Correction`. `prediction` left out is that of the parent. `mask` and
-            `ignore` are (H, W) bool at the photo's size and have no pixel in common.
+        said : the attributes of `CorrectionDraft`, by name; `nonce`, `who` and `verdict` are needed
+
+        Returns
+        -------
+        `Correction`; see `save_draft`, which also says what is refused
+        """
+        return self.save_draft(photo, CorrectionDraft(**said))
+
+    def save_draft(self, photo: Photo, draft: CorrectionDraft) -> Correction:
+        """As `save_correction`, what was said in one piece.
+
+        Parameters
+        ----------
+        photo : of this store
+        draft : what was said
 
         Returns
         -------
@@ -156,17 +149,12 @@ class Store(PhotoStore):
         MissingError
             Photo, prediction, parent or a source is not here, or is of another photo.
         """
-        row = correction_row(
-            photo, nonce=nonce, verdict=verdict, mask=mask, ignore=ignore, prediction=prediction,
-            parent=parent, strokes=strokes, reasons=reasons, wrong_reason=wrong_reason, note=note,
-            confidence=confidence, seconds=seconds, kind=kind, method=method, sources=sources,
-            by=author(who, verified),
-        )  # fmt: skip
+        row = correction_row(photo, draft)
         with self.database.writing() as conn:
             photo = get_photo(conn, photo.sha256)
             before = saved_before(conn, "corrections", row, ("payload",))
             if before is None:
-                check_parents(conn, row, sources)
+                check_parents(conn, row, draft.sources)
                 insert(conn, "corrections", row)
             return correction_of(before or row, photo)
 

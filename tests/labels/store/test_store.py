@@ -2,20 +2,24 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hand_made import picture, red_model
 from labels_made import SHAPE, box, new_store, nonce, photo_bytes, result, save, snapshot, some_mask
 from PIL import Image, ImageCms
 
 from rustseg_jax import ConfigError, ImageError, LabelsError, images
+from rustseg_jax.drawing.encode import png
 from rustseg_jax.labels.errors import (
     ConflictError,
     ErasedError,
@@ -28,8 +32,10 @@ from rustseg_jax.labels.errors import (
 from rustseg_jax.labels.queries.listing import history
 from rustseg_jax.labels.records import REASONS
 from rustseg_jax.labels.store import Store, database, files, labels_folder
+from rustseg_jax.labels.store.drafts import CorrectionDraft, PredictionDraft
 from rustseg_jax.labels.store.exif import strip
 from rustseg_jax.labels.store.migrations import VERSION
+from rustseg_jax.pipeline import segment
 
 RECORDS = ("photos", "predictions", "corrections", "reviews", "withdrawals", "erasures")
 
@@ -150,20 +156,36 @@ def test_a_stripped_photo_is_found_by_either_hash(store):
 def test_a_prediction_comes_back_exact(store):
     photo = store.add_photo(photo_bytes())
     heat = np.random.default_rng(3).random((28, 28), np.float32)
-    seg = result(heat=heat, rough=some_mask(1), mask=some_mask(2), threshold=0.37)
-    made = store.add_prediction(photo, seg, uncertainty=0.25)
+    said = result(heat=heat, rough=some_mask(1), mask=some_mask(2), threshold=0.37)
+    made = store.add_prediction(photo, said, uncertainty=0.25)
     for found in (made, store.prediction(made.id)):
         np.testing.assert_array_equal(found.heat, heat)
         assert found.heat.dtype == np.float32
-        np.testing.assert_array_equal(found.rough.decode(), seg.rough)
-        np.testing.assert_array_equal(found.mask.decode(), seg.mask)
+        np.testing.assert_array_equal(found.rough.decode(), some_mask(1))
+        np.testing.assert_array_equal(found.mask.decode(), some_mask(2))
         assert (found.probability, found.threshold, found.corroded) == (0.9, 0.37, True)
         assert (found.uncertainty, found.model) == (0.25, "a" * 64)
-        assert found.config["decision_threshold"] == seg.config.decision_threshold
-    assert store.add_prediction(photo, seg).id == made.id  # same photo, weights, configuration
+        assert found.config["decision_threshold"] == said.config.decision_threshold
+    assert store.add_prediction(photo, said).id == made.id  # same photo, weights, configuration
     assert store.add_prediction(photo, result(digest="b" * 64)).id != made.id
     nameless = {store.add_prediction(photo, result(digest="")).id for _ in range(2)}
     assert len(nameless) == 2
+
+
+def test_a_result_is_kept_as_what_is_drafted_of_it(store):
+    pixels = picture(rusty=True)
+    seg = segment(pixels, red_model())
+    photo = store.add_photo(png(pixels))
+    made, drafted = (store.add_prediction(photo, given) for given in (seg, PredictionDraft.of(seg)))
+    np.testing.assert_array_equal(made.rough.decode(), seg.rough)
+    np.testing.assert_array_equal(made.mask.decode(), seg.mask)
+    np.testing.assert_array_equal(made.heat, seg.heat)
+    assert seg.mask.any()
+    assert made.config == json.loads(json.dumps(asdict(seg.config)))
+    for name in ("model", "probability", "corroded", "threshold", "reason", "config"):
+        assert getattr(made, name) == getattr(drafted, name)
+    assert (made.model, made.probability) == (seg.model["digest"], seg.probability)
+    assert (made.corroded, made.threshold) == (seg.corroded, seg.threshold)
 
 
 def test_a_prediction_of_another_size_is_refused(store):
@@ -198,6 +220,18 @@ def test_a_correction_comes_back_exact(store):
     assert (child.parent, child.prediction) == (made.id, prediction.id)
     assert child.mask is child.ignore is child.area is None
     assert [c.id for c in history(store, photo).corrections] == [made.id, child.id]
+
+
+def test_a_draft_is_saved_as_its_attributes_by_name_are(store):
+    photo = store.add_photo(photo_bytes())
+    said = {"nonce": nonce(), "who": "ada", "verdict": "corrosion", "mask": some_mask(1)}
+    first = store.save_correction(photo, **said)
+    assert store.save_draft(photo, CorrectionDraft(**said)).id == first.id
+    assert rows(store, "corrections") == 1
+    with pytest.raises(TypeError, match="masc"):
+        store.save_correction(photo, **said, masc=some_mask(1))
+    with pytest.raises(TypeError, match="verdict"):
+        store.save_correction(photo, nonce=nonce(), who="ada")
 
 
 def test_saving_again_gives_the_same_row_and_never_another(store):
