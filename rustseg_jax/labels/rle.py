@@ -53,6 +53,22 @@ class Rle:
         """Marked pixels, without decoding them."""
         return int(_lengths(self.counts)[1::2].sum())
 
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(left, top, width, height) around what is marked, without decoding; 0s of nothing."""
+        edges = _lengths(self.counts).cumsum()
+        stops = edges[1::2]
+        starts = edges[::2][: stops.size]
+        starts, last = starts[starts < stops], stops[starts < stops] - 1
+        if not starts.size:
+            return 0, 0, 0, 0
+        left, right = int(starts[0]) // self.height, int(last[-1]) // self.height
+        # A run that goes on in the next column has the last row of this one, the first of that.
+        over = bool((starts // self.height < last // self.height).any())
+        top = 0 if over else int((starts % self.height).min())
+        bottom = self.height - 1 if over else int((last % self.height).max())
+        return left, top, right + 1 - left, bottom + 1 - top
+
     def to_coco(self) -> dict[str, object]:
         """The `segmentation` of a COCO annotation."""
         return {"size": [self.height, self.width], "counts": self.counts}

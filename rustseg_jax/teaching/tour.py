@@ -302,15 +302,17 @@ def _on_photos(digest: str) -> dict[str, str]:
     )  # fmt: skip
     if record.weights != digest or dark is None or sound is None or marked is None:
         return empty
+    dark, sound, marked, before = (
+        percent(share, digits=0) for share in (dark, sound, marked, FIRST_ALL_RUST)
+    )
     return {
         "shadow_photos": (
-            f"\n\nScenes are kinder than life. In real photos with much shadow {percent(dark, digits=0)} of "
-            f"the rust in the dark was found, and {percent(sound, digits=0)} of the sound surface there was "
-            "marked as well."
+            f"\n\nScenes are kinder than life. In real photos with much shadow {dark} of the rust "
+            f"in the dark was found, and {sound} of the sound surface there was marked as well."
         ),
         "all_rust_photos": (
-            f" In real photos that are mostly rust, {percent(marked, digits=0)} of it was marked; the first "
-            f"version of this network marked {percent(FIRST_ALL_RUST, digits=0)}."
+            f" In real photos that are mostly rust, {marked} of it was marked; the first version "
+            f"of this network marked {before}."
         ),
     }
 

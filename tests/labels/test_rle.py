@@ -25,6 +25,21 @@ def test_runs_by_hand():
     assert decode("1210", (2, 3)).tolist() == mask.tolist()
 
 
+def test_a_box_by_hand():
+    mask = np.zeros((4, 5), bool)
+    assert Rle.of(mask).box == (0, 0, 0, 0)
+    mask[1:3, 2] = True
+    assert Rle.of(mask).box == (2, 1, 1, 2)
+    mask[1, 4] = True
+    assert Rle.of(mask).box == (2, 1, 3, 2)
+    mask[:] = False
+    mask[3, 1] = mask[0, 2] = True  # one run, from the foot of a column to the head of the next
+    assert Rle.of(mask).box == (1, 0, 2, 4)
+    # Runs of no length, which `encode` never writes: 1 clean, 0 marked, 3 clean, 2 marked.
+    assert Rle("1032", 3, 2).area == 2
+    assert Rle("1032", 3, 2).box == (1, 1, 1, 2)
+
+
 def test_a_long_run_by_hand():
     # 100 = 3 * 32 + 4: "4" with more to come, then 3; chr(48 + 4 + 32), chr(48 + 3)
     assert encode(np.zeros((10, 10), bool)) == chr(84) + chr(51)
@@ -40,6 +55,7 @@ def test_as_pycocotools_writes_and_reads(shape, share, seed):
     np.testing.assert_array_equal(decode(encode(mask), shape), mask)
     rle = Rle.of(mask)
     assert rle.area == mask.sum()
+    assert list(rle.box) == coco.toBbox(rle.to_coco()).tolist()
     np.testing.assert_array_equal(coco.decode(rle.to_coco()).astype(bool), mask)
 
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["DATABASE", "Store", "labels_folder"]
 
 
-
 def labels_folder() -> Path:
     """Return the labels folder in use.
 

@@ -16,11 +16,7 @@ from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
 from rustseg_jax import ConfigError, images
-from rustseg_jax.labels import (
-    EXPORT_FORMATS,
-    export_labels,
-    import_labels,
-)
+from rustseg_jax.labels import EXPORT_FORMATS, DamagedError, Rle, export_labels, import_labels
 from rustseg_jax.labels.exchange.formats.label_studio import brush
 from rustseg_jax.manifest import load_manifest, read_mask
 
@@ -146,6 +142,39 @@ def test_coco_as_pycocotools_reads_it(filled, tmp_path, capsys):
         photo = tmp_path / "out" / image["file_name"]
         assert images.read(photo).shape[:2] == (image["height"], image["width"])
     assert not list((tmp_path / "out").glob("*.tmp"))
+
+
+def test_coco_holds_the_masks_as_they_are_stored(filled, tmp_path, monkeypatch):
+    wanted = said(filled)
+    monkeypatch.setattr(Rle, "decode", lambda _: pytest.fail("decoded"))
+    export_labels(filled, tmp_path / "out", format="coco")
+    data = json.loads((tmp_path / "out/annotations.json").read_text())
+    photos = {image["id"]: image["sha256"] for image in data["images"]}
+    found = {(photos[a["image_id"]], a["category_id"]): a for a in data["annotations"]}
+    marked = {
+        (digest, number): layer
+        for digest, (_, *layers) in wanted.items()
+        for number, layer in enumerate(layers, 1)
+        if layer is not None and layer.any()
+    }
+    assert found.keys() == marked.keys()
+    for key, layer in marked.items():
+        rows, columns = np.flatnonzero(layer.any(1)), np.flatnonzero(layer.any(0))
+        width, height = columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
+        assert found[key]["segmentation"] == Rle.of(layer).to_coco()
+        assert found[key]["area"] == layer.sum()
+        assert found[key]["bbox"] == [columns[0], rows[0], width, height]
+
+
+@pytest.mark.parametrize("format", ["coco", "folder"])
+def test_a_damaged_mask_is_not_handed_on(tmp_path, format):
+    store = new_store(tmp_path)
+    save(store, store.add_photo(photo_bytes()), mask=box(0, 0, 5, 5))
+    with store.database.writing() as conn:
+        conn.execute("DROP TRIGGER corrections_never_change")
+        conn.execute("UPDATE corrections SET mask = '121'")
+    with pytest.raises(DamagedError, match="4 pixels; its photo has 30 x 20"):
+        export_labels(store, tmp_path / "out", format=format)
 
 
 def test_labelme_as_labelme_reads_it(filled, tmp_path):

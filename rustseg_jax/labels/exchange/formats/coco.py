@@ -32,8 +32,8 @@ from rustseg_jax.labels.exchange.formats.item import (
     load_json,
     write_json_list,
 )
-from rustseg_jax.labels.records import VERDICTS
-from rustseg_jax.labels.rle import Rle, from_runs
+from rustseg_jax.labels.records import VERDICTS, Correction
+from rustseg_jax.labels.rle import Rle, check_lengths, from_runs
 
 __all__ = ["FILE", "read", "write"]
 
@@ -54,11 +54,10 @@ def write(items: Iterable[Item], folder: Path) -> None:
         nonlocal counter
         for number, item in enumerate(items, 1):
             item.copy_photo(folder)
-            layers = dict(zip(_CATEGORIES, item.layers(), strict=True))
-            for layer, mask in layers.items():
-                if mask is not None and mask.any():
-                    counter += 1
-                    later.write(json.dumps(_annotation(counter, number, layer, mask)) + "\n")
+            for layer, mask, area in _marked(item.correction):
+                counter += 1
+                note = _annotation(counter, number, layer, mask, area)
+                later.write(json.dumps(note) + "\n")
             licence = licences.setdefault(item.photo.licence, len(licences) + 1)
             yield {
                 "id": number,
@@ -69,7 +68,7 @@ def write(items: Iterable[Item], folder: Path) -> None:
                 "date_captured": "",
                 **{n: getattr(item.photo, n) for n in ("source", "scene", "split")},
                 **item.facts(),
-                "has_mask": layers[CORROSION] is not None,
+                "has_mask": item.correction.mask is not None,
             }
 
     with (folder / FILE).open("w", encoding="utf-8") as file:
@@ -89,17 +88,33 @@ def write(items: Iterable[Item], folder: Path) -> None:
         )
 
 
-def _annotation(number: int, image: int, layer: str, mask: Mask) -> dict[str, Any]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    left, top = int(columns[0]), int(rows[0])
+def _marked(correction: Correction) -> Iterator[tuple[str, Rle, int]]:
+    """The layers that mark something, with their areas, as they are stored: in COCO's own runs.
+
+    Raises
+    ------
+    DamagedError
+        The runs are not those of a mask of the photo's size.
+    """
+    layers = (
+        (CORROSION, correction.mask, correction.area),
+        (IGNORE, correction.ignore, correction.ignored),
+    )
+    for name, mask, area in layers:
+        if mask is not None and area:
+            check_lengths(mask)
+            yield name, mask, area
+
+
+def _annotation(number: int, image: int, layer: str, mask: Rle, area: int) -> dict[str, Any]:
     return {
         "id": number,
         "image_id": image,
         "category_id": _CATEGORIES[layer],
         "iscrowd": 0,
-        "area": int(mask.sum()),
-        "bbox": [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top],
-        "segmentation": Rle.of(mask).to_coco(),
+        "area": area,
+        "bbox": list(mask.box),
+        "segmentation": mask.to_coco(),
     }
 
 
