@@ -302,16 +302,16 @@ def _on_photos(digest: str) -> dict[str, str]:
     )  # fmt: skip
     if record.weights != digest or dark is None or sound is None or marked is None:
         return empty
-    dark, sound, marked, before = (
+    in_dark, on_sound, now, before = (
         percent(share, digits=0) for share in (dark, sound, marked, FIRST_ALL_RUST)
     )
     return {
         "shadow_photos": (
-            f"\n\nScenes are kinder than life. In real photos with much shadow {dark} of the rust "
-            f"in the dark was found, and {sound} of the sound surface there was marked as well."
+            f"\n\nScenes are kinder than life. In real photos with much shadow {in_dark} of the rust "
+            f"in the dark was found, and {on_sound} of the sound surface there was marked as well."
         ),
         "all_rust_photos": (
-            f" In real photos that are mostly rust, {marked} of it was marked; the first version "
+            f" In real photos that are mostly rust, {now} of it was marked; the first version "
             f"of this network marked {before}."
         ),
     }
