@@ -1,24 +1,31 @@
 # make demo   sets up a virtual environment and starts the app
-# make test   sets up and runs all tests
-# make check  lint, format, types, tests: what CI runs
-# All three work on a bare Debian with Python 3.11 or newer, a C++ compiler and make.
+# make test   sets up and runs all tests, two at a time (WORKERS=4: four; each needs a gigabyte)
+# make quick  the same without the browser tests and without those marked slow: for every commit
+# make check  lint, format, types, import rule, the README's commands, all tests: what CI runs
+# All of them work on a bare Debian with Python 3.11 or newer, a C++ compiler and make.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
+# In the order of the folders: the browser tests take longest by far, and begin first.
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint samples clean
+.PHONY: help demo test quick check lint readme samples clean
 
 help:
-	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '/^#/!q; s/^# //p' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.stamp-run
 	@$(BIN)/python -c "from rustseg_jax.classify.kernels import build; print('compiled convolutions:', build.status())"
 	$(BIN)/python -m streamlit run app.py
 
 test: $(VENV)/.stamp-dev
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+quick: $(VENV)/.stamp-dev
+	$(PYTEST) -m "not browser and not slow"
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -26,7 +33,10 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint test
+readme: $(VENV)/.stamp-run
+	.ci/readme
+
+check: lint readme test
 
 samples: $(VENV)/.stamp-run
 	$(BIN)/python -m rustseg_jax.scenes --out data/samples

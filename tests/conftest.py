@@ -1,4 +1,4 @@
-"""Shared fixtures: strict JAX promotion, the place of the real photos."""
+"""Strict JAX promotion, kept compiled programs, what runs in which worker, shared fixtures."""
 
 from __future__ import annotations
 
@@ -14,11 +14,49 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
 import jax
 import pytest
 
+from rustseg_jax.runtime import _processor, cache_folder, enable_compilation_cache
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 ROOT = Path(__file__).resolve().parents[1]
+MOST_PROGRAMS = 500_000_000  # bytes; a run of all tests writes about a tenth of that
 SHARED = ROOT.parent / "shared" / "corrosion"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled programs: for the other workers, for subprocesses and for the next run."""
+    place = cache_folder(f"tests/xla/{_processor()}")
+    if place is None:
+        return
+    if not hasattr(config, "workerinput"):
+        _make_room(place.parents[1])
+    enable_compilation_cache(place)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(place)
+    for name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
+        value = getattr(jax.config, f"jax_persistent_cache_{name.lower()}")
+        os.environ[f"JAX_PERSISTENT_CACHE_{name}"] = str(value)
+
+
+def _make_room(folder: Path) -> None:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if sum(path.stat().st_size for path in files) > MOST_PROGRAMS:
+        for path in files:
+            path.unlink()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of a file share a worker and its fixtures, and so do all browser tests."""
+    if config.getoption("dist") != "load":  # another order was asked for
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "browser" if nodeid.startswith("tests/browser/") else nodeid.split("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)
