@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from browser.driving import FLAGS, ROOT, START_SECONDS, serving, settle
+from browser.driving import (
+    FLAGS,
+    ROOT,
+    START_SECONDS,
+    serving,
+    settings_of_app,
+    settings_of_canvas,
+    settle,
+)
 from hand_made import save_measurements, save_redness
 
 
@@ -20,17 +29,55 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """The server of parts_app.py: its address, its log, and what the canvas saved."""
+
+    url: str
+    log: Path
+    saves: Path
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The labels folder of the app that `server` is."""
+    return tmp_path_factory.mktemp("app") / "labels"
+
+
+@pytest.fixture(scope="session")
+def server(labels: Path) -> Iterator[str]:
     """The address of the running app."""
-    folder = tmp_path_factory.mktemp("app")
+    folder = labels.parent
     weights = save_redness(folder / "tiny.safetensors")
     save_measurements(weights)
-    settings = {"RUSTSEG_MODEL": str(weights), "RUSTSEG_CACHE": str(folder / "cache")}
     log = folder / "log.txt"
-    with serving(ROOT / "app.py", log, settings) as url:
+    with serving(ROOT / "app.py", log, settings_of_app(folder, weights)) as url:
         yield url
     assert "Traceback" not in log.read_text(), log.read_text()
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    """The server of the small apps, each of which shows one part of the app by itself."""
+    folder = tmp_path_factory.mktemp("parts")
+    log, saves = folder / "log.txt", folder / "saves"
+    script = Path(__file__).with_name("parts_app.py")
+    with serving(script, log, settings_of_canvas(saves)) as url:
+        yield Parts(url, log, saves)
+    _, *failures = log.read_text().split("Traceback (most recent call last)")
+    wrong = [failure for failure in failures if "secret of the" not in failure]  # broken_app.py
+    assert not wrong, log.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +94,13 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(browser: Any, server: str, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+def visit(
+    browser: Any, server: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Any]]:
     """Open the app: visit("/?sample=pipe", width=390, scheme="dark") returns the page.
 
-    At the end of the test any console error, page error or request to another host fails it,
-    and a screenshot of each page lies in the test's temporary folder.
+    At the end of the test any console error, page error or request to another host fails it.
+    Of a test that failed, a screenshot of each page lies in its temporary folder.
     """
     trouble: list[str] = []
     pages: list[Any] = []
@@ -65,14 +114,15 @@ def visit(browser: Any, server: str, tmp_path: Path) -> Iterator[Callable[..., A
         page.on("console", lambda m: _hear(m, trouble))
         page.on("pageerror", lambda error: trouble.append(f"page error: {error}"))
         page.on("request", lambda request: _watch(request.url, trouble))
-        page.goto(server + path)
+        page.goto((server + path).replace("/?", "?").rstrip("/"))
         settle(page)
         pages.append(page)
         return page
 
     yield open_page
     for number, page in enumerate(pages):
-        page.screenshot(path=tmp_path / f"page-{number}.png", full_page=True)
+        if trouble or request.node.stash.get(FAILED, True):
+            page.screenshot(path=tmp_path / f"page-{number}.png", full_page=True)
         page.context.close()
     assert not trouble, "\n".join(trouble)
 

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,43 +11,14 @@ import pytest
 from PIL import Image
 
 Visit = Callable[..., Any]
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(__file__).with_name("slider_app.py")
-START_SECONDS = 120  # a busy machine imports slowly
 STAGE = '[data-testid="stBidiComponentIsolated"] .stage'
 GLIDE = 300  # milliseconds, longer than the divider's transition
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of slider_app.py, with the app's own settings and themes."""
-    with socket.socket() as s:
-        s.bind(("localhost", 0))
-        port = s.getsockname()[1]
-    url = f"http://localhost:{port}"
-    log = tmp_path_factory.mktemp("slider") / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", str(SCRIPT), "--server.port", str(port)]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ, stdout=out, stderr=subprocess.STDOUT
-        )
-    try:
-        end = time.monotonic() + START_SECONDS
-        while not _healthy(url):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _healthy(url: str) -> bool:
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/_stcore/health") as reply:
-        return reply.status == 200
-    return False
+@pytest.fixture
+def server(parts: Any) -> str:
+    """The address of slider_app.py; what `visit` opens."""
+    return f"{parts.url}/slider"
 
 
 def _open(visit: Visit, path: str = "/", **options: Any) -> Any:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from browser.canvas_hand import Canvas
-from browser.driving import ROOT, serving, settle
-from hand_made import save_redness
+from browser.driving import settle
 
 from rustseg_jax.correct.strokes import replay
 from rustseg_jax.labels import Store
@@ -22,32 +20,13 @@ Visit = Callable[..., Any]
 SAMPLE = "skimage-rocket"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("correct")
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[str]:
-    """The app with a labels folder of its own; what `visit` opens."""
-    settings = {
-        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
-        "RUSTSEG_CACHE": str(folder / "cache"),
-        "RUSTSEG_LABELS": str(folder / "labels"),
-    }
-    log = folder / "log.txt"
-    with serving(ROOT / "app.py", log, settings) as url:
-        yield url
-    assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _rows(folder: Path, table: str) -> list[dict[str, Any]]:
-    with contextlib.closing(sqlite3.connect(folder / "labels" / "labels.sqlite")) as conn:
+def _rows(labels: Path, table: str) -> list[dict[str, Any]]:
+    with contextlib.closing(sqlite3.connect(labels / "labels.sqlite")) as conn:
         conn.row_factory = sqlite3.Row
         return [dict(row) for row in conn.execute(f"SELECT * FROM {table} ORDER BY rowid")]
 
 
-def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> None:
+def test_paint_say_why_save_and_find_it_again(visit: Visit, labels: Path) -> None:
     page = visit(f"/correct?sample={SAMPLE}")
     canvas = Canvas(page)
     canvas.drag((20, 30), (120, 60), (60, 110))
@@ -63,11 +42,11 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("button", name="Back to it").wait_for()  # the next sample is open
     assert f"sample={SAMPLE}" not in page.url
-    (row,) = _rows(folder, "corrections")
+    (row,) = _rows(labels, "corrections")
     assert (row["who"], row["verified"], row["verdict"]) == ("Ada Lovelace", 0, "corrosion")
     assert json.loads(row["reasons"]) == ["glare"]
     assert row["seconds"] > 0
-    store = Store(folder / "labels")
+    store = Store(labels)
     saved, prediction = store.correction(row["id"]), store.prediction(row["prediction"])
     assert saved.mask is not None
     mask, _ = replay(prediction.mask.decode(), saved.strokes)
@@ -87,11 +66,11 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, folder: Path) -> Non
     assert canvas.area() == painted  # it begins with what was saved
     page.get_by_text("Show what it changed").click()
     page.get_by_role("img", name="What the correction changed").wait_for()
-    assert len(_rows(folder, "corrections")) == 1
+    assert len(_rows(labels, "corrections")) == 1
 
 
 def test_a_scribble_and_the_form_survive_another_page_and_a_reload_until_saved(
-    visit: Visit, folder: Path
+    visit: Visit, labels: Path
 ) -> None:
     page = visit("/correct?sample=pipe")
     canvas = Canvas(page)
@@ -130,7 +109,7 @@ def test_a_scribble_and_the_form_survive_another_page_and_a_reload_until_saved(
     page.locator("[data-do=save]").click()
     page.get_by_role("button", name="Back to it").wait_for()
     page.wait_for_function("localStorage['rustseg-forms'] === '{}'")
-    (row,) = [row for row in _rows(folder, "corrections") if row["note"]]
+    (row,) = [row for row in _rows(labels, "corrections") if row["note"]]
     assert (row["note"], row["confidence"]) == ("under the flange", 0.6)
     assert json.loads(row["reasons"]) == ["red paint"]
     page.goto(page.url.split("/correct")[0] + "/correct?sample=pipe")

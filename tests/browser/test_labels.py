@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser.driving import ROOT, serving, settle
+from browser.driving import ROOT, serving, settings_of_app, settle
 from browser.looking import look_at, unreachable
 from hand_made import picture, red_model, save_redness
 from labels_made import save
@@ -41,13 +41,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture(scope="module")
 def server(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app on that store; what `visit` opens."""
+    """An app of its own, on that store; what `visit` opens."""
     folder = tmp_path_factory.mktemp("app")
-    settings = {
-        "RUSTSEG_MODEL": str(save_redness(folder / "tiny.safetensors")),
-        "RUSTSEG_CACHE": str(folder / "cache"),
-        "RUSTSEG_LABELS": str(store.folder),
-    }
+    settings = settings_of_app(folder, save_redness(folder / "tiny.safetensors"))
+    settings["RUSTSEG_LABELS"] = str(store.folder)
     log = folder / "log.txt"
     with serving(ROOT / "app.py", log, settings) as url:
         yield url
