@@ -3,74 +3,34 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from browser.canvas_hand import SAVED, Canvas
+from browser.driving import IDLE, Server, settings_of_canvas
 from PIL import Image
 
 from pages.components.canvas import base_of
 from rustseg_jax.correct.strokes import replay
 
 Visit = Callable[..., Any]
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = Path(__file__).with_name("canvas_app.py")
-START_SECONDS = 120  # a busy machine imports slowly
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
-class Server:
-    """canvas_app.py, which can be killed and started again on the same port and folder."""
+@dataclass(frozen=True)
+class Saves:
+    """The folder that canvas_app.py saves in."""
 
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as s:
-            s.bind(("localhost", 0))
-            self.port = s.getsockname()[1]
-        self.folder, self.log = folder / "saves", folder / "log.txt"
-        self.url = f"http://localhost:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", str(SCRIPT)]
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [*command, "--server.port", str(self.port)],
-                cwd=ROOT,
-                env=os.environ | {"CANVAS_FOLDER": str(self.folder), "PYTHONPATH": str(ROOT)},
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        end = time.monotonic() + START_SECONDS
-        while not self.healthy():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.2)
-
-    def healthy(self) -> bool:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"{self.url}/_stcore/health") as r,
-        ):
-            return r.status == 200
-        return False
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(how)
-        self.process.wait(timeout=30)
+    folder: Path
 
     def saves(self) -> dict[str, Any]:
         """Everything that was saved, by nonce."""
@@ -81,18 +41,15 @@ class Server:
         return found
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("canvas"))
-    yield server
-    server.stop()
-    assert "Traceback" not in server.log.read_text(), server.log.read_text()
+@pytest.fixture
+def running(parts: Any) -> Saves:
+    return Saves(parts.saves)
 
 
-@pytest.fixture(scope="module")
-def server(running: Server) -> str:
-    """What `visit` opens."""
-    return running.url
+@pytest.fixture
+def server(parts: Any) -> str:
+    """The address of canvas_app.py; what `visit` opens."""
+    return f"{parts.url}/canvas"
 
 
 def _differing(save: Any) -> int:
@@ -102,13 +59,13 @@ def _differing(save: Any) -> int:
     return int((mask != save["mask"]).sum() + (ignore != save["ignore"]).sum())
 
 
-def _only(server: Server, known: set[str]) -> tuple[str, Any]:
+def _only(running: Saves, known: set[str]) -> tuple[str, Any]:
     """The one save that was not known before."""
-    (new,) = set(server.saves()) - known
-    return new, server.saves()[new]
+    (new,) = set(running.saves()) - known
+    return new, running.saves()[new]
 
 
-def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Server) -> None:
+def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Saves) -> None:
     known = set(running.saves())
     canvas = Canvas(visit("/?case=exact"))
     before = canvas.runs()
@@ -166,9 +123,7 @@ def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Server) 
     assert (mask != save["mask"]).sum() + (ignore != save["ignore"]).sum() == 0
 
 
-def test_fingers_paint_and_pinch_and_the_pen_ignores_the_palm(
-    visit: Visit, running: Server
-) -> None:
+def test_fingers_paint_and_pinch_and_the_pen_ignores_the_palm(visit: Visit, running: Saves) -> None:
     known = set(running.saves())
     page = visit("/?case=touch")
     canvas = Canvas(page)
@@ -205,7 +160,7 @@ def test_fingers_paint_and_pinch_and_the_pen_ignores_the_palm(
 
 
 def test_a_save_without_an_answer_comes_again_under_the_same_nonce(
-    visit: Visit, running: Server
+    visit: Visit, running: Saves
 ) -> None:
     known = set(running.saves())
     page = visit("/?case=deaf&deaf")
@@ -296,7 +251,7 @@ def test_unsaved_work_survives_reruns_page_switches_and_reload(visit: Visit) -> 
 
 
 def test_work_on_an_earlier_mask_is_offered_and_neither_is_lost(
-    visit: Visit, running: Server
+    visit: Visit, running: Saves
 ) -> None:
     known = set(running.saves())
     page = visit("/?case=earlier")
@@ -443,7 +398,7 @@ def _kept_as_png(page: Any) -> str:
     return shown
 
 
-def test_drafts_of_earlier_versions_are_gone_on_with(visit: Visit, running: Server) -> None:
+def test_drafts_of_earlier_versions_are_gone_on_with(visit: Visit, running: Saves) -> None:
     known = set(running.saves())
     page = visit("/?case=png&deaf")
     shown = _kept_as_png(page)
@@ -465,7 +420,7 @@ def test_drafts_of_earlier_versions_are_gone_on_with(visit: Visit, running: Serv
     assert len(set(running.saves()) - known) == 2
 
 
-def test_a_browser_that_changes_pixels_is_found_out(visit: Visit, running: Server) -> None:
+def test_a_browser_that_changes_pixels_is_found_out(visit: Visit, running: Saves) -> None:
     page = visit("/?case=noise&deaf")
     shown = _kept_as_png(page)
     page.add_init_script(NOISE)
@@ -482,7 +437,9 @@ def test_a_browser_that_changes_pixels_is_found_out(visit: Visit, running: Serve
 
 
 def test_a_killed_server_loses_nothing(browser: Any, tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    """A server of its own, with the canvas as its only page."""
+    kept = Saves(tmp_path / "saves")
+    server = Server(SCRIPT, tmp_path / "log.txt", settings_of_canvas(kept.folder))
     page = browser.new_page()
     try:
         page.goto(f"{server.url}/?case=killed")
@@ -494,14 +451,14 @@ def test_a_killed_server_loses_nothing(browser: Any, tmp_path: Path) -> None:
         canvas.wait_saved("Saving")
         canvas.drag((250, 50), (290, 60))
         canvas.wait_saved("Not saved yet")
-        assert server.saves() == {}
+        assert kept.saves() == {}
         server.start()
         canvas.wait_saved("Not saved; kept in this browser")  # the third stroke
-        (save,) = server.saves().values()
+        (save,) = kept.saves().values()
         assert len(json.loads(str(save["strokes"]))) == 2
         assert _differing(save) == 0
         canvas.save()
-        assert len(server.saves()) == 2
+        assert len(kept.saves()) == 2
     finally:
         page.context.close()
         server.stop()
@@ -529,9 +486,7 @@ def _longest_task(trace: bytes) -> float:
     return max(tasks)
 
 
-def test_twelve_megapixels_stay_awake_and_small(
-    visit: Visit, browser: Any, running: Server
-) -> None:
+def test_twelve_megapixels_stay_awake_and_small(visit: Visit, browser: Any, running: Saves) -> None:
     known = set(running.saves())
     page = visit("/?case=large&size=4000x3000")
     sent: list[int] = []
