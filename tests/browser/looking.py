@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from browser.driving import settle
+from browser.driving import IDLE, STALE, settle
 
 CHECK = (Path(__file__).parent / "check_page.js").read_text(encoding="utf-8")
+# A list is given only in a moment in which no run of the script is under way or being drawn.
+CALM_CHECK = f"""() => document.querySelector('{IDLE}') && !document.querySelector('{STALE}')
+  && [...document.images].every(image => image.complete) && ({CHECK})()"""
 CONTROLS = {
     "button", "checkbox", "combobox", "link", "listbox", "radio", "searchbox", "slider",
     "spinbutton", "switch", "tab", "textbox",
@@ -38,7 +41,7 @@ def look_at(page: Any, state: str) -> list[str]:
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function(SCHEME, arg=scheme)
             _leave(page)
-            found = page.evaluate(CHECK) + _unnamed(page)
+            found = page.wait_for_function(CALM_CHECK).json_value() + _unnamed(page)
             wrong += [f"{state} {width} {scheme}: {trouble}" for trouble in found]
     return wrong
 
