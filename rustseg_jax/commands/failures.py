@@ -38,6 +38,14 @@ def add(commands: Any) -> None:
         "--data", metavar="DIR", type=Path, help="data folder whose splits seg-* give photos"
     )
     parser.add_argument(
+        "--split",
+        metavar="S",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="splits of the data folder; default: all seg-*",
+    )
+    parser.add_argument(
         "--only", choices=FAILURES, nargs="+", action="extend", default=[], help="default: all four"
     )
     parser.add_argument(
@@ -69,7 +77,9 @@ def run(args: argparse.Namespace) -> int:
             "--record keeps all four failures on photos: give --data, no --only, no --limit"
         )
     if args.data is not None:
-        load_manifest(args.data)  # a wrong folder is said before anything is loaded
+        load_manifest(
+            args.data, splits=args.split
+        )  # a wrong folder is said before anything is loaded
     model = load_classifier(args.model)
     with tqdm(unit="set") as bar:
 
@@ -82,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
             config_of(args),
             data=args.data,
             names=args.only,
+            splits=args.split,
             half=args.half,
             limit=args.limit or LIMIT,
             progress=progress,

@@ -107,6 +107,7 @@ def measure_failures(
     *,
     data: Path | str | None = None,
     names: Sequence[str] = (),
+    splits: Sequence[str] = (),
     half: str = "A",
     limit: int = LIMIT,
     progress: Callable[[int, int], None] | None = None,
@@ -118,6 +119,7 @@ def measure_failures(
     model, config : as for `segment`
     data : data folder whose splits `seg-*` give the photos; None takes scenes alone
     names : of `FAILURES`; empty takes all
+    splits : of the data folder, which begin with `seg-`; empty takes all
     half : of the photos' scenes, see `half_of`; "B" is for reporting once
     limit : pictures of each set at most, evenly spaced
     progress : called with (sets done, sets in all)
@@ -142,7 +144,7 @@ def measure_failures(
     if limit < 1:
         raise ConfigError(f"limit is {limit}; allowed is 1 or more")
     wanted = tuple(names) or tuple(FAILURES)
-    known = survey(data, half) if data is not None else []
+    known = survey(data, half, splits=splits) if data is not None else []
     state = Progress(len(wanted) * (2 if known else 1), progress)
     run = partial(segment, model=model, config=config or Config())
     report: dict[str, Any] = {}

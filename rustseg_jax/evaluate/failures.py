@@ -215,13 +215,14 @@ def with_small_rust(kind: str, seed: int) -> Scene:
     return Scene(image, mask, kind, corroded=True)
 
 
-def survey(data: Path | str, half: str) -> list[MeasuredPhoto]:
+def survey(data: Path | str, half: str, *, splits: Sequence[str] = ()) -> list[MeasuredPhoto]:
     """Measure what the rules ask of the corroded photos of the halved splits that have a mask.
 
     Parameters
     ----------
     data : data folder
     half : "A" or "B"
+    splits : of the halved splits, `seg-*`; empty takes all
 
     Returns
     -------
@@ -232,7 +233,8 @@ def survey(data: Path | str, half: str) -> list[MeasuredPhoto]:
     DataError, ImageError
         The folder, or a picture in it, cannot be used.
     """
-    splits = sorted({r.split for r in load_manifest(data) if r.split.startswith(HALVED)})
+    records = load_manifest(data, splits=splits)
+    splits = sorted({r.split for r in records if r.split.startswith(HALVED)})
     if not splits:
         return []
     surveyed = []

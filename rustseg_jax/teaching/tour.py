@@ -307,8 +307,8 @@ def _on_photos(digest: str) -> dict[str, str]:
     )
     return {
         "shadow_photos": (
-            f"\n\nScenes are kinder than life. In real photos with much shadow {in_dark} of the rust "
-            f"in the dark was found, and {on_sound} of the sound surface there was marked as well."
+            f"\n\nReal photos are harder than scenes. In those with much shadow, {in_dark} of the "
+            f"rust in the dark was found, and {on_sound} of the sound surface there was marked too."
         ),
         "all_rust_photos": (
             f" In real photos that are mostly rust, {now} of it was marked; the first version "
