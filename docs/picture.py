@@ -1,8 +1,9 @@
-"""Draw the README's picture: the stages of the method on shipped samples.
+"""Draw the README's picture: the stages of the method on two of the shipped photos.
 
     python docs/picture.py
 
-Writes docs/stages.jpg. The scenes are rendered by our own code.
+Writes docs/stages.jpg: one photo where the model is right, one where it is wrong. The photos are
+CC BY 4.0, see data/samples/attribution.csv.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 import rustseg_jax as rs  # noqa: E402
 
-NAMES = ("painted_steel", "plate", "red_paint")
+NAMES = ("steel_beam", "tank_bulkhead")  # right; wrong: rust that the verdict misses
 CAPTIONS = ("photo", "heat map", "rough mask", "mask")
 
 
@@ -28,7 +29,9 @@ def main() -> None:
     rows = []
     for name in NAMES:
         seg = rs.segment(ROOT / "data" / "samples" / f"{name}.jpg", model)
-        verdict = f"{'corrosion' if seg.corroded else 'no corrosion'}, P = {seg.probability:.2f}"
+        verdict = (
+            f"{'corrosion' if seg.corroded else 'no corrosion found'}, P = {seg.probability:.2f}"
+        )
         pictures = [
             seg.image,
             rs.heat_overlay(seg.image, seg.heatmap, opacity=0.6),
@@ -36,7 +39,9 @@ def main() -> None:
             rs.mask_overlay(seg.image, seg.mask, opacity=0.5),
         ]
         captions = [f"{CAPTIONS[0]}: {verdict}", *CAPTIONS[1:]]
-        rows.append(rs.side_by_side(pictures, captions, height=220))
+        rows.append(rs.side_by_side(pictures, captions, height=260))
+    width = max(row.shape[1] for row in rows)
+    rows = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows]
     Image.fromarray(np.vstack(rows)).save(ROOT / "docs" / "stages.jpg", quality=88)
 
 

@@ -20,6 +20,9 @@ from rustseg_jax.labels.store import Store
 from rustseg_jax.labels.store.drafts import PredictionDraft
 
 SHAPE = (20, 30)
+# What a newer version of this program would have left in a database.
+LATER_STEP = """INSERT INTO _sqlite_migrations (migration_set, name)
+VALUES ('rustseg_labels', '0099_later')"""
 
 
 def photo_bytes(seed: int = 0, shape: tuple[int, int] = SHAPE, **options: Any) -> bytes:

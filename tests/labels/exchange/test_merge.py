@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from labels_made import (
+    LATER_STEP,
     OLD,
     new_store,
     nonce,
@@ -189,7 +190,8 @@ def test_what_cannot_be_merged_is_refused(sites, tmp_path):
     with pytest.raises(MissingError):
         merge_labels(a, tmp_path)
     with closing(sqlite3.connect(b.database.path)) as conn:
-        conn.execute("PRAGMA user_version = 99")
+        conn.execute(LATER_STEP)
+        conn.commit()
     before = snapshot(b.folder)
     with pytest.raises(NewerError):
         merge_labels(a, b.folder)

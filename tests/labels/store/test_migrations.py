@@ -20,15 +20,18 @@ from rustseg_jax.labels import (
 )
 from rustseg_jax.labels.records import STATUSES, is_counted
 from rustseg_jax.labels.store import migrations
-from rustseg_jax.labels.store.migrations import STEPS, VERSION, migrate
+from rustseg_jax.labels.store.migrations import SET, STEPS, VERSION, migrate
 
-# Without the list of steps that versions 1 and 2 kept beside the number in the header.
-SCHEMA = """SELECT type, name, sql FROM sqlite_master
-WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> '_sqlite_migrations' ORDER BY name"""
+SCHEMA = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
 
 
 def schema(conn: sqlite3.Connection) -> list[tuple[str, ...]]:
     return conn.execute(SCHEMA).fetchall()
+
+
+def steps(conn: sqlite3.Connection) -> list[str]:
+    rows = conn.execute("SELECT name FROM _sqlite_migrations ORDER BY id")
+    return [name for (name,) in rows]
 
 
 def of_version(number: int) -> sqlite3.Connection:
@@ -47,7 +50,7 @@ def test_released_steps_are_never_edited(dump, tmp_path):
     number = int(re.findall(r"\d+", dump.stem)[0])
     with closing(sqlite3.connect(restore(dump, tmp_path / "old"))) as then:
         assert schema(then) == schema(of_version(number))
-        assert then.execute("PRAGMA user_version").fetchone()[0] == number
+        assert steps(then) == list(STEPS)[:number]
 
 
 @pytest.mark.parametrize("dump", OLD, ids=lambda p: p.stem)
@@ -61,9 +64,9 @@ def test_a_past_version_is_brought_up_to_date(dump, tmp_path):
     Store(path.parent, create=False)
     with store.database.reading() as conn, closing(of_version(VERSION)) as fresh:
         assert schema(conn) == schema(fresh)
+        assert steps(conn) == list(STEPS)
+        # Earlier versions of this program read this number, and refuse what they do not know.
         assert conn.execute("PRAGMA user_version").fetchone()[0] == VERSION
-        names = [name for (name,) in conn.execute("SELECT name FROM sqlite_master")]
-        assert not [name for name in names if "migrations" in name]
     # What was there is there, and the list and the queue know it.
     entries = {e.who: e for e in list_corrections(store).entries}
     assert {w: (e.status, e.verdict, e.area) for w, e in entries.items()} == {
@@ -115,7 +118,8 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path, monkeypatch):
     path = restore(OLD[0], tmp_path / "old")
     with closing(sqlite3.connect(path)) as conn:
         before = list(conn.iterdump())
-    broken = (*STEPS[:-1], (*STEPS[-1], "SELECT no_such_column"))
+    name, last = list(STEPS.items())[-1]
+    broken = {**STEPS, name: (*last, "SELECT no_such_column")}
     monkeypatch.setattr(migrations, "STEPS", broken)
     with pytest.raises(sqlite3.OperationalError):
         Store(path.parent)
@@ -127,6 +131,8 @@ def test_a_step_that_fails_leaves_the_old_version(tmp_path, monkeypatch):
 
 def test_a_newer_version_is_refused() -> None:
     conn = of_version(VERSION)
-    conn.execute(f"PRAGMA user_version = {VERSION + 1}")
-    with pytest.raises(NewerError, match=f"schema {VERSION + 1}, this one knows {VERSION}"):
+    conn.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name) VALUES (?, '0099_later')", (SET,)
+    )
+    with pytest.raises(NewerError, match=f"schema step '0099_later'; this one knows {VERSION}"):
         migrate(conn, Path("labels.sqlite"))

@@ -15,7 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hand_made import picture, red_model
-from labels_made import SHAPE, box, new_store, nonce, photo_bytes, result, save, snapshot, some_mask
+from labels_made import (
+    LATER_STEP,
+    SHAPE,
+    box,
+    new_store,
+    nonce,
+    photo_bytes,
+    result,
+    save,
+    snapshot,
+    some_mask,
+)
 from PIL import Image, ImageCms
 
 from rustseg_jax import ConfigError, ImageError, LabelsError, images
@@ -34,7 +45,6 @@ from rustseg_jax.labels.records import REASONS
 from rustseg_jax.labels.store import Store, database, files, labels_folder
 from rustseg_jax.labels.store.drafts import CorrectionDraft, PredictionDraft
 from rustseg_jax.labels.store.exif import strip
-from rustseg_jax.labels.store.migrations import VERSION
 from rustseg_jax.pipeline import segment
 
 RECORDS = ("photos", "predictions", "corrections", "reviews", "withdrawals", "erasures")
@@ -507,7 +517,7 @@ def test_foreign_files_are_never_touched(tmp_path):
 def test_a_newer_schema_is_never_touched(store):
     photo = store.add_photo(photo_bytes())
     with store.database.writing() as conn:
-        conn.execute(f"PRAGMA user_version = {VERSION + 1}")
+        conn.execute(LATER_STEP)
     before = snapshot(store.folder)
     for create in (True, False):
         with pytest.raises(NewerError, match="newer version"):
