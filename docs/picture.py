@@ -23,26 +23,31 @@ NAMES = ("steel_beam", "tank_bulkhead")  # right; wrong: rust that the verdict m
 CAPTIONS = ("photo", "heat map", "rough mask", "mask")
 
 
+HEIGHT, ASPECT = 200, 0.45  # of each picture: pixels; height over width, what is taller is cropped
+
+
 def main() -> None:
-    """One row a sample."""
+    """One row a photo."""
     model = rs.load_model()
-    rows = []
-    for name in NAMES:
-        seg = rs.segment(ROOT / "data" / "samples" / f"{name}.jpg", model)
-        verdict = (
-            f"{'corrosion' if seg.corroded else 'no corrosion found'}, P = {seg.probability:.2f}"
-        )
-        pictures = [
-            seg.image,
-            rs.heat_overlay(seg.image, seg.heatmap, opacity=0.6),
-            rs.mask_overlay(seg.image, seg.rough, opacity=0.5),
-            rs.mask_overlay(seg.image, seg.mask, opacity=0.5),
-        ]
-        captions = [f"{CAPTIONS[0]}: {verdict}", *CAPTIONS[1:]]
-        rows.append(rs.side_by_side(pictures, captions, height=260))
-    width = max(row.shape[1] for row in rows)
-    rows = [np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows]
-    Image.fromarray(np.vstack(rows)).save(ROOT / "docs" / "stages.jpg", quality=88)
+    rows = [row(rs.segment(ROOT / "data" / "samples" / f"{name}.jpg", model)) for name in NAMES]
+    width = min(part.shape[1] for part in rows)  # rounding of the heights
+    picture = np.vstack([part[:, :width] for part in rows])
+    Image.fromarray(picture).save(ROOT / "docs" / "stages.jpg", quality=88)
+
+
+def row(seg: rs.Segmentation) -> np.ndarray:
+    """The four pictures of a result, with captions."""
+    verdict = "corrosion" if seg.corroded else "no corrosion found"
+    pictures = [
+        seg.image,
+        rs.heat_overlay(seg.image, seg.heatmap, opacity=0.6),
+        rs.mask_overlay(seg.image, seg.rough, opacity=0.5),
+        rs.mask_overlay(seg.image, seg.mask, opacity=0.5),
+    ]
+    captions = [f"photo: {verdict}, P = {seg.probability:.2f}", *CAPTIONS[1:]]
+    rows = min(seg.image.shape[0], round(ASPECT * seg.image.shape[1]))
+    top = round(0.55 * (seg.image.shape[0] - rows))
+    return rs.side_by_side([p[top : top + rows] for p in pictures], captions, height=HEIGHT)
 
 
 if __name__ == "__main__":
