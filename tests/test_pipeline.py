@@ -454,6 +454,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_memory_of_a_large_photo() -> None:
     # 24 megapixels, to be quick. The limit is 3 GB for 50: about 0.5 GB that do not grow, so

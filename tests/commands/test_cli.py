@@ -15,16 +15,14 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from hand_made import random_network
 from PIL import Image
 
-from rustseg_jax.classify import Network
 from rustseg_jax.classify.weights import save_network
 from rustseg_jax.cli import build_parser, main
 from rustseg_jax.commands import common
 from rustseg_jax.commands import evaluate as evaluate_command
 from rustseg_jax.commands import train as train_command
-from rustseg_jax.config import NetworkConfig
 from rustseg_jax.evaluate import measurements
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,10 +32,11 @@ ENDINGS = (".json", ".mask.png", ".overlay.png")
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random network in a file."""
-    network = Network(NetworkConfig(width=2, input_size=64), rngs=nnx.Rngs(0))
+    """A tiny random network in a file; its head knows both answers."""
+    network = random_network(seed=2, input_size=64)
     kernel = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
     network.head_kernel.set_value(jnp.asarray(kernel))
+    network.head_bias.set_value(jnp.zeros(2))  # as a fresh head
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_network(path, network)
     return path
@@ -221,7 +220,7 @@ def test_what_changed_is_done_anew(tmp_path, weights, monkeypatch):
     assert status_after(tmp_path) == "done"
     (tmp_path / "out/a.overlay.png").unlink()
     assert status_after(tmp_path) == "done"
-    other = Network(NetworkConfig(width=2, input_size=64), rngs=nnx.Rngs(1))
+    other = random_network(seed=1, input_size=64)
     save_network(tmp_path / "other.safetensors", other)
     assert status_after(tmp_path, "--model", str(tmp_path / "other.safetensors")) == "done"
     assert status_after(tmp_path, "--model", str(tmp_path / "other.safetensors")) == "skipped"
@@ -277,6 +276,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_on_again(tmp_path, weights):
     total = 10
     for k in range(total):
@@ -367,6 +367,7 @@ def test_wrong_weights_and_folders_leave_everything_as_it_was(tmp_path, capsys):
 # ---- evaluate
 
 
+@pytest.mark.slow
 def test_evaluate_prints_what_the_library_says(weights, capsys):
     from rustseg_jax.classify.weights import load_model
     from rustseg_jax.evaluate.run import evaluate
@@ -468,6 +469,7 @@ def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):
     assert one_line(r"rustseg: left out: .*b\.png is not a picture", captured.err)
 
 
+@pytest.mark.slow
 def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
     from rustseg_jax.classify.weights import load_model
     from rustseg_jax.config import Config
@@ -493,6 +495,7 @@ def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
 # ---- failures
 
 
+@pytest.mark.slow
 def test_failures_prints_what_the_library_says(weights, capsys):
     from rustseg_jax.classify.weights import load_model
     from rustseg_jax.evaluate.failure_measures import MEASURES, measure_failures
@@ -667,6 +670,7 @@ def test_every_command_and_option_is_documented():
     assert set(re.findall(r"`(--[a-z-]+)", DOCS)) <= known
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_documentation_work(tmp_path, monkeypatch):
     (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)

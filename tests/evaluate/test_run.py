@@ -7,11 +7,11 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from hand_made import random_network
 from PIL import Image
 
-from rustseg_jax.classify import Classifier, Network
-from rustseg_jax.config import Config, NetworkConfig, TileConfig
+from rustseg_jax.classify import Classifier
+from rustseg_jax.config import Config, TileConfig
 from rustseg_jax.errors import ConfigError, DataError
 from rustseg_jax.evaluate import run as module
 from rustseg_jax.evaluate.run import choose, evaluate, evenly
@@ -27,10 +27,11 @@ GREY = (128, 128, 128)
 @pytest.fixture(scope="module")
 def model() -> Classifier:
     """Random weights whose head knows both answers."""
-    network = Network(NetworkConfig(width=2, input_size=64), rngs=nnx.Rngs(0))
+    network = random_network(seed=2, input_size=64)
     network.eval()
     kernel = np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
     network.head_kernel.set_value(jnp.asarray(kernel))
+    network.head_bias.set_value(jnp.zeros(2))  # as a fresh head
     return Classifier.of(network)
 
 

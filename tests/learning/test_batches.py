@@ -62,6 +62,7 @@ def files(folder: Path, side: int) -> tuple[Path, Path]:
     return folder / "pack.npy", folder / "seeds.npy"
 
 
+@pytest.mark.slow
 def test_workers_return_the_batches_in_order(tmp_path: Path) -> None:
     places = files(tmp_path, 32)
     options = {"batch": 4, "crop": 16, "share": (0.5, 0.8), "seed": 7, "config": AugmentConfig()}
@@ -97,6 +98,7 @@ def test_workers_return_the_batches_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0].seeds[1], cells(wanted.seeds))
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_process_group_leaves_the_workers_alone(tmp_path: Path) -> None:
     places = files(tmp_path, 16)
     options = {"batch": 2, "crop": 16, "share": (1, 1), "seed": 0, "config": AugmentConfig()}

@@ -5,11 +5,9 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
-from hand_made import red_network
+from hand_made import random_network, red_network
 
 from rustseg_jax.classify import Classifier, Network
-from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.calibrate import calibrate, shift_head, shift_map
 
@@ -62,7 +60,7 @@ def test_the_shift_moves_every_margin_by_itself() -> None:
 
 
 def context_network() -> Network:
-    network = Network(NetworkConfig(width=2, pooling="context"), rngs=nnx.Rngs(0))
+    network = random_network(pooling="context")
     network.head_kernel.set_value(jnp.ones((32, 2)) * jnp.asarray([[-0.1, 0.1]]))
     return network
 

@@ -78,6 +78,7 @@ def test_a_cold_map_has_no_seed_of_rust() -> None:
     assert (found == CLEAN).all()
 
 
+@pytest.mark.slow
 def test_own_seeds_do_not_depend_on_the_batch() -> None:
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (5, 64, 64, 3), np.uint8)

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from hand_made import random_network
 
-from rustseg_jax.classify import Network
 from rustseg_jax.config import NetworkConfig
 from rustseg_jax.errors import ConfigError
 from rustseg_jax.learning.recipe import Phase, Recipe
@@ -74,6 +73,7 @@ def runs() -> dict[int, tuple[TrainState, list[dict[str, float]]]]:
     return done
 
 
+@pytest.mark.slow
 def test_four_devices_compute_what_one_would(runs: Any) -> None:
     assert len(jax.devices()) >= 4
     (one, numbers_of_one), (four, numbers_of_four) = runs[1], runs[4]
@@ -86,6 +86,7 @@ def test_four_devices_compute_what_one_would(runs: Any) -> None:
         assert x["accuracy"] == y["accuracy"]
 
 
+@pytest.mark.slow
 def test_a_step_by_hand(runs: Any) -> None:
     state, numbers = runs[1]
     # Even odds at the start: the loss is log 2 whatever the label smoothing.
@@ -119,19 +120,19 @@ def test_seed_loss_by_hand() -> None:
 
 
 def test_a_run_begins_with_the_weights_it_is_given() -> None:
-    config = RECIPE.network
-    given = Network(replace(config, pooling="lse"), rngs=nnx.Rngs(9))
+    given = random_network(input_size=32, pooling="lse")
     _, fresh = start(RECIPE)
     state = begin_with(fresh, given)
     kernel = given.blocks[0][1].kernel[...]
     for params in (state.params, state.ema_params):
         np.testing.assert_array_equal(params["blocks"][0][1]["kernel"], kernel)
     np.testing.assert_array_equal(state.params["head_context"], np.zeros(32))  # not in the file
-    wide = Network(replace(config, width=4), rngs=nnx.Rngs(0))
+    wide = random_network(4, input_size=32, pooling="context")
     with pytest.raises(ConfigError, match="weights of its width"):
         begin_with(fresh, wide)
 
 
+@pytest.mark.slow
 def test_the_average_follows_at_once_in_the_beginning(runs: Any) -> None:
     # The head starts at zero: after steps 0, 1, 2 with decays 1/10, 2/11 and 3/12 the average
     # lies between zero and the largest of the values passed, near the last ones.

@@ -23,6 +23,7 @@ from rustseg_jax.learning.train import Trained, score, train
 from rustseg_jax.manifest import half_of, load_manifest
 
 # Six steps, two an epoch.
+pytestmark = pytest.mark.slow  # nearly every test trains
 RECIPE = Recipe(
     network=NetworkConfig(width=2, input_size=32, pooling="context"),
     phases=(

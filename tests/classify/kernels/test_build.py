@@ -113,6 +113,7 @@ print(build.status(), flush=True)
 
 
 @needs_native
+@pytest.mark.slow
 @pytest.mark.skipif(build.fcntl is None, reason="this system has no such locks")
 def test_processes_that_begin_at_once_compile_once(compiler: Path, cache: Path) -> None:
     processes = [

@@ -13,6 +13,7 @@ from hand_made import ROOT
 
 from rustseg_jax.classify.kernels import build
 
+pytestmark = pytest.mark.slow  # each compiles the C++ anew
 DRIVER = Path(__file__).with_name("kernels.cpp")
 STRICT = (*build.WARNINGS, "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
