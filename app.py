@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py`. Lists the pages; everything else is in pages/."""
+"""The app, started with `streamlit run app.py`: lists the pages, which are in pages/."""
 
 import streamlit as st
 

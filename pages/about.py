@@ -1,4 +1,4 @@
-"""What this is, how it works, where it fails, what is kept, and how to run it."""
+"""The About page: purpose, method, training data, limitations, privacy and licences."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ CITATION = """@misc{burton2022rustseg,
   primaryClass  = {cs.CV}
 }"""
 
-RUN = """make demo     # in the folder of the source: sets up a virtual environment, starts the app
+RUN = """make demo     # in the source folder: creates a virtual environment and starts the app
 .venv/bin/python -m rustseg_jax segment photos/ --out out/     # many photos, without the app"""
 
 WHAT = """
-This app finds rust in photos: it says whether there is any, marks where, and how much of the
-picture that is. It is made for looking at steel (bridges, hulls, pipes, gates) and for teaching
-how such a method works. It is no substitute for an inspection.
+This app finds rust in photos. It tells whether a photo shows rust, marks where, and estimates the
+rusted area. It is made for photos of steel structures (bridges, hulls, pipes, gates) and for
+teaching how the method works. It does not replace an inspection.
 """
 
 METHOD = """
-Masks of rust, drawn pixel by pixel, are rare and slow to make; photos that are known to show rust
-are not. RustSEG learns from the second kind and yet answers with the first, in three steps.
+Pixel-accurate rust masks are rare and slow to draw, but photos labelled “corrosion” or “no
+corrosion” are easy to collect. RustSEG learns from such labels alone and still produces masks, in
+three steps.
 """
 
 STEPS = {
     "1. Classify": """
-A small network that was trained on nothing but “corrosion” and “no corrosion” judges the whole
-photo. If it finds no corrosion, it ends here: nothing is marked.
+A small network, trained only with the labels “corrosion” and “no corrosion”, classifies the whole
+photo. If it finds no corrosion, the process ends here and nothing is marked.
 """,
     "2. Localise": """
-The network's last layer sees the photo as 28 x 28 cells. What speaks for rust in each cell is the
-heat map: where the rust is, though nobody ever showed it where rust is.
+The network's last layer divides the photo into 28 x 28 cells. The heat map shows how strongly each
+cell indicates rust, although the network was never shown where rust is.
 """,
     "3. Refine": """
-A threshold that follows the photo turns the heat map into a rough mask. A dense conditional
-random field then moves its edge to where colour and texture change.
+A dynamic threshold, computed for each photo, turns the heat map into a rough mask. A dense
+conditional random field (CRF) then aligns the mask's edges with changes in colour and texture.
 """,
 }
 
@@ -52,56 +53,57 @@ AUTHORS = """
 B. Burton, W. T. Nash and N. Birbilis: *RustSEG -- Automated segmentation of corrosion using deep
 learning*. arXiv:2205.05426, 2022.
 
-They had the idea and showed that it works. This app is an independent implementation in JAX, and
-they do not answer for it. What it does differently (training, heat map, parameters) is in the
-model card. If you use the method, cite them:
+The method is theirs. This app is an independent implementation in JAX, for which they are not
+responsible. The model card describes the differences (training, heat map, parameters). If you use
+the method, please cite:
 """
 
 DATA = """
-Several thousand pictures with one bit each, corrosion or not: ships, pipes, cars, rebar and
-bridges on one side; clean steel, copper, red doors, brick, timber, animals and everyday objects
-on the other. They come from collections on the web and from research and may not be passed on, so
-they are not part of this app. No mask was learnt from. How many there are, how good the result is
-and what is wrong with the data stands on the page about the model.
+The model was trained on several thousand images, each labelled only as corrosion or no corrosion:
+ships, pipes, cars, rebar and bridges with rust; clean steel, copper, red doors, brick, timber,
+animals and everyday objects without. The images come from web collections and research data sets
+that may not be redistributed, so they are not part of this app. No masks were used for training.
+The Model page gives the number of images, the measured performance and the known problems of the
+data.
 """
 
 LIMITS = """
-- **Look-alikes.** Brick, terracotta, timber, autumn leaves, copper and red paint can be taken for
-  rust.
-- **Small, far and shaded rust** is missed: the heat map has 28 x 28 cells, so a spot smaller than
-  1/28 of the side is seen only with luck. Large photos are looked at in windows for that reason.
-- **“No corrosion found”** is a verdict on the picture as a whole, not a promise.
+- **Look-alikes.** Brick, terracotta, timber, autumn leaves, copper and red paint can be mistaken
+  for rust.
+- **Small, distant and shaded rust** is often missed: the heat map has 28 x 28 cells, so spots
+  smaller than 1/28 of a side are rarely found. Large photos are therefore analysed in tiles.
+- **“No corrosion found”** is a verdict on the whole photo, not a guarantee.
 - **Edges follow colour.** Run-off stain is marked where it looks like rust.
-- **The rusted area** is a share of the picture, not of the steel in it, and its interval is wide.
-- **Depth and danger** cannot be seen in a photo: rust that is marked may be harmless, and what is
-  not marked may be unsafe.
+- **The rusted area** is a share of the photo, not of the steel in it, and its interval is wide.
+- **Depth and safety** cannot be judged from a photo: marked rust may be harmless, and unmarked
+  areas may be unsafe.
 """
 
 PRIVACY = f"""
-- **Your photo** is kept on this server for {cases.KEEP_HOURS} hours after its upload, named by
-  the SHA-256 of its bytes, so that reloading works and its address can be shared. Then it is
-  deleted. Whoever has that address can see it while it is there.
-- **What was computed from it** stays in the server's memory, for {cases.KEEP_HOURS} hours at
-  most, and goes at once when you delete it below.
-- **A photo that an expert corrects** is kept with the correction, the name of the expert and the
-  time, until whoever runs this server erases it. What was said of it goes with it.
-- **Nothing is sent elsewhere.** No page loads anything from another host, visitors are not
-  counted, and no photo is used for training but those that
-  experts correct, where whoever runs this server chooses to.
-- **Your browser** keeps the theme that you choose, and a cookie that protects uploads against
-  forgery; of corrections the name that you give and what you have not saved yet.
+- **Your photo** is stored on this server for {cases.KEEP_HOURS} hours after the upload and then
+  deleted. Its address contains the SHA-256 of the file, so you can reload the page or share the
+  link. Anyone who has the link can see the photo during that time.
+- **Results** stay in the server's memory for at most {cases.KEEP_HOURS} hours. Deleting your
+  photos below removes them at once.
+- **A photo that an expert corrects** is stored with the correction, the expert's name and the
+  time until the operator of this server erases it. Its corrections are erased with it.
+- **Nothing is sent elsewhere.** No page loads anything from another host, and no visitor statistics
+  are collected. Only photos that experts corrected can be used for training, and only if the
+  operator of this server decides to.
+- **Your browser** stores the theme that you choose and a cookie that protects uploads against
+  forgery. If you correct masks, it also stores your name and unsaved corrections.
 """
 
 LICENCES = """
-The program is under the MIT licence, and the weights are ours. It stands on JAX, Flax, Optax,
-Orbax, safetensors and Streamlit (Apache 2.0), NumPy, SciPy, pandas and scikit-image (BSD), Pillow
-(MIT-CMU) and pydensecrf (MIT). The licences of the pictures that the model learnt from are in the
-model card; the pictures are not here.
+The program is under the MIT licence; the weights were trained by this project. The program uses
+JAX, Flax, Optax, Orbax, safetensors and Streamlit (Apache 2.0), NumPy, SciPy, pandas and
+scikit-image (BSD), Pillow (MIT-CMU) and pydensecrf (MIT). The model card lists the licences of the
+training images, which are not included.
 """
 
 SAMPLES = """
-The rendered scenes belong to the program, the pictures without rust come with scikit-image and say
-their licences where they are picked. The photos of rust are by others, under
+The rendered scenes are part of the program. The photos without rust come with scikit-image; their
+licences are shown next to them. The photos of rust are by other authors, under
 [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/):
 """
 
@@ -110,18 +112,18 @@ def main() -> None:
     st.title("About", anchor=False)
     st.markdown(WHAT)
     _method()
-    st.header("What it learnt from", anchor=False)
+    st.header("Training data", anchor=False)
     st.markdown(DATA)
     st.page_link(
-        "pages/model.py", label="Numbers, model card, versions", icon=":material/monitoring:"
+        "pages/model.py", label="Performance, model card, versions", icon=":material/monitoring:"
     )
-    st.header("Where it fails", anchor=False)
+    st.header("Limitations", anchor=False)
     st.markdown(LIMITS)
     _privacy()
     st.header("Run it yourself", anchor=False)
     st.markdown(
-        "On Debian or Ubuntu with Python 3.11, a C++ compiler and make; no GPU is needed, and your "
-        "photos do not leave your machine."
+        "You need Debian or Ubuntu with Python 3.11, a C++ compiler and make. No GPU is needed, "
+        "and your photos do not leave your machine."
     )
     st.code(RUN, language=None, wrap_lines=True)
     st.header("Licences", anchor=False)
@@ -144,27 +146,27 @@ def _method() -> None:
             st.markdown(text)
     st.image(
         str(markdown.ROOT / "docs" / "stages.jpg"),
-        caption="Photo, heat map, rough mask and mask of three scenes, rendered by this project.",
-        alt="A rusting wall and a rusting plate, each with where the network sees rust, the rough "
-        "mask and the mask; a red door, in which it finds no corrosion and marks nothing",
+        caption="Photo, heat map, rough mask and mask of three rendered scenes",
+        alt="A rusting wall and a rusting plate, each with its heat map, rough mask and mask; a "
+        "red door, in which no corrosion is found and nothing is marked",
         width="stretch",
     )
-    st.subheader("Whose method it is", anchor=False)
+    st.subheader("Authors", anchor=False)
     st.markdown(AUTHORS)
     st.code(CITATION, language=None, wrap_lines=True)  # coloured code is hard to read
 
 
 def _privacy() -> None:
-    st.header("What is kept, and for how long", anchor=False)
+    st.header("Privacy", anchor=False)
     st.markdown(PRIVACY)
-    st.subheader("Delete your photos now", anchor=False)
+    st.subheader("Delete your photos", anchor=False)
     photos = list(cases.uploads().values())
     if not photos:
-        st.markdown("Of this visit, there is no photo on the server.")
+        st.markdown("You have no photos on this server.")
         return
     what = escape(photos[0]) if len(photos) == 1 else f"all {len(photos)} photos"
     st.button(f"Delete {what}", key="delete", on_click=_delete, icon=":material/delete:")
-    st.caption("With the results of the sets of many photos that they are in.")
+    st.caption("This also deletes the results of every set of photos that contains them.")
 
 
 def _delete() -> None:

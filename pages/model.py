@@ -1,4 +1,4 @@
-"""The model page: how good it is, its card, what it is made of and runs on."""
+"""The Model page: performance, model card, versions and training record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rustseg_jax.classify.kernels.build import available
 from rustseg_jax.evaluate import measurements
 
 PLACE = "data/model"
-# On a phone a wide table scrolls by itself, not the page with it.
+# On a phone, a wide table scrolls inside the page.
 _TABLES = "<style>.st-key-card table { display: block; overflow-x: auto; }</style>"
 PACKAGES = ("jax", "jaxlib", "flax", "streamlit", "numpy", "scikit-image", "pillow", "pydensecrf2")
 
@@ -30,11 +30,10 @@ def main() -> None:
     st.title("The model", anchor=False)
     classifier = models.model()
     st.markdown(
-        f"The weights in use are **{classifier.digest[:8]}** (how their SHA-256 begins). Here is "
-        "how good they are on pictures that they have not learnt from, what is known about them, "
-        "and what they run on."
+        f"Model version **{classifier.digest[:8]}**. This page shows how well it performs on "
+        "photos that it was not trained on, its model card, and the software versions."
     )
-    numbers, card, versions = st.tabs(["How good it is", "Model card", "Versions"])
+    numbers, card, versions = st.tabs(["Performance", "Model card", "Versions"])
     with numbers, guard():
         _numbers(classifier)
     with card, guard():
@@ -44,20 +43,20 @@ def main() -> None:
 
 
 def _numbers(classifier: rs.Classifier) -> None:
-    """The measurements, or plainly why there are none."""
+    """Draw the measurements, or say why there are none."""
     try:
         place = Path(os.environ.get("RUSTSEG_MODEL") or weights.DEFAULT)
         measured = measurements.read(place.with_name(measurements.NAME))
     except rs.DataError as error:
         st.warning(
-            f"How good these weights are is not known here. {sentence(error)}",
+            f"No measurements for this model version. {sentence(error)}",
             icon=":material/help:",
         )
         return
     if measured.weights != classifier.digest:
         st.warning(
-            f"The numbers at hand are of other weights ({measured.weights[:8]}), so they are not "
-            f"shown: they say nothing about those in use ({classifier.digest[:8]}).",
+            f"The stored measurements belong to model version {measured.weights[:8]}. They are not "
+            f"shown because the version in use is {classifier.digest[:8]}.",
             icon=":material/help:",
         )
         return
@@ -66,7 +65,10 @@ def _numbers(classifier: rs.Classifier) -> None:
 
 def _card(classifier: rs.Classifier) -> None:
     if classifier.digest != images.sha256(weights.DEFAULT.read_bytes()):
-        st.warning("The card is of the shipped weights; those in use are others.")
+        st.warning(
+            "This model card describes the shipped weights, but other weights are in use.",
+            icon=":material/help:",
+        )
     text = weights.DEFAULT.with_name("README.md").read_text(encoding="utf-8")
     with st.container(key="card"):
         st.html(_TABLES)
@@ -89,14 +91,14 @@ def _versions(classifier: rs.Classifier) -> None:
             "temperature": f"{classifier.temperature:.4f}",
             **classifier.describe()["network"],
         },
-        "What the weights file says about the network",
+        "The network, as described in the weights file",
     )
     st.header("Training record", anchor=False)
-    st.markdown("Written into the weights file when the weights were made.")
+    st.markdown("Written to the weights file during training.")
     if classifier.metadata:
         _facts(classifier.metadata, "Training record")
     else:
-        st.markdown("This weights file holds none.")
+        st.markdown("This weights file has no training record.")
 
 
 def _facts(facts: dict[str, Any], alt: str) -> None:
@@ -105,7 +107,7 @@ def _facts(facts: dict[str, Any], alt: str) -> None:
 
 
 def _plain(value: Any) -> str:
-    """A value of a record in one cell; what is inside others on lines of its own."""
+    """Format a value of a record for one cell; nested values go on lines of their own."""
     if isinstance(value, dict):
         return "  \n".join(f"{k}: {_plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The app as a whole: it opens, it keeps to itself, and the library knows nothing of it."""
+"""The app as a whole: it opens, sends nothing outside, and lists all its pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The About page without a browser: what it promises, and the button that deletes photos."""
+"""The About page without a browser: its statements, and the button that deletes photos."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ def test_it_says_what_it_must(app: AppTest) -> None:
     app.run()
     heads = [h.value for h in _open(app).header]
     assert heads == [
-        "The method", "What it learnt from", "Where it fails", "What is kept, and for how long",
-        "Run it yourself", "Licences",
+        "The method", "Training data", "Limitations", "Privacy", "Run it yourself", "Licences",
     ]  # fmt: skip
     text = _text(app)
     assert "Burton, W. T. Nash and N. Birbilis" in text
@@ -77,7 +76,7 @@ def test_a_photo_of_this_visit_is_deleted_at_once(app: AppTest) -> None:
     assert not place.exists()
     assert once("report", key, lambda: "nothing", size=16) == "nothing"
     assert not app.button
-    assert "no photo on the server" in _text(app)
+    assert "no photos on this server" in _text(app)
 
 
 def test_many_go_with_their_sets_and_nothing_of_others_does(app: AppTest) -> None:

@@ -1,4 +1,4 @@
-"""The model page without a browser, and the helpers that only it has."""
+"""The Model page without a browser, and its helpers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, app: AppTest) -> tuple[AppTest, Path]:
-    """The app on the model page, and its weights in a folder of their own."""
+    """The app, and its weights in a folder of their own."""
     weights = save_redness(tmp_path / "tiny.safetensors")
     monkeypatch.setenv("RUSTSEG_MODEL", str(weights))
     return app, weights
@@ -46,7 +46,7 @@ def _tables(app: AppTest) -> list[Any]:
 
 def test_without_measurements_it_says_so(own: tuple[AppTest, Path]) -> None:
     app, _ = own
-    assert "is not known here" in _open(app).warning[0].value
+    assert "No measurements for this model version" in _open(app).warning[0].value
     assert not app.get("vega_lite_chart")
 
 
@@ -57,13 +57,13 @@ def test_measurements_of_other_weights_are_not_shown(own: tuple[AppTest, Path]) 
     found["weights"] = "f" * 64
     path.write_text(json.dumps(found))
     text = _open(app).warning[0].value
-    assert "of other weights (ffffffff)" in text
+    assert "belong to model version ffffffff" in text
     assert sha256(weights.read_bytes())[:8] in text
     assert not app.get("vega_lite_chart")
     assert not app.metric
 
 
-def test_damaged_measurements_are_no_breakdown(own: tuple[AppTest, Path]) -> None:
+def test_damaged_measurements_give_a_warning(own: tuple[AppTest, Path]) -> None:
     app, weights = own
     weights.with_name("metrics.json").write_text("{")
     assert "cannot be read" in _open(app).warning[0].value
@@ -80,12 +80,12 @@ def test_all_numbers_are_those_of_the_file(own: tuple[AppTest, Path]) -> None:
     assert app.metric[0].value == f"{100 * val['accuracy']:.1f}\N{NO-BREAK SPACE}%"
     verdicts, *others = _tables(app)
     first = verdicts.iloc[0].to_dict()
-    assert (first["pictures"], first["n"]) == ("val", str(val["n"]))
+    assert (first["split"], first["n"]) == ("val", str(val["n"]))
     assert (first["F1"], first["calibration error"]) == (f"{val['f1']:.3f}", f"{val['ece']:.3f}")
-    by_name = verdicts.set_index("pictures")
+    by_name = verdicts.set_index("split")
     assert list(by_name.index[1:3]) == ["seg-web, half B", "seg-site, half B"]
     assert by_name.loc["seg-web, half B", "AUC"] == "\N{EN DASH}"
-    masks = next(t for t in others if "Colour rule" in t.columns).set_index("pictures")
+    masks = next(t for t in others if "Colour rule" in t.columns).set_index("split")
     site = run.report["segmentation"]["seg-site"]
     assert masks.loc["seg-site, half B", "Mask"] == f"{site['mask']['pooled_iou']:.3f}"
     assert masks.loc["seg-site, half B", "n"] == str(site["n"])
@@ -128,7 +128,7 @@ def test_versions_and_training_record(own: tuple[AppTest, Path]) -> None:
 def test_the_card_of_other_weights_says_so(own: tuple[AppTest, Path]) -> None:
     app, _ = own
     _open(app)
-    assert any("card is of the shipped weights" in w.value for w in app.warning)
+    assert any("card describes the shipped weights" in w.value for w in app.warning)
     assert "# Model card" not in _texts(app)
     assert "](../" not in _texts(app)
 

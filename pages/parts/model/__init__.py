@@ -1,1 +1,1 @@
-"""What the page Model is made of: numbers and charts of the weights in use."""
+"""Parts of the Model page: measurements and charts of the weights in use."""

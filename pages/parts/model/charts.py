@@ -1,7 +1,7 @@
-"""Charts of measurements, each beside the rows it draws, so that a table can say the same.
+"""Charts of measurements; each takes the rows that it draws, so that a table can repeat them.
 
-Everything is drawn in the browser from what is sent: no outside request. Series differ in
-shape or place too, never in colour alone; colours are those of the theme.
+The browser draws the charts from the data sent, without outside requests. Series differ in shape
+or position, never in colour alone; the colours come from the theme.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import pandas as pd
 
 __all__ = ["by_source", "calibration", "precision_recall", "rates", "roc", "stages"]
 
-REFERENCE = "#7f8a96"  # contrast over 3 with the background of either theme
+REFERENCE = "#7f8a96"  # contrast over 3 with the background of both themes
 Drawn: TypeAlias = alt.LayerChart | alt.FacetChart
 AXIS = 50  # pixels below a chart for its axis
 STAGES = {
-    "heatmap": "Heat map over 0.5",
+    "heatmap": "Heat map above 0.5",
     "rough": "Rough mask",
     "mask": "Mask",
     "hsv_rule": "Colour rule",
@@ -27,7 +27,7 @@ _WHOLE = alt.Scale(domain=[0, 1], nice=False)
 
 
 def by_source(rows: list[dict[str, Any]], measure: str, target: float) -> Drawn:
-    """Dots with their 95 % intervals, one line a source, beside the wanted share."""
+    """Draw one dot with its 95 % interval per source, and a dashed line at the target."""
     data = pd.DataFrame([r for r in rows if r["measure"] == measure])
     data["name"] = [f"{s} ({n})" for s, n in zip(data["source"], data["n"], strict=True)]
     data["state"] = ["reached" if v >= target else "missed" for v in data["value"]]
@@ -56,7 +56,7 @@ def by_source(rows: list[dict[str, Any]], measure: str, target: float) -> Drawn:
 
 
 def rates(points: dict[str, Any]) -> pd.DataFrame:
-    """Recall, false alarms and precision at each decision threshold, from the highest down."""
+    """Return recall, false-alarm rate and precision at each decision threshold, highest first."""
     data = pd.DataFrame({k: points[k] for k in ("threshold", "tp", "fp")})
     data["recall"] = data["tp"] / points["corroded"]
     data["false_alarms"] = data["fp"] / points["clean"]
@@ -65,16 +65,17 @@ def rates(points: dict[str, Any]) -> pd.DataFrame:
 
 
 def precision_recall(data: pd.DataFrame, chosen: float) -> Drawn:
-    """Precision over recall, with the decision threshold marked."""
-    x = ("recall", "Corroded pictures found (recall)")
-    return _curve(data, chosen, x, ("precision", "Right among those called (precision)"))
+    """Draw precision over recall, with the decision threshold marked."""
+    x = ("recall", "Corroded photos found (recall)")
+    return _curve(data, chosen, x, ("precision", "Correct among those flagged (precision)"))
 
 
 def roc(data: pd.DataFrame, chosen: float) -> Drawn:
-    """Recall over false alarms, with the decision threshold marked and chance as a diagonal."""
+    """Draw the ROC curve, with the decision threshold marked and chance level as a diagonal."""
     start = pd.DataFrame({"false_alarms": [0.0], "recall": [0.0]})
-    x = ("false_alarms", "Clean pictures called corroded")
-    line = _curve(pd.concat([start, data]), chosen, x, ("recall", "Corroded pictures found"))
+    x = ("false_alarms", "Clean photos flagged (false alarms)")
+    y = ("recall", "Corroded photos found (recall)")
+    line = _curve(pd.concat([start, data]), chosen, x, y)
     return _diagonal("false_alarms", "recall") + line
 
 
@@ -91,7 +92,7 @@ def _curve(data: pd.DataFrame, chosen: float, x: tuple[str, str], y: tuple[str, 
     tooltip += [
         alt.Tooltip(f"{n}:Q", title=n.replace("_", " "), format=".1%") for n in (x[0], y[0])
     ]
-    # In the order of the thresholds, not of x: precision may rise and fall at one recall.
+    # In the order of the thresholds, not of x: precision can vary at the same recall.
     line = axes(alt.Chart(data.reset_index())).mark_line(strokeWidth=2)
     dot = axes(alt.Chart(here)).mark_point(filled=True, size=160, opacity=1, shape="diamond")
     name_of = axes(alt.Chart(here)).mark_text(align="right", dx=-10, dy=14, fontWeight="bold")
@@ -111,18 +112,18 @@ def _series(chart: alt.Chart, number: int) -> alt.Chart:
 
 
 def at_threshold(data: pd.DataFrame, chosen: float) -> pd.DataFrame:
-    """The row that holds when everything from the probability `chosen` on is called corroded."""
+    """Return the row that applies at the decision threshold `chosen`."""
     return data[data["threshold"] >= chosen].tail(1).copy()
 
 
 def calibration(bins: list[dict[str, Any]]) -> Drawn:
-    """Share of corrosion over stated probability; a larger dot is more pictures."""
+    """Draw the reliability diagram; a larger dot stands for more photos."""
     data = pd.DataFrame([b for b in bins if b["n"]])
-    x = alt.X("probability:Q", title="Stated probability", axis=_SHARE, scale=_WHOLE)
-    y = alt.Y("share:Q", title="Share that is corroded", axis=_SHARE, scale=_WHOLE)
+    x = alt.X("probability:Q", title="Predicted probability", axis=_SHARE, scale=_WHOLE)
+    y = alt.Y("share:Q", title="Share of corroded photos", axis=_SHARE, scale=_WHOLE)
     tooltip = [
-        alt.Tooltip("n:Q", title="pictures"),
-        alt.Tooltip("probability:Q", title="stated", format=".1%"),
+        alt.Tooltip("n:Q", title="photos"),
+        alt.Tooltip("probability:Q", title="predicted", format=".1%"),
         alt.Tooltip("share:Q", title="corroded", format=".1%"),
     ]
     base = alt.Chart(data).encode(x=x, y=y)
@@ -135,7 +136,7 @@ def calibration(bins: list[dict[str, Any]]) -> Drawn:
 
 
 def stages(scores: dict[str, Any], wanted: float) -> Drawn:
-    """Pooled IoU of each stage beside the colour rule; the dashed line is what is wanted."""
+    """Draw the pooled IoU of each stage and the colour rule; the dashed line is the target."""
     data = pd.DataFrame(
         [
             {"stage": name, "iou": scores[key]["pooled_iou"], "kind": key == "hsv_rule"}
@@ -145,13 +146,13 @@ def stages(scores: dict[str, Any], wanted: float) -> Drawn:
     data["text"] = [f"{v:.3f}" for v in data["iou"]]
     y = alt.Y("stage:N", title=None, sort=list(STAGES.values()))
     x = alt.X("iou:Q", title="Pooled IoU", axis=alt.Axis(tickCount=5), scale=_WHOLE)
-    # Numbers have their bar's colour: of text, the theme tells charts none of its own.
+    # Numbers have the colour of their bar: charts get no text colour from the theme.
     colour = alt.Color("kind:N", scale=alt.Scale(domain=[False, True]), legend=None)
     base = alt.Chart(data).encode(y=y, x=x, color=colour)
     bars = base.mark_bar(height=18).encode(
         tooltip=[alt.Tooltip("stage:N"), alt.Tooltip("iou:Q", title="pooled IoU", format=".3f")],
     )
-    # In a column at the right edge: beside its bar a number would hide the dashed line.
+    # In a column at the right edge: next to its bar, a number would hide the dashed line.
     numbers = base.mark_text(align="right", fontWeight="bold").encode(
         text="text:N", x=alt.value("width")
     )
@@ -160,7 +161,7 @@ def stages(scores: dict[str, Any], wanted: float) -> Drawn:
 
 
 def lost(values: dict[str, float]) -> Drawn:
-    """Mean IoU that each stage lost; to the left of 0 it won something back."""
+    """Draw the mean IoU lost by each stage; a negative loss is a gain."""
     data = pd.DataFrame([{"stage": name, "lost": value} for name, value in values.items()])
     y = alt.Y("stage:N", title=None, sort=list(values), axis=alt.Axis(labelLimit=240))
     x = alt.X("lost:Q", title="IoU lost", axis=alt.Axis(tickCount=5))

@@ -1,4 +1,4 @@
-"""The numbers of the model page: measurements as charts, tables and sentences."""
+"""Performance tab of the Model page: measurements as charts, tables and sentences."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _whole = partial(percent, digits=0)
 
 NOTHING = "\N{EN DASH}"  # a hyphen would begin a list
 WHAT = {
-    "val": "pictures of the training's sources, other scenes; chose calibration and threshold",
-    "seg-web": "pictures of the web, with polygons of rust",
-    "seg-site": "gates, stairs, plates and poles on site, with masks of rust",
-    "sample": "the rendered samples of this app, with exact masks",
+    "val": "same sources as the training data, other scenes; used to choose calibration and "
+    "decision threshold",
+    "seg-web": "photos from the web, with rust polygons",
+    "seg-site": "site photos of gates, stairs, plates and poles, with rust masks",
+    "sample": "rendered samples of this app, with exact masks",
 }
 HEADS = {
     "accuracy": "accuracy",
@@ -36,7 +37,7 @@ HEADS = {
 
 
 def draw(measured: Measurements) -> None:
-    """Everything that was measured of one set of weights."""
+    """Draw all measurements of one model version."""
     _in_short(measured)
     _verdicts(measured)
     _masks(measured)
@@ -44,7 +45,7 @@ def draw(measured: Measurements) -> None:
 
 
 def _in_short(measured: Measurements) -> None:
-    """What most visitors want to know, in a few large numbers."""
+    """Draw the most important results as a few large numbers."""
     with st.container(horizontal=True, gap="medium", key="in-short"):
         if (chosen := _both_kinds(measured)) is not None:
             run, split = chosen
@@ -59,9 +60,9 @@ def _in_short(measured: Measurements) -> None:
 
 def _verdicts(measured: Measurements) -> None:
     st.header("Verdicts", anchor=False)
-    st.markdown("Is there corrosion in the picture? Each picture counts once.")
+    st.markdown("Is there corrosion in the photo? Each photo counts once.")
     rows = [
-        {"pictures": _name(run, split), "n": f"{report['n']}"}
+        {"split": _name(run, split), "n": f"{report['n']}"}
         | {head: _verdict_number(report, key) for key, head in HEADS.items()}
         for run, split in _all(measured)
         for report in [run.report["classification"][split]]
@@ -84,26 +85,26 @@ def _explain(measured: Measurements) -> None:
     names = {split: WHAT[split] for _, split in _all(measured) if split in WHAT}
     lines = "; ".join(f"**{name}**: {text}" for name, text in names.items())
     st.caption(
-        f"{lines}. Half A of the scenes of {HALVED}… lent its labels to the training, and its "
-        "masks chose threshold and CRF; half B chose nothing. A dash: says nothing where all "
-        "pictures are corroded."
+        f"{lines}. Half A of the scenes in {HALVED}… was used in development: its labels for "
+        "training, its masks to choose the threshold and the CRF parameters. Half B was used only "
+        "for testing. A dash: not defined, because all photos are corroded."
     )
 
 
 def _verdict_number(report: dict[str, Any], key: str) -> str:
     if report["auc"] is None and key in ("balanced_accuracy", "precision", "ece"):
-        return NOTHING  # one kind of picture only
+        return NOTHING  # only one class
     return _number(report[key])
 
 
 def _by_source(rows: list[dict[str, Any]], name: str) -> None:
     st.subheader(f"By source, {name}", anchor=False)
     st.markdown(
-        f"Each source of pictures by itself; in brackets how many. The line is a 95 % interval: "
-        f"few pictures say little. The dashed line is what we want, {_whole(SOURCE_TARGET)}; "
-        "a diamond is below it."
+        "One row for each source of photos, with the number of photos in brackets. The line is a "
+        f"95\N{NO-BREAK SPACE}% interval; it is wide for sources with few photos. The dashed line "
+        f"is the target, {_whole(SOURCE_TARGET)}; diamonds are below it."
     )
-    titles = {"recall": "Corroded pictures that were found", "specificity": "Clean ones let be"}
+    titles = {"recall": "Corroded photos found", "specificity": "Clean photos correctly passed"}
     for column, (measure, title) in zip(st.columns(2, gap="medium"), titles.items(), strict=True):
         part = [r for r in rows if r["measure"] == measure]
         if part:
@@ -112,14 +113,15 @@ def _by_source(rows: list[dict[str, Any]], name: str) -> None:
                 least = min(part, key=lambda r: r["value"])
                 st.altair_chart(
                     charts.by_source(rows, measure, SOURCE_TARGET),
-                    alt=f"{title}, by source; least in {least['source']}: {_whole(least['value'])}",
+                    alt=f"{title}, by source; lowest for {least['source']}: "
+                    f"{_whole(least['value'])}",
                 )
     _as_table(
         [
             {
                 "source": r["source"],
                 "measure": r["measure"],
-                "right": f"{r['right']} of {r['n']}",
+                "correct": f"{r['right']} of {r['n']}",
                 "share": _number(r["value"]),
                 "95 % interval": f"{r['low']:.2f} to {r['high']:.2f}",
             }
@@ -130,23 +132,24 @@ def _by_source(rows: list[dict[str, Any]], name: str) -> None:
 
 
 def _reliability(bins: list[dict[str, Any]], error: float) -> None:
-    st.subheader("Is 80 % really 80 %?", anchor=False)
+    st.subheader("Calibration", anchor=False)
     st.markdown(
-        f"Stated probability against how often it was true; on the dashed line they agree. Larger "
-        f"dots are more pictures. On average they are {100 * error:.1f} points apart."
+        "Predicted probability against the actual share of corroded photos; on the dashed line "
+        "they agree. Larger dots stand for more photos. The average difference is "
+        f"{100 * error:.1f} percentage points."
     )
     st.altair_chart(
         charts.calibration(bins),
-        alt=f"Reliability diagram: stated and true share differ by {100 * error:.1f} points on "
-        "average",
+        alt=f"Reliability diagram: predicted probability and actual share differ by "
+        f"{100 * error:.1f} percentage points on average",
     )
     _as_table(
         [
             {
                 "from": f"{b['low']:.2f}",
                 "to": f"{b['high']:.2f}",
-                "pictures": f"{b['n']}",
-                "stated": _number(b["probability"]),
+                "photos": f"{b['n']}",
+                "predicted": _number(b["probability"]),
                 "corroded": _number(b["share"]),
             }
             for b in bins
@@ -156,14 +159,14 @@ def _reliability(bins: list[dict[str, Any]], error: float) -> None:
 
 
 def _threshold(data: pd.DataFrame, chosen: float) -> None:
-    st.subheader("From which probability on?", anchor=False)
+    st.subheader("Decision threshold", anchor=False)
     here = charts.at_threshold(data, chosen).iloc[0]
     text = (
-        f"From P = {chosen:g} on a photo is called corroded: {_whole(here['recall'])} of the "
-        f"corroded pictures are found, {_whole(here['precision'])} of those called are right, "
-        f"{_whole(here['false_alarms'])} of the clean ones are called."
+        f"A photo is flagged as corroded from P = {chosen:g}. This finds {_whole(here['recall'])} "
+        f"of the corroded photos; {_whole(here['precision'])} of the flagged photos are corroded, "
+        f"and {_whole(here['false_alarms'])} of the clean photos are flagged."
     )
-    st.markdown(f"{text} Every other choice lies on the curve.")
+    st.markdown(f"{text} The curve shows all other thresholds.")
     kinds = {"precision and recall": charts.precision_recall, "ROC": charts.roc}
     names = list(kinds)
     kind = st.segmented_control(
@@ -174,7 +177,7 @@ def _threshold(data: pd.DataFrame, chosen: float) -> None:
     _as_table(
         [
             {
-                "from P": f"{t / 10:.1f}",
+                "threshold": f"{t / 10:.1f}",
                 "recall": _number(row["recall"].iloc[0]),
                 "precision": _number(row["precision"].iloc[0]),
                 "false alarms": _number(row["false_alarms"].iloc[0]),
@@ -192,16 +195,17 @@ def _masks(measured: Measurements) -> None:
         return
     st.header("Masks", anchor=False)
     st.markdown(
-        "Where is it? Pooled IoU: of all pixels that are rust or were marked, the share that is "
-        "both, over all pictures together. The colour rule is a fixed range of hue, saturation and "
-        f"value, without learning; the dashed line is {RULE_TARGET:g} times its IoU, which is what "
-        "we want of the mask. The mask is empty where the verdict is “no corrosion”."
+        "Where is the corrosion? Pooled IoU is the intersection of marked and true rust divided by "
+        "their union, counted over the pixels of all photos together. The colour rule is a fixed "
+        "range of hue, saturation and value, without learning. The dashed line is the target for "
+        f"the mask: {RULE_TARGET:g} times the IoU of the colour rule. The mask is empty if the "
+        "verdict is “no corrosion”."
     )
     drawn = list(_held_out(measured))
     for column, (run, split) in zip(st.columns(len(drawn) or 1), drawn, strict=False):
         scores = run.report["segmentation"][split]
         with column:
-            st.markdown(f"**{_name(run, split)}** ({scores['n']} pictures)")
+            st.markdown(f"**{_name(run, split)}** ({scores['n']} photos)")
             st.altair_chart(
                 charts.stages(scores, RULE_TARGET * scores["hsv_rule"]["pooled_iou"]),
                 alt=f"{_name(run, split)}: pooled IoU of the mask "
@@ -216,40 +220,40 @@ def _mask_row(run: Run, split: str) -> dict[str, str]:
     gate = run.report["verdict_gate"][split]
     stages = {name: _number(scores[key]["pooled_iou"]) for key, name in charts.STAGES.items()}
     return {
-        "pictures": _name(run, split),
+        "split": _name(run, split),
         "n": f"{scores['n']}",
         **stages,
-        "mask over rule": _number(run.report["over_hsv_rule"][split]["mask"], 2),
-        "mask had every verdict been yes": _number(gate["mask_any_verdict"]["pooled_iou"]),
+        "Mask / colour rule": _number(run.report["over_hsv_rule"][split]["mask"], 2),
+        "Mask, verdict ignored": _number(gate["mask_any_verdict"]["pooled_iou"]),
     }
 
 
 def _origin(measured: Measurements) -> None:
-    st.header("Where the numbers come from", anchor=False)
+    st.header("How this was measured", anchor=False)
     for run in measured.runs:
-        part = f", {run.limit} pictures of each split at most" if run.limit else ""
+        part = f", at most {run.limit} photos per split" if run.limit else ""
         failed = run.report["failed"]
-        left_out = f", {failed} pictures could not be scored" if failed else ""
+        left_out = f", {failed} photos could not be scored" if failed else ""
         made = ", ".join(f"{name} {number}" for name, number in run.versions.items())
         st.code(run.command, language=None, wrap_lines=True)
         st.caption(f"{run.made}{part}{left_out} · {made}")
 
 
 def _all(measured: Measurements) -> Iterator[tuple[Run, str]]:
-    """Every split of every run; what chose nothing comes first."""
+    """Yield every split of every run; data used to choose nothing comes first."""
     for run in sorted(measured.runs, key=lambda r: (r.half == "A", r.half is None)):
         yield from ((run, split) for split in run.splits)
 
 
 def _held_out(measured: Measurements) -> Iterator[tuple[Run, str]]:
-    """What has masks, without half A: that chose threshold and CRF."""
+    """Yield the splits with masks, without half A, which was used to choose threshold and CRF."""
     for run, split in _all(measured):
         if split in run.report["segmentation"] and run.half != "A":
             yield run, split
 
 
 def _both_kinds(measured: Measurements) -> tuple[Run, str] | None:
-    """The largest split with corroded and clean pictures: only there all curves are defined."""
+    """Return the largest split with both classes, the only kind with all curves defined."""
     mixed = [
         (run.report["classification"][split]["n"], run, split)
         for run, split in _all(measured)
@@ -268,10 +272,10 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _table(rows: list[dict[str, str]], alt: str) -> None:
-    """A table of text, which a screen reader reads cell by cell."""
+    """Draw a table of text, which screen readers read cell by cell."""
     st.table(pd.DataFrame(rows), hide_index=True, border="horizontal", alt=alt)
 
 
 def _as_table(rows: list[dict[str, str]], alt: str) -> None:
-    with st.expander("The same as a table"):
+    with st.expander("Show as a table"):
         _table(rows, alt)
