@@ -141,8 +141,8 @@ def _read(message: ForwardMsg, seen: Visit) -> bool:
     """Take down what a message shows; True when there is no more to wait for."""
     element = message.delta.new_element
     text = element.heading.body or element.markdown.body
-    if "In line:" in text:
-        seen.places.append(text.partition("In line: ")[2])
+    if "In the queue:" in text:
+        seen.places.append(text.partition("In the queue: ")[2])
     if element.WhichOneof("type") in ("alert", "exception"):
         seen.trouble.append(element.alert.body or element.exception.message)
         return True
@@ -215,7 +215,7 @@ def _numbers(
     return {
         "visitors": len(visits),
         "answered": len(waits),
-        "shown a place in line": sum(bool(seen.places) for seen in visits),
+        "shown a position in the queue": sum(bool(seen.places) for seen in visits),
         "most others before somebody": max(
             (int(place.split()[0]) for seen in visits for place in seen.places), default=0
         ),

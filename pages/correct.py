@@ -1,4 +1,4 @@
-"""Corrections: the canvas, what an expert says beside it, what was said before, what is next."""
+"""The Correct page: the canvas, the form beside it, the photo's history and the next photo."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ GRADES = [(most, f"Ri {number}") for number, most in enumerate((*ISO_4628_3, 1.0
 
 
 def main() -> None:
-    # What may or may not be there has a place of its own: everything below keeps its own, so that
-    # the browser goes on with the canvas that it has.
-    unseen = st.container(gap=None)  # what the browser remembers takes no room
+    # Each optional element has its own container. The elements below then keep their positions,
+    # and the browser keeps the canvas it has instead of mounting a new one.
+    unseen = st.container(gap=None)  # the browser storage components take no room
     with unseen:
         st.title("Correct the mask", anchor=False)
         person = people.somebody()
@@ -36,7 +36,7 @@ def main() -> None:
     with st.container():
         opening.bar(person, case)
         _said_last(case)
-    with st.container(), st.spinner("Looking at the photo …", show_time=True):
+    with st.container(), st.spinner("Analysing the photo …", show_time=True):
         made = workbench.bench(case)
     with st.container(), guard():
         draw(unfolded=opening.is_first(case, person))
@@ -58,7 +58,7 @@ def _table(
     left, right = st.columns([7, 3], gap="medium")
     with left, guard():
         st.caption(correct_form.model_says(made))
-        offers = not (chosen or start.blank)  # this mask was not chosen, it came
+        offers = not (chosen or start.blank)  # the expert did not choose this mask
         event = _canvas(case, made, start, person, offers=offers)
     with right:
         with st.container():
@@ -76,12 +76,12 @@ def _table(
     if isinstance(event, canvas.Ask):
         events.on_ask(case, made, event, start)
         st.rerun()
-    with suppress(rs.LabelsError):  # said above, where the labels are read
+    with suppress(rs.LabelsError):  # already shown above, where the labels are read
         opening.look_ahead(person, case)
 
 
 def _past(case: cases.ChosenPhoto, person: people.Person) -> labels.History | None:
-    """What was said before; where the store cannot be read, the page says so and goes on."""
+    """Return the photo's history; if the store cannot be read, show a warning and return None."""
     try:
         return label_store.past(case, person)
     except rs.LabelsError as error:
@@ -113,13 +113,13 @@ def _canvas(
             name=case.title,
             **events.answers(),
         )
-    except canvas.CorrectionError as error:  # what the browser sent; the canvas itself is drawn
+    except canvas.CorrectionError as error:  # the browser sent invalid data; the canvas is drawn
         st.error(sentence(error), icon=":material/error:")
         return None
 
 
 def _said_last(case: cases.ChosenPhoto) -> None:
-    """What was saved last, with a way back to it."""
+    """Show the correction saved last, with a button that reopens its photo."""
     last = events.last()
     if not last:
         return
@@ -131,9 +131,9 @@ def _said_last(case: cases.ChosenPhoto) -> None:
             width="content",
         )
         if last["query"] != case.query:
-            # No link: one that leads to its own page leaves the address as it is.
+            # Not a link: a link to the current page leaves the address unchanged.
             st.button(
-                "Back to it", key="back", icon=":material/undo:", type="tertiary",
+                "Reopen", key="back", icon=":material/undo:", type="tertiary",
                 on_click=st.query_params.from_dict, args=(last["query"],),
             )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Labels: what experts said of photos, to look through, compare, review and take away."""
+"""The Labels page: browse, compare, review and export the experts' corrections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VIEWS = {
 
 
 def main() -> None:
-    with st.container(gap=None):  # what remembers the name takes no room
+    with st.container(gap=None):  # the browser storage component takes no room
         st.title("Labels", anchor=False)
         person = people.somebody()
     if not person.may_save:
@@ -43,7 +43,7 @@ def main() -> None:
         show(store, digest, reader, person)
         return
     view = reader.one_of("view", VIEWS, "")
-    address.switch("What to see", "view", VIEWS, view, default="", label_visibility="collapsed")
+    address.switch("View", "view", VIEWS, view, default="", label_visibility="collapsed")
     with guard():
         _view(view, store, reader, person)
 
@@ -61,22 +61,20 @@ def _view(view: str, store: labels.Store, reader: address.Reader, person: Person
 
 def _closed(person: Person) -> None:
     st.markdown(
-        "Experts correct masks on this site, and reviewers judge what they drew. What they say of "
-        "photos, and their names, is for them alone."
+        "On this server, experts correct masks and reviewers approve the corrections. Only experts "
+        "and reviewers can see the corrections and their authors' names."
     )
     people.ask_login(person)
-    st.page_link(
-        "pages/correct.py", label="Try the tools for correcting a mask", icon=":material/brush:"
-    )
+    st.page_link("pages/correct.py", label="Try the correction tools", icon=":material/brush:")
 
 
 def _empty() -> None:
     st.markdown(
-        "Nothing has been corrected yet. Once somebody saves a mask on the page Correct, it is "
-        "here: to look through, to compare with what others drew, to approve, and to export."
+        "There are no corrections yet. Masks saved on the page Correct appear here, where you can "
+        "browse, compare, review and export them."
     )
     st.page_link("pages/correct.py", label="Correct a mask", icon=":material/brush:")
-    st.caption("Masks that lie in files already are taken in on the command line:")
+    st.caption("To import masks from files, use the command line:")
     st.code(
         "python -m rustseg_jax labels import --data FOLDER --expert NAME",
         language=None,

@@ -1,1 +1,1 @@
-"""What one page alone is made of: a folder a page."""
+"""Parts used by a single page: one folder per page."""

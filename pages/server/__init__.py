@@ -1,1 +1,1 @@
-"""One model for all visitors: who is next, what is kept, what was computed."""
+"""One model shared by all visitors: the queue, the cache of results, and the computations."""

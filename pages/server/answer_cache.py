@@ -1,6 +1,6 @@
-"""What turns at the model gave, kept for all: what is known already needs no turn.
+"""Shared cache of model results: a cached result needs no turn in the queue.
 
-Nothing here knows of Streamlit. What several wait for is computed once.
+This module does not depend on Streamlit. A result that several visitors wait for is computed once.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class Answers:
-    """What turns gave, the latest of it, for a time.
+    """Cache of model results, limited in number and age; the least recently used goes first.
 
     Parameters
     ----------
-    turns : where an answer that is not known yet is computed
-    size : how many are kept; the one unused for longest goes first
-    seconds : how long one is kept
-    clock : seconds; tests bring their own
+    turns : the queue in which missing results are computed
+    size : maximum number of results
+    seconds : lifetime of a result
+    clock : returns seconds; replaced in tests
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Answers:
         self._turns, self._size, self._seconds, self._clock = turns, size, seconds, clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
-        self._working: Hashable = None  # the key whose answer is being computed: one turn at a time
+        self._working: Hashable = None  # key of the result being computed; one turn at a time
 
     def get(
         self,
@@ -51,20 +51,20 @@ class Answers:
         visitor: Hashable = None,
         spare: bool = False,
     ) -> T:
-        """Return the answer to a key: the kept one at once, else `work()` in a turn.
+        """Return the result for a key: from the cache, else from `work()` in a turn.
 
-        Of several who wait for one key the first computes and all get its answer.
+        If several callers wait for the same key, the first one computes the result for all.
 
         Parameters
         ----------
-        key : what the answer depends on
-        work : computes it; what it raises is raised here, and nothing is kept
+        key : what the result depends on
+        work : computes the result; its exceptions are raised here, and nothing is cached
         show, visitor, spare : as for `Turns.turn`
 
         Raises
         ------
         BusyError
-            Too many wait already.
+            The queue is full.
         """
         while True:
             if answer := self._find(key):
@@ -79,7 +79,7 @@ class Answers:
                     return self._compute(key, work)
 
     def forget(self, which: Callable[[Any], bool]) -> None:
-        """Drop the answers to these keys; one that is being computed is not kept either."""
+        """Drop the results of these keys; one that is being computed will not be cached."""
         with self._lock:
             for key in [key for key in self._kept if which(key)]:
                 del self._kept[key]
@@ -106,7 +106,7 @@ class Answers:
 
     def _keep(self, key: Hashable, answer: object) -> None:
         with self._lock:
-            if self._working is None:  # forgotten meanwhile
+            if self._working is None:  # dropped in the meantime
                 return
             self._kept[key] = self._clock(), answer
             self._kept.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What was measured of many labels: long work that goes on from where it was left."""
+"""Caches for measurements over many labels: long work that resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-# Records never change, so what was measured of one is kept, up to a number.
+# Records never change, so their measurements are cached, up to this number.
 MOST_KNOWN = 20_000  # a kilobyte each
 
 
 class _Known(dict[Any, Any]):
-    """Takes in no more once it is full; what is left out is measured again each time."""
+    """Dictionary of limited size; once full, other records are measured again each time."""
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if len(self) < MOST_KNOWN:
@@ -22,34 +22,34 @@ class _Known(dict[Any, Any]):
 
 @st.cache_resource(show_spinner=False)
 def blames() -> dict[str, Any]:
-    """What each correction says of the stages, by its id, see `rustseg_jax.labels.blame_all`."""
+    """Stage losses of each correction, by its id; see `rustseg_jax.labels.blame_all`."""
     return _Known()
 
 
 @st.cache_resource(show_spinner=False)
 def agreements() -> dict[Any, Any]:
-    """How far the experts of each photo agree, see `rustseg_jax.labels.agree_over_all`."""
+    """Agreement of the experts on each photo; see `rustseg_jax.labels.agree_over_all`."""
     return _Known()
 
 
 @contextmanager
 def in_steps(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how far long work is; a click anywhere ends it, and the next visit goes on.
+    """Show the progress of long work; a click anywhere stops it, and the next visit resumes it.
 
     Parameters
     ----------
-    what : of what there are many: "photo"
+    what : the unit that is counted, such as "photo"
 
     Yields
     ------
-    To be called with (how many are done, how many there are, or are known so far)
+    A function to call with (number done, total number known so far)
     """
     line = st.empty()
 
     def tell(done: int, total: int) -> None:
         if done % 20 == 0:  # each is a message to the browser
             share = 0.0 if done == total else done / total
-            line.progress(share, f"{done} {what}s looked at …")
+            line.progress(share, f"{done} {what}s analysed …")
 
     yield tell
     line.empty()

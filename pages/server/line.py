@@ -1,7 +1,7 @@
-"""The line at the model, and what it gave: each answer once for all visitors, one at a time.
+"""Access to the model: one queue and one cache of results for all visitors.
 
-Answers are kept by the bytes' SHA-256, the weights and the settings; never by pixels:
-Streamlit hashes large arrays from a sample only.
+Cache keys are the SHA-256 of the photo's bytes, the weights and the settings, never pixels:
+Streamlit hashes only a sample of large arrays.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pages.shared.cases import KEEP_HOURS
 T = TypeVar("T")
 
 
-# One photo at a time: with 20 visitors the throughput stays and the worst wait is halved.
+# One photo at a time: with 20 visitors, throughput is the same and the longest wait is halved.
 @st.cache_resource(show_spinner=False)
 def _turns() -> Turns:
     return Turns()
@@ -29,7 +29,7 @@ def _turns() -> Turns:
 
 @st.cache_resource(show_spinner=False)
 def _answers(kind: str, size: int) -> Answers:
-    del kind  # the key: each kind of answer has its own room
+    del kind  # part of the cache key: each kind of result has its own cache
     made = Answers(_turns(), size=size, seconds=KEEP_HOURS * 3600)
     _rooms().append(made)
     return made
@@ -37,16 +37,16 @@ def _answers(kind: str, size: int) -> Answers:
 
 @st.cache_resource(show_spinner=False)
 def _rooms() -> list[Answers]:
-    """All answers, of every kind."""
+    """The caches of all kinds of results."""
     return []
 
 
 def forget(digest: str) -> None:
-    """Drop all that was computed of a photo that is deleted.
+    """Drop all cached results of a deleted photo.
 
     Parameters
     ----------
-    digest : its SHA-256, with which the key of every answer about a photo begins
+    digest : SHA-256 of the photo, the first element of the keys of all its results
     """
     for answers in _rooms():
         answers.forget(lambda key: key[:1] == (digest,))
@@ -54,38 +54,39 @@ def forget(digest: str) -> None:
 
 @contextmanager
 def turn(line: DeltaGenerator | None = None) -> Iterator[None]:
-    """Wait in line for the model and have it alone; the page shows the place in line.
+    """Wait in the queue for exclusive use of the model; the page shows the position.
 
-    Never inside an `st.cache_*` function, which would keep what is shown and hold its lock.
+    Do not use it inside an `st.cache_*` function, which would cache what is drawn and hold its
+    lock meanwhile.
 
     Parameters
     ----------
-    line : an `st.empty()` to show it in; None shows it here
+    line : an `st.empty()` for the position; None draws it in place
 
     Raises
     ------
     BusyError
-        Too many wait already.
+        The queue is full.
     """
     with _line(line) as show, _turns().turn(show, visitor=_visitor()):
         yield
 
 
 def once(kind: str, key: tuple[Any, ...], work: Callable[[], T], *, size: int = 16) -> T:
-    """Return what `work` computes for a key: kept from before, or now and in turn.
+    """Return the result of `work` for a key: from the cache, or computed in a turn.
 
     Parameters
     ----------
-    kind : what is computed, a name of its own
-    key : what it depends on: first the photo's SHA-256, so that it can be forgotten, then the
-        weights' digest, settings; never pixels
-    work : computes it; the result is handed out by reference, so nobody may change it
-    size : how many of this kind are kept, always the same for a kind
+    kind : name of the kind of result
+    key : what the result depends on: first the photo's SHA-256, so that `forget` finds it, then
+        the weights' digest and the settings; never pixels
+    work : computes the result, which is returned by reference and must not be modified
+    size : maximum number of cached results of this kind, always the same for a kind
 
     Raises
     ------
     BusyError
-        Too many wait already.
+        The queue is full.
     """
     with _line() as show:
         return _answers(kind, size).get(key, work, show, visitor=_visitor())
@@ -99,17 +100,17 @@ def ahead(
     size: int,
     given_up: Callable[[], bool],
 ) -> None:
-    """Compute what `once` will be asked for, as soon as no visitor waits for anything.
+    """Compute a result that `once` will need, as soon as no visitor is waiting.
 
     Parameters
     ----------
     kind, key, work, size : as for `once`
-    given_up : asked while waiting; once it is true, nothing is computed
+    given_up : called while waiting; if it returns True, nothing is computed
 
     Raises
     ------
     BusyError
-        Too many wait already.
+        The queue is full.
     """
 
     def show(_: Place) -> None:
@@ -121,21 +122,21 @@ def ahead(
 
 
 class _GivenUpError(Exception):
-    """Nobody wants it any more."""
+    """The result is no longer needed."""
 
 
 @contextmanager
 def _line(line: DeltaGenerator | None = None) -> Iterator[Callable[[Place], None]]:
-    """Where the place in line is shown while there is something to wait for."""
-    if get_script_run_ctx(suppress_warning=True) is None:  # a download made outside of a page's run
+    """Yield a function that shows the position in the queue during a wait."""
+    if get_script_run_ctx(suppress_warning=True) is None:  # a download, outside a page's run
         yield lambda _: None
         return
     where = st.empty() if line is None else line
 
     def show(place: Place) -> None:
-        # Drawing is also what lets Streamlit end the run of a visitor who left.
+        # Drawing also lets Streamlit stop the run of a visitor who left.
         if place.before:
-            where.caption(f":material/hourglass_top: In line: {place.words()}")
+            where.caption(f":material/hourglass_top: In the queue: {place.words()}")
         else:
             where.empty()
 

@@ -1,4 +1,4 @@
-"""What the model finds in photos, each computed once and kept; see `line`."""
+"""Results of the model, each computed once and cached; see `line`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder, write_zi
 from rustseg_jax.tiling.plan import Plan
 
 AS_FOUND = rs.Adjustment()
-"""The controls as they are at first."""
+"""The default settings."""
 
 
 def plan(case: ChosenPhoto, mode: str = "auto") -> Plan | None:
-    """The windows in which a photo will be looked at; None where it will be looked at whole.
+    """Return the tiles in which a photo will be analysed; None if it is analysed as a whole.
 
     Raises
     ------
@@ -36,19 +36,19 @@ def plan(case: ChosenPhoto, mode: str = "auto") -> Plan | None:
 
 
 def size(case: ChosenPhoto) -> tuple[int, int]:
-    """Height and width of a photo in pixels.
+    """Return the height and width of a photo in pixels.
 
     Raises
     ------
     ImageError
-        It cannot be read.
+        The photo cannot be read.
     """
     return _shape(case.digest, case)
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _shape(digest: str, _case: ChosenPhoto) -> tuple[int, int]:
-    del digest  # the key
+    del digest  # the cache key
     return images.read_size(_case.path.read_bytes(), name=_case.title)
 
 
@@ -61,18 +61,18 @@ def report(
     doubt: bool = False,
     measured: bool = False,
 ) -> Report:
-    """What the model finds in a photo; computed once for the same bytes, weights and choices.
+    """Return the report on a photo; computed once for the same bytes, weights and settings.
 
     Parameters
     ----------
     case : the photo
-    mode : of `rs.TileConfig`
-    turned : the controls; from what was kept of the photo, at a fraction of the time
+    mode : mode of `rs.TileConfig`
+    turned : changed settings, applied to the cached evidence in a fraction of the time
     surface : the part of the photo that is steel
-    doubt : whether the map of doubt is wanted where controls were turned or a part was
-        marked; else it is there as far as it is measured
-    measured : whether it is measured of a photo that is looked at in windows, too, at five
-        times their time
+    doubt : whether the uncertainty map is needed with changed settings or a marked surface;
+        otherwise the report has it if it was measured
+    measured : whether to measure the uncertainty of a photo analysed in tiles too, which takes
+        five times as long
 
     Raises
     ------
@@ -111,28 +111,28 @@ Found = tuple[rs.Segmentation, rs.Uncertainty | None]
 def _known(
     pixels: np.ndarray, classifier: rs.Classifier, photo: tuple[str, str, str, bool]
 ) -> tuple[rs.Adjustable, list[Found]]:
-    """What is kept of a photo, for going on from it; and what was found, if that was only now."""
+    """Return the cached evidence of a photo, and its results if they were computed just now."""
     _, _, mode, measured = photo
     fresh: list[Found] = []
 
     def find() -> rs.Adjustable:
         seg = rs.segment(pixels, classifier, rs.Config(tiles=TileConfig(mode)))
-        # In windows it would cost five times as much again: the page asks beforehand.
+        # In tiles this would take five times as long: the page asks first.
         ask = measured or not seg.tiling
         fresh.append((seg, rs.measure_uncertainty(seg, classifier) if ask else None))
         return rs.adjustable(seg, sure=fresh[0][1])
 
-    # What the controls go on from: 15 MB each at 448 pixels, 60 MB of a photo in windows.
+    # The evidence behind the settings: 15 MB each at 448 pixels, 60 MB for a photo in tiles.
     return once("adjustable", photo, find, size=4), fresh
 
 
 def in_full(case: ChosenPhoto, pixels: np.ndarray) -> rs.Segmentation:
-    """What the model finds in a photo, with everything of the photo's size; not kept.
+    """Return the segmentation of a photo with all arrays at the photo's size; not cached.
 
     Parameters
     ----------
     case : the photo
-    pixels : of it, `images.read`
+    pixels : its pixels, from `images.read`
 
     Raises
     ------
@@ -149,13 +149,15 @@ def in_full(case: ChosenPhoto, pixels: np.ndarray) -> rs.Segmentation:
 def completed(
     case: ChosenPhoto, *, rust: np.ndarray, clean: np.ndarray, settled: np.ndarray | None = None
 ) -> np.ndarray:
-    """The mask that the CRF makes of strokes on a photo, (H, W) bool; it keeps each of them.
+    """Return the mask that the CRF computes from strokes on a photo, (H, W) bool.
+
+    All strokes are kept in the mask.
 
     Parameters
     ----------
     case : the photo
     rust, clean : (H, W) bool strokes
-    settled : (H, W) bool, which of them do not spread; see `rs.resegment`
+    settled : (H, W) bool, strokes that do not spread; see `rs.resegment`
 
     Raises
     ------
@@ -171,7 +173,7 @@ def completed(
 
 
 def overlay_file(case: ChosenPhoto, report: Report, opacity: float, *, fill: bool = True) -> bytes:
-    """The overlay at the photo's full size, as a PNG file."""
+    """Return the overlay at the photo's full size as a PNG file."""
     surface = report.part.surface if report.part else None
     with turn():
         return full_overlay(
@@ -180,12 +182,15 @@ def overlay_file(case: ChosenPhoto, report: Report, opacity: float, *, fill: boo
 
 
 def results_folder(folder: Path) -> ResultsFolder:
-    """The results of many photos that lie in a folder, as far as these weights found them."""
+    """Return the folder with the results of many photos, limited to those of these weights."""
     return ResultsFolder(folder, models.model().describe(), rs.Config())
 
 
 def zip_file(photos: Sequence[PhotoFile], results: ResultsFolder) -> bytes:
-    """Masks, overlays, JSON files and table of many photos; in memory only once it is whole."""
+    """Return masks, overlays, JSON files and summary of many photos as a ZIP file.
+
+    The file is written to disk first and read into memory when it is complete.
+    """
     with tempfile.TemporaryFile() as file:
         write_zip(file, photos, results, turn=turn)
         file.seek(0)

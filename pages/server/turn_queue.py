@@ -1,13 +1,13 @@
-"""Turns at the model: one at a time, in a fair and bounded line. Nothing here knows of Streamlit.
+"""Queue for the model: one turn at a time, fair and bounded. Does not depend on Streamlit.
 
-The order is round robin: whoever had a turn in a round waits for the next one, newcomers
-join the round that is under way. So a visitor with 200 photos, each a turn of its own, holds
-nobody up by more than one photo. A round takes in no more than may wait: newcomers without
-end cannot shut anybody out.
+The order is round robin: a visitor who had a turn in a round waits for the next round; new
+visitors join the current one. A visitor with 200 photos, each a turn of its own, therefore delays
+others by one photo at most. A round is limited to the size of the queue, so a stream of new
+visitors cannot starve anyone.
 
-What nobody waits for, such as a photo that is made ready before it is opened, is asked for as
-`spare`: it takes its turn when nobody else wants one, so that it holds a visitor up by one photo
-at most, however much of it there is.
+Work that nobody is waiting for, such as preparing a photo before it is opened, is requested as
+`spare`: it gets a turn only when nobody else wants one, and so delays a visitor by one photo at
+most.
 """
 
 from __future__ import annotations
@@ -23,33 +23,32 @@ from rustseg_jax.errors import RustsegError
 
 __all__ = ["BusyError", "Place", "Turns", "silent"]
 
-WAITING = 60  # three times the 20 visitors at once that the app is made for
-SLICE = 0.25  # seconds between two looks round while waiting: a visitor who left is noticed
-_REMEMBERED = 8  # turns whose mean time tells how long the next ones take
+WAITING = 60  # three times the 20 simultaneous visitors that the app is designed for
+SLICE = 0.25  # seconds between checks while waiting, to notice visitors who left
+_REMEMBERED = 8  # recent turns whose mean duration gives the estimate
 
 
 class BusyError(RustsegError):
-    """More visitors wait than the line takes."""
+    """The queue is full."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place in line.
+    """A position in the queue.
 
     Attributes
     ----------
-    before : turns that come first, the one that is under way included; 0 is the end of the wait
-    seconds : about how long they take; None as long as no turn has ended
+    before : number of turns ahead, including the current one; 0 ends the wait
+    seconds : estimated duration of these turns; None until a first turn has ended
     """
 
     before: int
     seconds: float | None = None
 
     def words(self) -> str:
-        """Say it: "3 others before you, about 4 s"."""
-        others = "1 other" if self.before == 1 else f"{self.before} others"
+        """Return the position in words: "3 ahead of you, about 4 s"."""
         wait = "" if self.seconds is None else f", about {max(1, round(self.seconds))} s"
-        return f"{others} before you{wait}"
+        return f"{self.before} ahead of you{wait}"
 
 
 @dataclass(eq=False)
@@ -63,12 +62,12 @@ class _Ticket:
 
     @property
     def place(self) -> tuple[bool, int, int]:
-        """What the line is sorted by."""
+        """Sort key of the queue."""
         return self.spare, self.round, self.number
 
 
 def silent(_: Place) -> None:
-    """Show nothing of the place in line."""
+    """Do not show the position in the queue."""
 
 
 def _never() -> bool:
@@ -76,12 +75,12 @@ def _never() -> bool:
 
 
 class Turns:
-    """A line of visitors; one has the turn.
+    """A queue of visitors, one of whom has the turn.
 
     Parameters
     ----------
-    limit : how many may wait, at least 1
-    clock : seconds, for the estimates; tests bring their own
+    limit : maximum number of waiting visitors, at least 1
+    clock : returns seconds, for the estimates; replaced in tests
     """
 
     def __init__(
@@ -93,8 +92,8 @@ class Turns:
         self._tickets = 0
         self._waiting: list[_Ticket] = []  # in the order of their turns
         self._current: _Ticket | None = None
-        self._round, self._given = 0, 0  # the round under way, turns it gave
-        self._last: dict[Hashable, int] = {}  # visitor -> round of the last turn
+        self._round, self._given = 0, 0  # the current round, turns given in it
+        self._last: dict[Hashable, int] = {}  # visitor -> round of their last turn
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
 
     @contextmanager
@@ -106,26 +105,26 @@ class Turns:
         unless: Callable[[], bool] = _never,
         spare: bool = False,
     ) -> Iterator[bool]:
-        """Wait for a turn and have it: `with turns.turn(show) as mine: ...`.
+        """Wait for a turn and hold it: `with turns.turn(show) as mine: ...`.
 
         Parameters
         ----------
-        show : called while waiting, whenever the place changes and at least four times a
-            second, and with `Place(0)` at the end; not called where the turn comes at once.
-            What it raises gives the place up.
-        visitor : who it is, for the rounds; None is always a newcomer
-        unless : asked while waiting; once it is true the place is given up
-        spare : behind everybody else, whenever they come; it takes no place in a round
+        show : called while waiting, whenever the position changes and at least four times a
+            second, and with `Place(0)` at the end; not called if the turn is free at once.
+            If it raises an exception, the caller leaves the queue.
+        visitor : identifies the visitor for the rounds; None always counts as new
+        unless : called while waiting; if it returns True, the caller leaves the queue
+        spare : wait behind everybody else, including later arrivals, and outside the rounds
 
         Yields
         ------
-        True with the turn, False when `unless` came true. A thread that has the turn already
+        True with the turn, False if `unless` returned True. A thread that already holds the turn
         keeps it.
 
         Raises
         ------
         BusyError
-            Too many wait already.
+            The queue is full.
         """
         if self._is_mine():
             yield True
@@ -138,7 +137,7 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """How many wait, without the one whose turn it is."""
+        """Number of waiting callers, without the one that holds the turn."""
         with self._changed:
             return len(self._waiting)
 
@@ -150,10 +149,11 @@ class Turns:
         with self._changed:
             if sum(spare or not t.spare for t in self._waiting) >= self._limit:
                 raise BusyError(
-                    f"busy: {self._limit} others are waiting already; try again in a minute"
+                    f"the server is busy ({self._limit} visitors are waiting); try again in a "
+                    "minute"
                 )
             if self._current is None and not self._waiting:
-                self._last.clear()  # nobody waits: everybody is a newcomer
+                self._last.clear()  # nobody is waiting: everybody counts as new
             own_round = self._round if spare else self._round_for(visitor)
             ticket = _Ticket(self._tickets, own_round, visitor, threading.get_ident(), spare)
             self._tickets += 1
@@ -200,10 +200,10 @@ class Turns:
         return True
 
     def _count(self, ticket: _Ticket) -> None:
-        """Note whose turn of which round it is."""
+        """Record the turn in its round."""
         self._given = self._given + 1 if ticket.round == self._round else 1
         self._round = ticket.round
-        # Whoever last had a turn before this round may have one in it, like a newcomer.
+        # Visitors whose last turn was before this round count as new.
         self._last = {v: r for v, r in self._last.items() if r >= self._round}
         if ticket.visitor is not None:
             self._last[ticket.visitor] = ticket.round
@@ -211,7 +211,7 @@ class Turns:
     def _place(self, ticket: _Ticket) -> Place:
         if self._current is ticket:
             return Place(0)
-        # Between two turns nobody has one, and yet the first in line is not there.
+        # Between two turns nobody holds one, but the first in the queue still has to wait.
         before = max(1, self._waiting.index(ticket) + (self._current is not None))
         if not self._took:
             return Place(before)

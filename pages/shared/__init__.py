@@ -1,1 +1,1 @@
-"""What several pages use: photos and addresses, people, words, how a page begins."""
+"""Code shared by several pages: photos, addresses, people, wording and page setup."""

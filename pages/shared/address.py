@@ -1,6 +1,6 @@
-"""What is chosen is in the address of a page: widgets take their value from it and write it there.
+"""Keep choices in the address of a page: widgets read their value from it and write it back.
 
-A value that is not known gives a message and the default.
+An unknown value gives a message and the default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Reader", "pick", "put", "switch"]
 
 
 def put(**changes: str | None) -> None:
-    """Write values into the address, all at once; None or "" takes one out."""
+    """Write values to the address, all at once; None or "" removes one."""
     link = st.query_params.to_dict()
     for name, value in changes.items():
         if value:
@@ -28,11 +28,11 @@ def put(**changes: str | None) -> None:
 
 
 class Reader:
-    """Reads the address of this run, and gathers what is wrong with it.
+    """Reader of the address of this run; collects a message for each invalid value.
 
     Attributes
     ----------
-    complaints : a message for each value that is not known
+    complaints : the messages
     """
 
     def __init__(self) -> None:
@@ -40,24 +40,24 @@ class Reader:
         self.complaints: list[str] = []
 
     def one_of(self, name: str, allowed: Mapping[str, str], default: str) -> str:
-        """A value of the address if it is allowed, else the default, with a complaint."""
+        """Return a value of the address if it is allowed, else the default, with a complaint."""
         value = self.link.get(name) or default
         if value in allowed:
             return value
         known = ", ".join(key for key in allowed if key)
-        what = f"use {known}" if known else "there is nothing to choose from here"
+        what = f"use {known}" if known else "no values are available here"
         self.complaints.append(f"{name}={value[:40]!r} is not known: {what}")
         return default
 
     def complain(self) -> None:
-        """Show what was wrong with the address, in one box."""
+        """Show all complaints in one box."""
         if self.complaints:
             lines = [f"- {escape(text)}" for text in dict.fromkeys(self.complaints)]
-            text = "Not all of this address can be shown; instead you see the usual.\n"
+            text = "Parts of this address are not valid. The defaults are shown instead.\n"
             st.warning("\n".join([text, *lines]), icon=":material/link_off:")
 
     def number(self, name: str, most: int, default: int, *, least: int = 0) -> int:
-        """A whole number from `least` to `most`, or the default, with a complaint."""
+        """Return a whole number from `least` to `most`, else the default, with a complaint."""
         text = self.link.get(name, "")
         if not text:
             return default
@@ -79,9 +79,9 @@ def pick(
     drop: tuple[str, ...] = (),
     **more: Any,
 ) -> None:
-    """A list to choose from that shows the address's value and writes the new one there.
+    """Draw a select box that shows the address's value and writes a new one there.
 
-    `drop` are the values that go with the old one.
+    `drop` names the values to remove from the address when it changes.
     """
     _widget(st.selectbox, label, name, allowed, value, default, dict.fromkeys(drop), more)
 
@@ -96,7 +96,7 @@ def switch(
     drop: tuple[str, ...] = (),
     **more: Any,
 ) -> None:
-    """A row of buttons, one of which is on; `drop` are the values that go with the old one."""
+    """Draw a segmented control, bound to the address as `pick` is."""
     gone = dict.fromkeys(drop)
     _widget(st.segmented_control, label, name, allowed, value, default, gone, more)
 

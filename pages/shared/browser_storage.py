@@ -1,6 +1,6 @@
-"""What a browser remembers: a name that was typed once, and forms that were not saved yet.
+"""Storage in the browser: the visitor's name and unsaved forms.
 
-It is in no cookie and in no address. A reload, a restarted server and the next day find it again.
+It uses neither cookies nor the address, and survives a reload, a server restart and a new visit.
 Only pages of this app read it.
 """
 
@@ -13,7 +13,7 @@ import streamlit as st
 
 __all__ = ["remembered", "remembered_form"]
 
-# The text must hold a line break: Streamlit would take it for a path.
+# The text must contain a line break; otherwise Streamlit takes it for a path.
 _JS = """
 const KEY = "rustseg-name"
 export default function ({ data, setStateValue }) {
@@ -25,7 +25,7 @@ export default function ({ data, setStateValue }) {
       if (kept) setStateValue("name", kept)
     }
   } catch {
-    // This browser keeps nothing: the name is asked for at each visit.
+    // This browser has no storage: the page asks for the name on each visit.
   }
 }
 """
@@ -34,17 +34,17 @@ _mount = st.components.v2.component("rustseg.remember", html="<i hidden></i>\n",
 
 
 def remembered(name: str, *, forget: bool, longest: int) -> str:
-    """Let the browser remember a name, or tell the one that it remembers.
+    """Store a name in the browser, or read the stored one.
 
     Parameters
     ----------
-    name : to remember; "" asks for what is remembered
-    forget : whether "" means to forget it
-    longest : characters that are taken of what the browser says
+    name : the name to store; "" reads the stored name
+    forget : whether "" removes the stored name instead
+    longest : maximum length of a name that is read, in characters
 
     Returns
     -------
-    `name`, or what the browser remembers, or ""
+    `name`, or the stored name, or ""
     """
     result = _mount(
         key="remember-name", data={"name": name, "forget": forget}, on_name_change=_nothing,
@@ -56,8 +56,8 @@ def remembered(name: str, *, forget: bool, longest: int) -> str:
     return " ".join(kept.split())[:longest]
 
 
-# Asked, it answers with what it keeps, under the same token: what it said to a server that has
-# gone since is then no answer. A storage that cannot be read is an empty one.
+# The browser answers a request with the stored form and the request's token, so that an answer to
+# an earlier server process is not taken for a new one. Unreadable storage counts as empty.
 _FORMS_JS = """
 const KEY = "rustseg-forms", MOST = 24
 const read = () => {
@@ -72,7 +72,7 @@ const write = (all) => {
   try {
     localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(newest)))
   } catch {
-    // This browser keeps nothing: a reload empties the form.
+    // This browser has no storage: a reload empties the form.
   }
 }
 export default function ({ data, setStateValue }) {
@@ -94,19 +94,18 @@ _mount_form = st.components.v2.component(
 def remembered_form(
     photo: str, form: Mapping[str, Any] | None, *, ask: str, saved: Sequence[str] = ()
 ) -> Mapping[str, Any] | None:
-    """Let the browser keep what a form says, or tell what it keeps.
+    """Store a form in the browser, or read the stored one.
 
     Parameters
     ----------
-    photo : names the form
-    form : what it says, plain values; None says nothing that is worth keeping
-    ask : a token of this visit: unless it is "", the browser is asked, and keeps what it has
-    saved : names of forms that it need not keep any more
+    photo : SHA-256 of the photo, the form's key
+    form : the form's values, JSON types only; None removes the stored form
+    ask : token of this request; unless it is "", the stored form is read and left unchanged
+    saved : keys of forms that can be removed
 
     Returns
     -------
-    None as long as there is no answer to the question, then what the browser keeps; nobody has
-    checked that
+    None until the browser has answered, then the stored form, which is not validated
     """
     data = {"photo": photo, "form": form, "ask": ask, "saved": list(saved)}
     result = _mount_form(
@@ -119,4 +118,4 @@ def remembered_form(
 
 
 def _nothing() -> None:
-    """Streamlit names a state by its callback."""
+    """Do nothing; Streamlit registers a component's state by its callback."""

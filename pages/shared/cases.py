@@ -1,8 +1,8 @@
 """Cases: photos on disk and in the address.
 
-A case is one photo, named in the address: `?case=<SHA-256>` for an upload, which lies on
-disk for `KEEP_HOURS`, or `?sample=<name>`. So reload, links and a restart of the server
-find it again, and no photo lives in a visitor's session.
+A case is one photo, identified in the address by `?case=<SHA-256>` for an upload, which stays on
+disk for `KEEP_HOURS`, or `?sample=<name>`. It therefore survives a reload and a server restart, a
+link to it works, and no photo is kept in a visitor's session.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from rustseg_jax import images, labels, samples
 from rustseg_jax.runtime import cache_folder, replacing
 
 KEEP_HOURS = 24
-"""How long an uploaded photo stays on disk after its last upload; the page says so."""
+"""Hours that a photo stays on disk after its last upload; the About page states them."""
 
 _SWEEP_SECONDS = 600
-_THUMBNAIL = (240, 180)  # pixels; shown at half of it, sharp on dense screens
+_THUMBNAIL = (240, 180)  # pixels; shown at half this size, sharp on high-density screens
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _log = logging.getLogger("rustseg.pages")
 
 
 @dataclass(frozen=True)
 class ChosenPhoto:
-    """One photo to look at: what it is called, where it lies, its SHA-256."""
+    """A photo with its title, the stem of its result files, its path and its SHA-256."""
 
     title: str
     stem: str
@@ -44,22 +44,22 @@ class ChosenPhoto:
 
     @property
     def query(self) -> dict[str, str]:
-        """How an address names it."""
+        """Query of the photo's address."""
         sample = any(s.path == self.path for s in samples.list_samples())
         return {"sample": self.stem} if sample else {"case": self.digest}
 
 
 class CaseError(rs.RustsegError):
-    """The address names a photo that is not there."""
+    """The photo in the address does not exist."""
 
 
 def current_case() -> ChosenPhoto | None:
-    """The photo that the address names, or None when it names none.
+    """Return the photo named in the address, or None if it names none.
 
     Raises
     ------
     CaseError
-        There is no such photo, or not any more.
+        The photo does not exist or has been deleted.
     """
     if name := st.query_params.get("sample"):
         return _sample_case(name)
@@ -69,7 +69,7 @@ def current_case() -> ChosenPhoto | None:
 
 
 def open_case(*, sample: str = "", upload: str = "") -> None:
-    """Put a photo into the address: a sample's name, an upload's digest, or nothing."""
+    """Write a photo to the address: a sample's name, an upload's digest, or nothing."""
     chosen = {"sample": sample} if sample else {"case": upload} if upload else {}
     st.query_params.from_dict(chosen)
 
@@ -78,27 +78,27 @@ def _sample_case(name: str) -> ChosenPhoto:
     for sample in samples.list_samples():
         if sample.name == name:
             return case_of(sample)
-    raise CaseError(f"there is no sample called {name[:60]!r}; pick one of those shown")
+    raise CaseError(f"there is no sample called {name[:60]!r}; choose one of those shown")
 
 
 def case_of(sample: samples.Sample) -> ChosenPhoto:
-    """A sample as a case."""
+    """Return a sample as a case."""
     digest = images.sha256(sample.path.read_bytes())
     return ChosenPhoto(sample.title, sample.name, sample.path, digest)
 
 
 def upload_case(digest: str) -> ChosenPhoto:
-    """An uploaded photo as a case.
+    """Return an uploaded photo as a case.
 
     Raises
     ------
     CaseError
-        It is not there, or not any more.
+        The photo does not exist or has been deleted.
     """
     path = photos_folder() / digest
     if not _DIGEST.fullmatch(digest) or not fresh(path):
         raise CaseError(
-            f"the photo of this address is not here any more: photos are deleted after "
+            f"the photo of this address is no longer available: photos are deleted after "
             f"{KEEP_HOURS} hours; upload it again"
         )
     state = st.session_state
@@ -108,7 +108,7 @@ def upload_case(digest: str) -> ChosenPhoto:
 
 
 def keep_upload(name: str, data: bytes) -> str:
-    """Put an uploaded photo on disk, whole or not at all; returns its SHA-256."""
+    """Write an uploaded photo to disk atomically and return its SHA-256."""
     digest = images.sha256(data)
     path = photos_folder() / digest
     with replacing(path) as partial:
@@ -118,12 +118,12 @@ def keep_upload(name: str, data: bytes) -> str:
 
 
 def call(digest: str, name: str) -> None:
-    """Tell what a photo is called that the visitor did not upload; else it is "Your photo"."""
+    """Set the name of a photo that the visitor did not upload; the default is "Your photo"."""
     st.session_state[f"called-{digest}"] = name
 
 
 def uploads() -> dict[str, str]:
-    """Photos of this visit that are still on disk: their names by their SHA-256."""
+    """Return the names of this visit's uploads that are still on disk, by their SHA-256."""
     keys = [str(key) for key in st.session_state if _named(str(key))]
     known = {key.removeprefix("name-"): str(st.session_state[key]) for key in keys}
     return {digest: name for digest, name in known.items() if fresh(photos_folder() / digest)}
@@ -134,13 +134,13 @@ def _named(key: str) -> bool:
 
 
 def delete_uploads() -> list[str]:
-    """Delete all photos of this visit, and the sets that they are in, before their time is over.
+    """Delete all uploads of this visit, and the sets that contain them, before they expire.
 
-    A set goes whole: without one of its photos it could not be shown.
+    A set is deleted as a whole, because it cannot be shown without one of its photos.
 
     Returns
     -------
-    SHA-256 of each, for `line.forget`
+    SHA-256 of each deleted photo, for `line.forget`
     """
     digests = list(uploads())
     for listed in photos_folder().glob("set-*/set.json"):
@@ -156,14 +156,14 @@ def delete_uploads() -> list[str]:
 
 @st.cache_resource(show_spinner=False)
 def photos_folder() -> Path:
-    """Where uploads lie; the first call starts the thread that deletes old ones."""
+    """Return the folder of uploads; the first call starts the thread that deletes old ones."""
     folder = cache_folder("photos") or Path(tempfile.mkdtemp(prefix="rustseg-photos-"))
     threading.Thread(target=_sweep_for_ever, args=(folder,), daemon=True).start()
     return folder
 
 
 def fresh(path: Path) -> bool:
-    """Whether a file is there and its time is not over."""
+    """Return whether a file exists and has not expired."""
     try:
         return time.time() - path.stat().st_mtime < KEEP_HOURS * 3600
     except OSError:
@@ -171,10 +171,10 @@ def fresh(path: Path) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Delete the photos and the folders of sets whose time is over."""
+    """Delete expired photos and sets."""
     for path in folder.iterdir():
         if path.is_dir():
-            # A set came when its list did; its results are younger. One without is being made.
+            # A set has the age of its list; its results are younger. One without is being made.
             made = path / "set.json"
             if not fresh(made if made.exists() else path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -193,7 +193,7 @@ def _sweep_for_ever(folder: Path) -> None:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def thumbnail(path: str) -> bytes:
-    """A sample's picture for the picker, all of one shape; WebP keeps all under 200 KB."""
+    """Return a sample's thumbnail for the picker, all of one size; WebP, under 200 KB in all."""
     small = ImageOps.fit(Image.fromarray(images.read(path)), _THUMBNAIL)
     file = io.BytesIO()
     small.save(file, "WEBP", quality=75)
@@ -202,6 +202,6 @@ def thumbnail(path: str) -> bytes:
 
 @st.cache_data(max_entries=512, show_spinner=False)
 def label_thumbnail(correction: str, _store: labels.Store) -> bytes:
-    """A photo with what a correction marks; neither ever changes. WebP, 20 KB each."""
+    """Return a thumbnail of a correction's photo and mask, which never change; WebP, 20 KB."""
     said = _store.correction(correction)
     return labels.thumbnail(_store.photo_path(said.photo), said)

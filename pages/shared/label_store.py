@@ -1,4 +1,4 @@
-"""The labels store as pages open it: anew at every call, with nothing kept of what it says."""
+"""Access to the labels store: it is opened at every call, and nothing read from it is cached."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["current_case", "open_store", "past", "stored_case"]
 
 
 def open_store(person: Person) -> labels.Store | None:
-    """The labels store, or None as long as nothing was ever saved.
+    """Return the labels store, or None if nothing was ever saved.
 
-    Who may not write changes nothing: an older database is then refused instead of brought up
-    to date.
+    For visitors who may not save, an older database is rejected instead of migrated, so that they
+    change nothing.
     """
     folder = labels.labels_folder()
     if not (folder / DATABASE).is_file():
@@ -26,12 +26,12 @@ def open_store(person: Person) -> labels.Store | None:
 
 
 def current_case(digest: str | None, person: Person) -> ChosenPhoto | None:
-    """The photo of the address: of the labels store where it is there, else as on any page.
+    """Return the photo in the address, from the labels store if it has it, else as on any page.
 
     Raises
     ------
     CaseError
-        There is no such photo.
+        The photo does not exist.
     LabelsError
         The store cannot be read.
     """
@@ -39,7 +39,7 @@ def current_case(digest: str | None, person: Person) -> ChosenPhoto | None:
 
 
 def stored_case(digest: str, person: Person) -> ChosenPhoto | None:
-    """A photo of the labels store as a case, None where it is not there.
+    """Return a photo of the labels store as a case, or None if the store does not have it.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def stored_case(digest: str, person: Person) -> ChosenPhoto | None:
     photo = store.find_photo(digest) if store else None
     if store is None or photo is None:
         return None
-    title = photo.origin or "Photo of the labels folder"
+    title = photo.origin or f"Photo {photo.sha256[:8]}"
     return ChosenPhoto(title, Path(title).stem, store.photo_path(photo), photo.sha256)
 
 
 def past(case: ChosenPhoto, person: Person) -> labels.History | None:
-    """All that was said of a photo; None where nothing was."""
+    """Return the history of a photo, or None if the store does not have it."""
     store = open_store(person)
     photo = store.find_photo(case.digest) if store else None
     return labels.history(store, photo) if store and photo else None

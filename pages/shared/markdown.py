@@ -1,4 +1,4 @@
-"""Documents of the repository on a page: nothing in them may lead to where the app has nothing."""
+"""Show documents of the repository on a page, without links to files the app does not serve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Whichever begins first: code as it is, a link (its label may hold code), a dollar sign.
+# Whichever comes first: code, a link (its label may contain code), or a dollar sign.
 _PARTS = re.compile(
     r"(?P<code>```.*?```|`[^`]*`)"
     r"|(?P<picture>!?)\[(?P<label>(?:`[^`]*`|[^][`])*)\]\((?P<target>[^()\s]+)\)"
@@ -18,17 +18,17 @@ _PARTS = re.compile(
 
 
 def for_page(text: str, folder: str = "") -> str:
-    """Markdown for `st.markdown`, under the page's own title.
+    """Convert a document for `st.markdown` under the page's own title.
 
     Parameters
     ----------
-    text : a document, whose first line may be its title
-    folder : where it lies, from the repository's root, with "/" between names
+    text : the document, whose first line may be its title
+    folder : its folder relative to the repository's root, separated by "/"
 
     Returns
     -------
-    The document without its title. Links to other files of the repository name the file
-    instead, pictures become their description, and dollar signs are no formulas.
+    The document without its title. Links to other files of the repository become file names,
+    images become their descriptions, and dollar signs do not start formulas.
     """
     text = re.sub(r"\A\s*# .*\n", "", text)
     return _PARTS.sub(lambda match: _plain(match, folder), text)

@@ -1,4 +1,4 @@
-"""The weights that the app works with, loaded once for all visitors."""
+"""The app's models, loaded once for all visitors."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rustseg_jax.runtime import enable_compilation_cache
 
 
 def model() -> rs.Classifier:
-    """The weights of RUSTSEG_MODEL or the shipped ones, once for all visitors.
+    """Return the model named by RUSTSEG_MODEL or the shipped one, loaded once for all visitors.
 
     Raises
     ------
     WeightsError
-        See `rustseg_jax.load_model`; tried again at the next visit.
+        See `rustseg_jax.load_model`; the next visit tries again.
     """
     place = Path(os.environ.get("RUSTSEG_MODEL") or weights.DEFAULT)
     return _model(str(place), place.stat().st_mtime_ns if place.is_file() else 0)
@@ -26,16 +26,16 @@ def model() -> rs.Classifier:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _model(place: str, changed: int) -> rs.Classifier:
-    del changed  # part of the key: weights that were replaced are read again
+    del changed  # part of the cache key: replaced weights are read again
     enable_compilation_cache()
     return rs.load_model(place)
 
 
 def offered_weights() -> dict[str, str]:
-    """The weights that whoever runs the server offers: name in a link -> what a person reads.
+    """Return the weights that this server offers: name in a link -> label.
 
-    "" are those of the whole app. Beside them the shipped ones, where RUSTSEG_MODEL names
-    others, and each `*.safetensors` in the folder that RUSTSEG_MODELS names.
+    "" is the app's own weights. The shipped weights are added if RUSTSEG_MODEL names others, and
+    so is each `*.safetensors` file in the folder named by RUSTSEG_MODELS.
     """
     return {"": "Weights of this app", **{name: name for name in _other_weights()}}
 
@@ -50,23 +50,23 @@ def _other_weights() -> dict[str, Path]:
 
 
 def named_model(name: str) -> rs.Classifier:
-    """Weights by a name of `offered_weights`.
+    """Return the model with a name of `offered_weights`.
 
     Raises
     ------
     WeightsError
-        They cannot be read, or are not offered.
+        The weights cannot be read or are not offered.
     """
     if not name:
         return model()
     place = _other_weights().get(name)
     if place is None:
-        raise rs.WeightsError(f"the weights {name[:60]!r} are not offered here")
+        raise rs.WeightsError(f"the weights {name[:60]!r} are not available on this server")
     return _another_model(str(place), place.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _another_model(place: str, changed: int) -> rs.Classifier:
-    del changed  # part of the key
+    del changed  # part of the cache key
     enable_compilation_cache()
     return rs.load_model(place)

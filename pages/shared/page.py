@@ -1,7 +1,7 @@
-"""What every page shares: how a page begins, what a visitor sees when something fails, words.
+"""Common parts of all pages: page start, error messages and text helpers.
 
-Photos are in `cases`, addresses in `address`, the weights in `models`; what is computed is in
-`pages.server.results`, and the line at the model, with all answers kept, in `pages.server.line`.
+Photos are in `cases`, addresses in `address`, the weights in `models`, results in
+`pages.server.results`, and the queue for the model and its cache in `pages.server.line`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from streamlit.runtime.pages_manager import PagesManager
 import rustseg_jax as rs
 from rustseg_jax import wording
 
-_run = threading.local()  # Streamlit runs one script a thread
+_run = threading.local()  # Streamlit runs one script per thread
 _log = logging.getLogger("rustseg.pages")
-_FAILED = "what went wrong in a callback"
+_FAILED = "error of a callback"
 
 
 @contextmanager
 def app() -> Iterator[None]:
-    """Run a page inside app.py, guarded; `enter` asks for it."""
+    """Run a page inside app.py with its guard; `enter` requires this."""
     _run.inside = True
     try:
         if failed := st.session_state.pop(_FAILED, ""):
@@ -40,11 +40,11 @@ def app() -> Iterator[None]:
 
 
 def enter() -> None:
-    """Begin a page: it must run inside app.py, with its settings and its guard.
+    """Start a page, which must run inside app.py with its settings and its guard.
 
-    Until app.py has run once, Streamlit takes a folder called pages/ for pages of the old
-    kind and opens an address such as /segment without app.py. The switch is not public; the
-    Streamlit version is pinned.
+    Until app.py has run once, Streamlit treats the folder pages/ as pages of the old kind and
+    opens an address such as /segment without app.py. The switch is not public; the Streamlit
+    version is pinned.
     """
     if not getattr(_run, "inside", False):
         PagesManager.uses_pages_directory = False
@@ -53,7 +53,7 @@ def enter() -> None:
 
 @contextmanager
 def guard() -> Iterator[None]:
-    """Show what went wrong in a sentence, in its place on the page; the rest of it goes on."""
+    """Show an error in place, as a sentence; the rest of the page continues."""
     try:
         yield
     except Exception as error:
@@ -62,7 +62,7 @@ def guard() -> Iterator[None]:
 
 @contextmanager
 def later() -> Iterator[None]:
-    """As `guard`, for callbacks: what they draw is lost, so the page's next run says it."""
+    """Guard a callback: what it draws is lost, so the page's next run shows the error."""
     try:
         yield
     except Exception as ex:
@@ -70,12 +70,12 @@ def later() -> Iterator[None]:
 
 
 def tell(ex: BaseException) -> None:
-    """Say to the visitor what went wrong, never with a traceback."""
+    """Show an error to the visitor, never with a traceback."""
     st.error(words(ex), icon=":material/error:")
 
 
 def words(ex: BaseException) -> str:
-    """What went wrong, for a visitor; a bug of ours gets a number, and the log the rest."""
+    """Return an error as a message for visitors; for a bug, a number that is also in the log."""
     if isinstance(ex, rs.WeightsError):
         return (
             f"The model cannot be loaded. {sentence(ex)} Set RUSTSEG_MODEL to a weights file "
@@ -86,30 +86,30 @@ def words(ex: BaseException) -> str:
     number = uuid.uuid4().hex[:8]
     _log.error("error %s", number, exc_info=ex)
     return (
-        f"Something went wrong here, and it is not your photo's fault. Please try again; if "
-        f"it stays, tell whoever runs this page the error number {number}."
+        f"Something went wrong here, and your photo is not the cause. Please try again. If it "
+        f"happens again, give the operator of this server the error number {number}."
     )
 
 
-# What no guard caught comes here: a fragment that runs by itself and a callback run outside of
+# Errors outside every guard end here: fragments that run by themselves, and callbacks, run outside
 # `app`. The hook is not public; the Streamlit version is pinned, and tests raise in all three.
 error_util.show_uncaught_app_exception = tell
 
 
 def sentence(error: BaseException) -> str:
-    """An error's message as a sentence, with nothing in it that Markdown would act on."""
+    """Return an error's message as a sentence, with Markdown escaped."""
     text = escape(str(error).strip().rstrip("."))
     return f"{text[:1].upper()}{text[1:]}."
 
 
 def escape(text: str) -> str:
-    """Make text from outside (names of files, messages) literal in Markdown."""
+    """Escape Markdown in text from outside, such as file names and messages."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~$:^-])", r"\\\1", text)
 
 
 @st.cache_resource(show_spinner=False)
 def icon() -> Image.Image:
-    """Draw the page's icon: a rusty disc on azure, no outside font or file."""
+    """Draw the page's icon, a rusty disc on azure, without outside fonts or files."""
     card = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
     draw = ImageDraw.Draw(card)
     draw.rounded_rectangle((2, 2, 61, 61), 14, fill=(11, 105, 183))
@@ -118,10 +118,10 @@ def icon() -> Image.Image:
 
 
 def percent(share: float, *, digits: int = 1, sure: bool = True) -> str:
-    """Write a share as `rustseg_jax.wording.percent` does, on one line."""
+    """Format a share as `rustseg_jax.wording.percent` does, with a non-breaking space."""
     return keep_together(wording.percent(share, digits=digits, sure=sure))
 
 
 def keep_together(text: str) -> str:
-    """Keep numbers and their percent signs on one line."""
+    """Join numbers and their percent signs with non-breaking spaces."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")

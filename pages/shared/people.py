@@ -1,12 +1,13 @@
-"""Who corrects, and what they may do: from a login where one is configured, else from a name.
+"""Identity and permissions: from a login if one is configured, else from a typed name.
 
-Who may do what is set where the server is started:
+Environment variables of the server set the permissions:
 
-- ``RUSTSEG_EXPERTS``, ``RUSTSEG_REVIEWERS``: addresses of logins, with commas between; ``*`` are
-  all who are logged in. Reviewers may do what experts may. Once one of the two is set, a name
-  that somebody just typed may do nothing.
-- ``RUSTSEG_DEMO=1``: as if both were set and empty. Visitors can try everything, nothing is kept.
-- Neither: whoever has a login, or, where no login is configured, whoever gives a name.
+- ``RUSTSEG_EXPERTS``, ``RUSTSEG_REVIEWERS``: login addresses, separated by commas; ``*`` means
+  everybody who is logged in. Reviewers may do everything that experts may. If one of the two is
+  set, a typed name gives no permissions.
+- ``RUSTSEG_DEMO=1``: as if both were set and empty. Visitors can try everything; nothing is saved.
+- None of these: everybody with a login is a reviewer, or, if no login is configured, everybody who
+  enters a name.
 """
 
 from __future__ import annotations
@@ -33,13 +34,13 @@ _NAME, _FORGET = "expert-name", "expert-forget"
 
 @dataclass(frozen=True)
 class Person:
-    """Whoever is at the browser.
+    """The visitor at the browser.
 
     Attributes
     ----------
-    name : address of the login, or what was typed; "" as long as nobody said
-    verified : whether a login says so
-    role : a viewer may not write, an expert corrects, a reviewer also judges corrections
+    name : address of the login, or the typed name; "" if unknown
+    verified : whether the name comes from a login
+    role : a viewer may not write, an expert may correct, a reviewer may also review corrections
     """
 
     name: str
@@ -48,22 +49,22 @@ class Person:
 
     @property
     def may_save(self) -> bool:
-        """Whether corrections may be written, once there is a name."""
+        """Whether this person may save corrections, once the name is known."""
         return self.role != "viewer"
 
     @property
     def may_review(self) -> bool:
-        """Whether corrections of others may be approved and rejected."""
+        """Whether this person may approve and reject corrections."""
         return self.role == "reviewer"
 
 
 def demo() -> bool:
-    """Whether this is a demo, in which nothing is written."""
+    """Return whether this server is a demo, in which nothing is saved."""
     return os.environ.get("RUSTSEG_DEMO", "").strip() not in ("", "0")
 
 
 def somebody() -> Person:
-    """Tell who is at the browser, from the login or from what was typed in this browser."""
+    """Return the visitor, from the login or from the name typed in this browser."""
     state = st.session_state
     person = person_of(st.user.to_dict(), str(state.get(_NAME, "")), os.environ)
     if not person.may_save or person.verified:
@@ -74,12 +75,12 @@ def somebody() -> Person:
 
 
 def person_of(login: Mapping[str, Any], typed: str, settings: Mapping[str, str]) -> Person:
-    """Tell who somebody is and what they may do.
+    """Return a visitor's identity and role.
 
     Parameters
     ----------
-    login : `st.user`: "email" of who is logged in, "is_logged_in" where a login is configured
-    typed : the name that was given, or ""
+    login : `st.user`: "email" of the login; has "is_logged_in" if a login is configured
+    typed : the typed name, or ""
     settings : the environment
 
     Returns
@@ -92,7 +93,7 @@ def person_of(login: Mapping[str, Any], typed: str, settings: Mapping[str, str])
     lists = {role: settings.get(f"RUSTSEG_{role}", "") for role in ("REVIEWERS", "EXPERTS")}
     if on or any(text.strip() for text in lists.values()):
         return Person(name, verified, _listed(email, lists))
-    # A server with a login takes nobody's word for a name.
+    # A server with a login does not trust typed names.
     open_to_all = verified or "is_logged_in" not in login
     return Person(name, verified, "reviewer" if open_to_all else "viewer")
 
@@ -106,7 +107,7 @@ def _listed(email: str, lists: Mapping[str, str]) -> Role:
 
 
 def ask_name(person: Person) -> None:
-    """Say who saves, and ask once where nobody knows."""
+    """Show the visitor's name, or ask for it if it is unknown."""
     if not person.may_save:
         _say_why(person)
     elif person.verified:
@@ -120,7 +121,7 @@ def ask_name(person: Person) -> None:
 
 
 def ask_login(person: Person) -> None:
-    """Offer to log in, where that is set up and still to be done."""
+    """Draw the login button if a login is configured and the visitor is not logged in."""
     if "is_logged_in" in st.user and not person.verified and not demo():
         st.button("Log in", key="login", on_click=st.login, icon=":material/login:")
 
@@ -128,10 +129,10 @@ def ask_login(person: Person) -> None:
 def _form() -> None:
     with st.form("who", border=False):
         st.text_input(
-            "Your name, kept with each correction", key="who-typed", max_chars=LONGEST_NAME,
-            autocomplete="name", help="No login is set up here, so it is marked as unverified.",
+            "Your name (stored with each correction)", key="who-typed", max_chars=LONGEST_NAME,
+            autocomplete="name", help="This server has no login; names are marked as unverified.",
         )  # fmt: skip
-        st.form_submit_button("That is me", on_click=_take_name, icon=":material/person:")
+        st.form_submit_button("Use this name", on_click=_take_name, icon=":material/person:")
 
 
 def _take_name() -> None:
@@ -148,14 +149,17 @@ def _forget() -> None:
 def _say_why(person: Person) -> None:
     if demo():
         st.info(
-            "This is a demo: try all tools on the canvas. Nothing is saved.",
+            "This is a demo: you can try all tools on the canvas. Nothing is saved.",
             icon=":material/visibility:",
         )
     elif "is_logged_in" in st.user and not person.verified:
-        st.info("Log in to save corrections; without, you can try.", icon=":material/login:")
+        st.info(
+            "Log in to save corrections. You can try all tools without logging in.",
+            icon=":material/login:",
+        )
         ask_login(person)
     else:
         st.info(
-            "You can try all tools; saving is for the experts that this server lists.",
+            "You can try all tools. Only experts registered on this server can save.",
             icon=":material/visibility:",
         )

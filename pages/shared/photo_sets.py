@@ -1,8 +1,8 @@
 """Sets: many photos under one short address, `?set=<id>`.
 
-A set is a folder beside the photos: set.json lists their digests and names, the results lie
-next to it. So reload, links and a restart of the server find it again. It goes when its
-photos go, `KEEP_HOURS` after they came.
+A set is a folder beside the photos: set.json lists their digests and names, and the results are
+stored next to it. It therefore survives a reload and a server restart, and a link to it works. It
+is deleted with its photos, `KEEP_HOURS` after the upload.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rustseg_jax.report.outcomes import natural, result_names, within
 from rustseg_jax.report.results_folder import PhotoFile
 from rustseg_jax.runtime import write_whole
 
-MAX_PHOTOS = 200  # some minutes on two cores; a gallery beyond is not looked through
+MAX_PHOTOS = 200  # some minutes on two cores; nobody looks through a larger gallery
 MAX_BYTES = 400_000_000  # all photos together pass through the server's memory once
 
 _ID = re.compile(r"[\w-]{12}")
@@ -30,12 +30,12 @@ _LIST, _STOPPED = "set.json", "stopped"
 
 
 class SetError(rs.RustsegError):
-    """These photos make no set, or the address names none."""
+    """The photos cannot form a set, or the set in the address does not exist."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A photo to put into a set: its name, its size in bytes, how to get at it."""
+    """A photo for a set: its name, its size in bytes and a function that reads it."""
 
     name: str
     size: int
@@ -44,14 +44,14 @@ class File:
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """Many photos.
+    """A set of photos.
 
     Attributes
     ----------
-    id : in the address; nobody can guess it
-    photos : each once
-    twice : names of those that were there already, under another name or the same
-    folder : of the results
+    id : in the address; cannot be guessed
+    photos : the photos, without duplicates
+    twice : names of the duplicates
+    folder : folder of the results
     """
 
     id: str
@@ -61,25 +61,25 @@ class PhotoSet:
 
     @property
     def stopped(self) -> bool:
-        """Whether its work was stopped."""
+        """Whether the analysis was stopped."""
         return (self.folder / _STOPPED).exists()
 
     def stop(self) -> None:
-        """Stop the work, for everybody who looks at this set, until `go_on`."""
+        """Stop the analysis, for everybody who has opened this set, until `go_on`."""
         (self.folder / _STOPPED).touch()
 
     def go_on(self) -> None:
-        """Take the work up again."""
+        """Resume the analysis."""
         (self.folder / _STOPPED).unlink(missing_ok=True)
 
 
 def make_set(files: Sequence[File]) -> PhotoSet:
-    """Put photos on disk and make a set of them, by name; one that is there twice is taken once.
+    """Write photos to disk and make a set of them, sorted by name and without duplicates.
 
     Raises
     ------
     SetError
-        There are none, too many, or they are too large together.
+        There are no photos, too many, or they are too large together.
     """
     _check(files)
     called = zip(within(file.name for file in files), files, strict=True)
@@ -99,49 +99,49 @@ def make_set(files: Sequence[File]) -> PhotoSet:
 
 def _check(files: Sequence[File]) -> None:
     if not files:
-        raise SetError("there is no photo in it; choose at least one")
+        raise SetError("no photos found; choose at least one")
     if len(files) > MAX_PHOTOS:
         raise SetError(
-            f"{len(files)} photos are more than the {MAX_PHOTOS} that are looked at in one go; "
-            "choose fewer, or use the command line, which knows no limit"
+            f"{len(files)} photos are too many; choose at most {MAX_PHOTOS}, or use the command "
+            "line, which has no limit"
         )
     total = sum(file.size for file in files)
     if total > MAX_BYTES:
         raise SetError(
-            f"the photos are {total / 1e6:.0f} MB together, more than the {MAX_BYTES / 1e6:.0f} MB "
-            "that are taken in one go; choose fewer, or use the command line, which knows no limit"
+            f"the photos are too large ({total / 1e6:.0f} MB together); choose at most "
+            f"{MAX_BYTES / 1e6:.0f} MB, or use the command line, which has no limit"
         )
 
 
 def current_set() -> PhotoSet | None:
-    """The set that the address names, or None when it names none.
+    """Return the set named in the address, or None if it names none.
 
     Raises
     ------
     SetError
-        There is no such set, or not any more.
+        The set does not exist or has been deleted.
     """
     made = st.query_params.get("set")
     return open_set(made) if made else None
 
 
 def open_set(made: str) -> PhotoSet:
-    """Find a set by its id.
+    """Return a set by its id.
 
     Raises
     ------
     SetError
-        There is no such set, or not any more.
+        The set does not exist or has been deleted.
     """
     gone = SetError(
-        f"the photos of this address are not here any more: they are deleted after "
+        f"the photos of this address are no longer available: they are deleted after "
         f"{cases.KEEP_HOURS} hours; upload them again"
     )
     if not _ID.fullmatch(made) or not cases.fresh(_folder(made) / _LIST):
         raise gone
     try:
         listed = json.loads((_folder(made) / _LIST).read_bytes())
-    except OSError:  # deleted at this very moment
+    except OSError:  # deleted in the meantime
         raise gone from None
     names = [name for name, _ in listed["photos"]]
     photos = tuple(

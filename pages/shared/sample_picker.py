@@ -1,4 +1,4 @@
-"""The samples as cards, the same on every page that offers them."""
+"""Cards of the samples, the same on every page that offers them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rustseg_jax.samples import Sample, list_samples
 __all__ = ["draw_samples"]
 
 OTHERS = """
-## Can you fool it?
+## Rendered scenes and photos without rust
 
-Rendered scenes, whose rust is known to the pixel, and pictures without any rust.
+Scenes with exactly known rust masks, and photos that test for false alarms.
 """
 
 
 def draw_samples(pick: Callable[[Sample], None], *, width: int = 140) -> None:
-    """Photos of rust first, then under their own heading what may fool the model.
+    """Draw the photos of rust, then under a heading the rendered scenes and photos without rust.
 
     Parameters
     ----------
-    pick : draws what a sample is picked by, below its picture
-    width : least width of a card, in pixels
+    pick : draws the control that chooses a sample, below its image
+    width : minimum width of a card in pixels
     """
     samples = list_samples()
     _cards([s for s in samples if s.kind == "photo"], pick, width)

@@ -1,4 +1,4 @@
-"""What an expert said, in words: the same on the page of corrections and on that of labels."""
+"""Corrections in words, the same on the pages Correct and Labels."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ VERDICTS = {"corrosion": "Corrosion", "none": "No corrosion", "can't tell": "Can
 
 
 def status(name: str) -> str:
-    """A status with its icon."""
+    """Return a status with its icon."""
     return f":material/{STATUS_ICONS[name]}: {name}"
 
 
 def time(made: str) -> str:
-    """A stored time to the minute."""
+    """Format a stored time to the minute."""
     return f"{made[:10]} {made[11:16]} UTC"
 
 
 def area(share: float) -> str:
-    """A share of a photo with the grade that it implies."""
+    """Format a rusted share with the grade that it implies."""
     return f"{percent(share)} · {grade(share).iso.words('Ri ')}"
 
 
 def words(correction: Correction) -> str:
-    """All that a correction says, but for its note."""
+    """Describe a correction, without its note."""
     parts = [VERDICTS[correction.verdict]]
     if correction.mask is not None:
         pixels = correction.mask.height * correction.mask.width - (correction.ignored or 0)
         parts.append(area((correction.area or 0) / max(1, pixels)))
     if correction.ignored:
-        parts.append(f"{correction.ignored} pixels can't be told")
+        parts.append(f"{correction.ignored} pixels marked can't tell")
     parts += correction.reasons
     if correction.wrong_reason:
         parts.append("right answer, wrong reason")
@@ -49,13 +49,13 @@ def words(correction: Correction) -> str:
 
 
 def changed(change: labels.Change) -> str:
-    """What became of a mask."""
+    """Describe the change of a mask."""
     said = f"{percent(change.added)} of the photo added, "
-    return f"{said}{percent(change.dropped)} taken away, IoU {change.iou:.2f}"
+    return f"{said}{percent(change.dropped)} removed, IoU {change.iou:.2f}"
 
 
-def legend(hit: str = "kept", missed: str = "added", extra: str = "taken away") -> str:
-    """HTML that tells the colours of a difference."""
+def legend(hit: str = "unchanged", missed: str = "added", extra: str = "removed") -> str:
+    """Return HTML with the colours of a difference image."""
     names = {"hit": hit, "missed": missed, "extra": extra}
     marks = "".join(
         f'<span><i style="background: rgb{tuple(DIFFERENCE_COLOURS[k])}"></i>{name}</span>'

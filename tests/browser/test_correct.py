@@ -1,4 +1,4 @@
-"""A correction as an expert makes it: paint, say why, save; it is there after a reload, exactly."""
+"""A correction in a real browser: paint, give reasons, save; after a reload it is unchanged."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, labels: Path) -> Non
     canvas.drag((20, 30), (120, 60), (60, 110))
     painted = canvas.area()
     canvas.keys("Control+s")
-    canvas.wait_saved("Not saved: nobody knows who you are")
+    canvas.wait_saved("Not saved: your name is missing")
     page.get_by_role("textbox", name="Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="That is me").click()
+    page.get_by_role("button", name="Use this name").click()
     page.get_by_text("Ada Lovelace (unverified)").wait_for()
     page.get_by_text("glare", exact=True).click()
     settle(page)
     assert canvas.area() == painted  # the work is still there
     page.get_by_role("button", name="Try again").click()
-    page.get_by_role("button", name="Back to it").wait_for()  # the next sample is open
+    page.get_by_role("button", name="Reopen").wait_for()  # the next sample is open
     assert f"sample={SAMPLE}" not in page.url
     (row,) = _rows(labels, "corrections")
     assert (row["who"], row["verified"], row["verdict"]) == ("Ada Lovelace", 0, "corrosion")
@@ -55,7 +55,7 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, labels: Path) -> Non
     assert mask[60, 120]
     share = f"{100 * np.mean(mask):.2f}\N{NO-BREAK SPACE}%"
     assert painted.startswith(f"Rust {share}")
-    page.get_by_role("button", name="Back to it").click()
+    page.get_by_role("button", name="Reopen").click()
     page.get_by_text("1 correction").wait_for()
     settle(page)
     assert page.get_by_text("glare ·").or_(page.get_by_text("· glare")).count()
@@ -64,8 +64,8 @@ def test_paint_say_why_save_and_find_it_again(visit: Visit, labels: Path) -> Non
     canvas = Canvas(page)
     page.get_by_text("1 correction").wait_for()
     assert canvas.area() == painted  # it begins with what was saved
-    page.get_by_text("Show what it changed").click()
-    page.get_by_role("img", name="What the correction changed").wait_for()
+    page.get_by_text("Show changes").click()
+    page.get_by_role("img", name="Changes to the model's mask").wait_for()
     assert len(_rows(labels, "corrections")) == 1
 
 
@@ -93,21 +93,21 @@ def test_a_scribble_and_the_form_survive_another_page_and_a_reload_until_saved(
     assert page.get_by_label("Note").input_value() == "under the flange"
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_text("red paint", exact=True).click()
-    page.get_by_text("Fairly sure", exact=True).click()
+    page.get_by_text("Medium", exact=True).click()
     settle(page)
     page.reload()
     chosen = page.locator("[data-selected=true]", has_text="red paint")
     chosen.wait_for()
     settle(page)
     assert page.get_by_label("Note").input_value() == "under the flange"
-    assert page.locator("[data-selected=true]", has_text="Fairly sure").count() == 1
+    assert page.locator("[data-selected=true]", has_text="Medium").count() == 1
     canvas = Canvas(page)
     assert canvas.area() == kept
     page.get_by_role("textbox", name="Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="That is me").click()
+    page.get_by_role("button", name="Use this name").click()
     page.get_by_text("Ada Lovelace (unverified)").wait_for()
     page.locator("[data-do=save]").click()
-    page.get_by_role("button", name="Back to it").wait_for()
+    page.get_by_role("button", name="Reopen").wait_for()
     page.wait_for_function("localStorage['rustseg-forms'] === '{}'")
     (row,) = [row for row in _rows(labels, "corrections") if row["note"]]
     assert (row["note"], row["confidence"]) == ("under the flange", 0.6)

@@ -1,4 +1,4 @@
-"""What breaks outside of every guard, in a real browser: a fragment by itself, its callback."""
+"""Errors outside every guard in a real browser: in a fragment and in its callback."""
 
 from __future__ import annotations
 

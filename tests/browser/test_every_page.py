@@ -1,4 +1,4 @@
-"""Every page of the navigation in a real browser: what each of them owes every visitor."""
+"""Every page of the navigation in a real browser: checks that hold for all of them."""
 
 from __future__ import annotations
 

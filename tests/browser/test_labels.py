@@ -1,4 +1,4 @@
-"""Labels as a reviewer sees them: every look of each view, a review, an export."""
+"""The Labels page in a real browser: every look of each view, a review, an export."""
 
 from __future__ import annotations
 
@@ -55,10 +55,14 @@ def test_every_view_at_every_look(visit: Visit, store: Store) -> None:
     page = visit("/labels")
     wrong = unreachable(page) + look_at(page, "list")
     page.get_by_role("button", name="gate_0.png", exact=True).first.click()
-    page.get_by_role("heading", name="Its experts").wait_for()
+    page.get_by_role("heading", name="Agreement between experts").wait_for()
     settle(page)
     wrong += unreachable(page) + look_at(page, "photo")
-    for view, heading in (("experts", "Two by two"), ("stages", "Labels"), ("export", "Labels")):
+    for view, heading in (
+        ("experts", "Pairs of experts"),
+        ("stages", "Labels"),
+        ("export", "Labels"),
+    ):
         page.goto(f"{page.url.split('?')[0]}?view={view}")
         page.get_by_role("heading", name=heading).wait_for()
         settle(page)
@@ -66,20 +70,20 @@ def test_every_view_at_every_look(visit: Visit, store: Store) -> None:
     assert not wrong, "\n".join(dict.fromkeys(wrong))
 
 
-def test_approve_go_on_and_take_away(visit: Visit, store: Store, tmp_path: Path) -> None:
+def test_approve_review_the_next_and_export(visit: Visit, store: Store, tmp_path: Path) -> None:
     page = visit("/labels?status=open")
     page.get_by_role("button", name="gate_1.png", exact=True).click()
     page.get_by_role("textbox", name="Your name").fill("Rita")
-    page.get_by_role("button", name="That is me").click()
+    page.get_by_role("button", name="Use this name").click()
     page.get_by_role("button", name="Approve").click()
-    page.get_by_text("approved by Rita").wait_for()
+    page.get_by_text("Approved by Rita").wait_for()
     page.get_by_role("button", name="Next to review").click()
     page.get_by_text("gate_0.png", exact=True).wait_for()
     page.get_by_role("button", name="All corrections").click()
     page.get_by_text("2 corrections").wait_for()  # of status=open, which the address kept
     page.get_by_text("Export", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export (ZIP)").click()
+        page.get_by_role("button", name="Download (ZIP)").click()
     with zipfile.ZipFile(download.value.path()) as packed:
         packed.extractall(tmp_path)
     (record,) = load_manifest(tmp_path / "labels-folder")

@@ -150,5 +150,5 @@ def test_stop_go_on_and_a_photo_opened_from_its_card(visit: Visit) -> None:
 
 def test_a_cards_link_opened_by_itself_leads_to_the_photo(visit: Visit) -> None:
     page = visit("/many?case=" + "0" * 64)
-    page.wait_for_selector("text=not here any more")
+    page.wait_for_selector("text=no longer available")
     assert page.get_by_role("heading", name="Find rust in a photo").count() == 1

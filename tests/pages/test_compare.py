@@ -355,7 +355,7 @@ def test_a_corrected_photo_is_judged_by_the_experts_mask(
     assert iou() == "0.25"
     monkeypatch.setenv("RUSTSEG_DEMO", "1")  # neither the photo nor the mask is for everybody
     _open(app)
-    assert "is not here any more" in _texts(app)
+    assert "is no longer available" in _texts(app)
     _upload(png(picture(rusty=True)))
     _open(app, step="")
     assert "Truth" not in _texts(app)

@@ -1,4 +1,4 @@
-"""The page of corrections without a browser: what a save does, and what keeps it from happening."""
+"""The Correct page without a browser: saving, and what prevents it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Desk:
 
     def name(self, name: str = "Ada") -> None:
         self.app.text_input(key="who-typed").set_value(name)
-        self.app.button(key="FormSubmitter:who-That is me").click().run()
+        self.app.button(key="FormSubmitter:who-Use this name").click().run()
 
     def send(self, change: Callable[[np.ndarray], Any] | None = None, **other: Any) -> canvas.Save:
         """Save what is shown, with `change` drawn into it."""
@@ -136,7 +136,7 @@ def test_a_save_is_stored_with_everything_and_acknowledged(page: Desk) -> None:
     found = page.drawn[-1]["mask"].copy()
     page.app.pills(key=f"correct-reasons-{DIGEST[:16]}").set_value(["brick", "glare"])
     page.app.checkbox(key=f"correct-wrong_reason-{DIGEST[:16]}").check()
-    page.app.segmented_control(key=f"correct-confidence-{DIGEST[:16]}").set_value("Sure")
+    page.app.segmented_control(key=f"correct-confidence-{DIGEST[:16]}").set_value("High")
     page.app.text_area(key=f"correct-note-{DIGEST[:16]}").set_value("by the gate")
     sent = page.send(_stroke, strokes=(STROKE,))
     (row,) = page.rows()
@@ -156,7 +156,7 @@ def test_a_save_is_stored_with_everything_and_acknowledged(page: Desk) -> None:
     assert (mask == sent.mask).all()
     assert page.drawn[-1]["saved"] == sent.nonce
     assert "Saved: " in page.words()
-    assert "the grade stays Ri 5" in page.words()
+    assert "grade unchanged (Ri 5)" in page.words()
     # What was saved is the new beginning, and the next save its child.
     assert (page.drawn[-1]["mask"] == sent.mask).all()
     page.send(lambda mask: mask.fill(True))
@@ -210,7 +210,7 @@ def test_none_clears_the_mask_and_its_strokes_say_so(page: Desk) -> None:
     mask, _ = replay(found, saved.strokes)
     assert not mask.any()
     assert sent.nonce != saved.nonce
-    assert "the grade goes from Ri 5 to Ri 0" in page.words()
+    assert "grade changed from Ri 5 to Ri 0" in page.words()
 
 
 def test_cant_tell_without_a_stroke_says_nothing_of_pixels(page: Desk) -> None:
@@ -225,7 +225,7 @@ def test_cant_tell_without_a_stroke_says_nothing_of_pixels(page: Desk) -> None:
 def test_nobody_saves_without_a_name_and_the_same_save_goes_through_with_one(page: Desk) -> None:
     page.open(case=DIGEST)
     sent = page.send(_stroke)
-    assert "give your name" in page.drawn[-1]["refused"][1]
+    assert "your name is missing" in page.drawn[-1]["refused"][1]
     assert not page.folder.exists()
     page.name("  Grace   Hopper ")
     assert page.drawn[-1]["refused"] is None  # told once
@@ -394,7 +394,7 @@ def test_the_history_says_who_what_and_goes_on_from_any(page: Desk) -> None:
     page.app.toggle(key=f"looks-{two}").set_value(True).run()
     share = float(first.mask.mean())
     words = page.words().replace("\N{NO-BREAK SPACE}", " ")
-    assert f"{100 * (1 - share):.1f} % of the photo added, 0.0 % taken away" in words
+    assert f"{100 * (1 - share):.1f} % of the photo added, 0.0 % removed" in words
     page.app.button(key=f"from-{one}").click().run()
     assert (page.drawn[-1]["mask"] == first.mask).all()
     page.app.button(key="from-model").click().run()
@@ -490,9 +490,9 @@ def test_the_browser_keeps_a_form_until_it_is_saved(
     page.name()
     page.app.segmented_control(key=f"correct-verdict-{key}").set_value("corrosion")
     page.app.pills(key=f"correct-reasons-{key}").set_value(["glare", "brick"])
-    page.app.segmented_control(key=f"correct-confidence-{key}").set_value("Guess")
+    page.app.segmented_control(key=f"correct-confidence-{key}").set_value("Low")
     page.app.text_area(key=f"correct-note-{key}").set_value("by the gate").run()
-    filled = ["corrosion", "Guess", ["brick", "glare"], "by the gate"]
+    filled = ["corrosion", "Low", ["brick", "glare"], "by the gate"]
     page.app = AppTest.from_file(
         page.app._script_path, default_timeout=60
     )  # another session: a reload
@@ -528,7 +528,7 @@ def test_a_demo_writes_nothing_whatever_is_sent(
     assert page.app.text_area[0].disabled
     page.send(_stroke)  # a browser that was made to send it all the same
     assert not page.folder.exists()
-    assert "not open to you" in page.drawn[-1]["refused"][1]
+    assert "you may not save" in page.drawn[-1]["refused"][1]
 
 
 def test_a_demo_shows_no_names_and_no_photo_of_the_queue(
@@ -559,7 +559,7 @@ def test_exif_is_stripped_where_that_is_set(page: Desk, monkeypatch: pytest.Monk
     assert "1 correction" in page.app.expander[-1].label
     monkeypatch.setenv("RUSTSEG_EXIF", "maybe")
     page.send(_stroke)
-    assert "allowed are 'kept' and 'stripped'" in page.drawn[-1]["refused"][1]
+    assert "it must be 'kept' or 'stripped'" in page.drawn[-1]["refused"][1]
 
 
 @pytest.mark.parametrize(

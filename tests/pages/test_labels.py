@@ -1,4 +1,4 @@
-"""The page of labels without a browser: looking through, reviewing, comparing, taking away."""
+"""The Labels page without a browser: browsing, reviewing, comparing, exporting."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Desk:
 
     def name(self, name: str) -> Desk:
         self.app.text_input(key="who-typed").set_value(name)
-        return self.click("FormSubmitter:who-That is me")
+        return self.click("FormSubmitter:who-Use this name")
 
     def words(self) -> str:
         kinds = (self.app.markdown, self.app.caption, self.app.info, self.app.warning)
@@ -104,7 +104,7 @@ def test_nothing_was_ever_saved(app: AppTest, folder: Path) -> None:
     app.user = {}
     app.run()
     app.switch_page("pages/labels.py").run()
-    assert "Nothing has been corrected yet" in app.markdown[0].value
+    assert "There are no corrections yet" in app.markdown[0].value
     assert not folder.exists()
 
 
@@ -112,7 +112,7 @@ def test_visitors_see_no_names_and_no_photos(page: Desk, monkeypatch: pytest.Mon
     monkeypatch.setenv("RUSTSEG_DEMO", "1")
     for query in ({}, {"view": "export"}, {"photo": page.photos[0].sha256}):
         page.open(**query)
-        assert "for them alone" in page.words()
+        assert "Only experts and reviewers can see" in page.words()
         assert "Ada" not in page.words()
         assert not page.listed()
         assert not page.app.get("image")
@@ -141,7 +141,7 @@ def test_the_newest_come_first_and_filters_are_in_the_address(page: Desk) -> Non
     assert "since" not in page.app.query_params
 
 
-def test_an_address_that_is_not_known_is_complained_of(page: Desk) -> None:
+def test_unknown_values_in_the_address_are_reported(page: Desk) -> None:
     page.open(status="lost", since="yesterday", who="Zed", look="round", view="all")
     for word in ("status='lost'", "since='yesterday'", "who='Zed'", "look='round'"):
         assert word in page.words().replace("\\", "")
@@ -149,7 +149,7 @@ def test_an_address_that_is_not_known_is_complained_of(page: Desk) -> None:
     page.open(photo="0" * 64)
     assert "All corrections" in [b.label for b in page.app.button]
     page.open(photo=page.photos[0].sha256, at=page.third.id)
-    assert "not of this photo" in page.words()
+    assert "does not belong to this photo" in page.words()
 
 
 def test_long_lists_go_on_page_by_page(page: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +165,7 @@ def test_long_lists_go_on_page_by_page(page: Desk, monkeypatch: pytest.MonkeyPat
 def test_as_a_table(page: Desk) -> None:
     page.open(look="table")
     table = page.app.dataframe[0].value
-    assert list(table["Who"]) == ["Ada", "Ben", "Ada"]
+    assert list(table["Expert"]) == ["Ada", "Ben", "Ada"]
     share = 100 * 20 / SHAPE[0]
     assert list(table["Rusted area"]) == pytest.approx([0.4 * share, share, share])
     assert page.first.id in table["Open"][2]
@@ -183,13 +183,13 @@ def test_a_photo_says_what_was_changed_and_what_experts_agree_on(page: Desk) -> 
     assert len(page.app.get("image")) == 2  # the mask, and where they differ
     page.open(photo=page.photos[0].sha256, at=page.second.id, show="change")
     assert "IoU 0.33" in page.words()
-    assert "Against the model's mask" in page.words()
+    assert "Compared with the model's mask" in page.words()
     page.open(photo=page.photos[0].sha256, at=page.second.id, show="photo")
     assert len(page.app.get("image")) == 2
     page.open(photo=page.photos[1].sha256)
     assert "<b>" not in page.words().replace("\\<", "")
     page.open(photo=page.photos[2].sha256)
-    assert "Nobody has said anything" in page.words()
+    assert "This photo has no corrections yet" in page.words()
 
 
 def test_a_review_needs_a_name_and_is_kept_once(page: Desk) -> None:
@@ -203,7 +203,7 @@ def test_a_review_needs_a_name_and_is_kept_once(page: Desk) -> None:
     assert (review.action, review.who, review.comment) == ("approve", "Rita", "well done")
     assert not review.verified
     assert page.app.button(key=f"approve-{page.second.id}").disabled
-    assert "approved by Rita" in page.words()
+    assert "Approved by Rita" in page.words()
     page.click(f"flag-{page.second.id}")
     assert page.history().status[page.second.id] == "flagged"
     page.app.button(key=f"comment-{page.second.id}").click()
@@ -230,12 +230,12 @@ def test_the_next_to_review_is_of_another_photo(page: Desk) -> None:
     assert "photo" not in page.app.query_params
 
 
-def test_an_author_takes_their_own_back(page: Desk) -> None:
+def test_authors_withdraw_their_own_corrections(page: Desk) -> None:
     page.open(photo=page.photos[1].sha256).name("Ben")
     assert f"do-back-{page.third.id}" not in [b.key for b in page.app.button]
     page.store.withdraw(page.second.id, nonce=nonce(), who="Ben")
     page.open(photo=page.photos[0].sha256, at=page.second.id)
-    assert "taken back by Ben" in page.words()
+    assert "Withdrawn by Ben" in page.words()
     page.click("other-name").name("Ada")
     page.open(photo=page.photos[0].sha256, at=page.first.id)
     page.click(f"do-back-{page.first.id}")
@@ -273,7 +273,7 @@ def test_the_export_is_what_was_chosen(page: Desk, monkeypatch: pytest.MonkeyPat
         labels_export.st, "download_button", lambda _, data, *__, **___: packed.append(data())
     )
     page.open(view="export")
-    assert "approve corrections first" in page.words()
+    assert "Approve corrections first" in page.words()
     page.store.review(page.third.id, "approve", nonce=nonce(), who="Rita")
     page.run()
     assert "1 photo" in page.words()
@@ -287,7 +287,7 @@ def test_the_export_is_what_was_chosen(page: Desk, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(labels_export, "MOST_BYTES", 10)
     number = len(packed)
     page.run()
-    assert "too much for a download" in page.words()
+    assert "too large to download" in page.words()
     assert len(packed) == number
 
 

@@ -201,12 +201,12 @@ def test_other_photos(many: AppTest) -> None:
 def test_too_many_and_too_large_are_said(many: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photo_sets, "MAX_PHOTOS", 2)
     _upload(many, FIVE)
-    assert "5 photos are more than the 2" in many.error[0].value
+    assert "5 photos are too many; choose at most 2," in many.error[0].value
     assert "set" not in many.query_params
     monkeypatch.setattr(photo_sets, "MAX_PHOTOS", 200)
     monkeypatch.setattr(photo_sets, "MAX_BYTES", 100)
     _upload(many, FIVE)
-    assert "more than the 0 MB" in many.error[0].value
+    assert "choose at most 0 MB," in many.error[0].value
     assert many.file_uploader  # to choose others
     with pytest.raises(photo_sets.SetError, match="no photo"):
         photo_sets.make_set([])

@@ -1,1 +1,1 @@
-"""What the page Correct is made of: the photo made ready, the form, saving, what is next."""
+"""Parts of the Correct page: photo preparation, form, saving, history and the next photo."""

@@ -1,7 +1,7 @@
-"""What the page does when the canvas sends something: stores a save, answers a question.
+"""Handle canvas events: store a save, complete scribbles.
 
-Nothing here draws. What the canvas is to hear goes into the session, and with it to the browser in
-the next run: `saved` and `refused` name a save by its nonce.
+Nothing here draws. Replies to the canvas are put into the session and reach the browser in the
+next run: `saved` and `refused` identify a save by its nonce.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _SAVED, _REFUSED, _ANSWER, _LAST = (
 
 
 def answers() -> dict[str, Any]:
-    """What the canvas is to hear: arguments of `canvas.canvas`."""
+    """Return the pending replies to the canvas, as arguments of `canvas.canvas`."""
     state = st.session_state
     return {
         "saved": state.get(_SAVED),
-        # Told once: told again, it would refuse the next try of the same save before that is read.
+        # Sent once: sent again, it would refuse a retry of the same save before that is read.
         "refused": state.pop(_REFUSED, None),
         "suggestion": state.get(_ANSWER),
     }
 
 
 def last() -> dict[str, Any] | None:
-    """What was saved last in this visit: title, query of its address, words; or None."""
+    """Return the last save of this visit (title, query of its address, summary), or None."""
     return st.session_state.get(_LAST)
 
 
@@ -50,14 +50,14 @@ def on_save(
     person: people.Person,
     start: saving.Start,
 ) -> None:
-    """Store a save, tell the canvas, and open the next photo; or tell why it is not stored."""
+    """Store a save, confirm it to the canvas and open the next photo; or report the error."""
     state = st.session_state
     try:
         correction = saving.save(case, made, sent, said, person, start)
     except rs.RustsegError as error:
         state[_REFUSED] = sent.nonce, str(error)
         return
-    except Exception as error:  # a bug of ours; the work stays in the browser
+    except Exception as error:  # a bug; the work stays in the browser
         state[_REFUSED] = sent.nonce, page.words(error)
         return
     state[_SAVED] = sent.nonce
@@ -67,14 +67,14 @@ def on_save(
     words = change(correction, parent)
     begin_from(case.digest, "")
     state[_LAST] = {"title": case.title, "query": case.query, "words": words}
-    with page.later():  # it is stored, whatever becomes of the next one
+    with page.later():  # the save is stored even if the next photo cannot be opened
         opening.go_on(person, case, saved=True)
 
 
 def on_ask(
     case: cases.ChosenPhoto, made: workbench.Bench, asked: canvas.Ask, start: saving.Start
 ) -> None:
-    """Let the CRF complete scribbles; what else was set is kept, but does not grow."""
+    """Complete scribbles with the CRF; other edits are kept, but do not spread."""
     rust, clean = asked.rust, asked.clean
     if start.parent is not None and not start.blank:
         found = made.mask.decode()

@@ -1,7 +1,8 @@
-"""What an expert says of a photo beside the mask: verdict, reasons, confidence, a note.
+"""The form beside the mask: verdict, reasons, confidence, note.
 
-The words live in the session under the photo, so that they survive a look at another page, and
-until they are saved in the browser too, so that they survive a reload and a restarted server.
+Its values are kept in the session by photo, so that they survive a visit to another page. Until
+they are saved they are also kept in the browser, so that they survive a reload and a server
+restart.
 """
 
 from __future__ import annotations
@@ -17,32 +18,32 @@ from pages.parts.correct.saving import Said
 from pages.parts.correct.workbench import Bench
 from pages.shared.browser_storage import remembered_form
 from pages.shared.page import keep_together
+from pages.shared.wording import VERDICTS as VERDICT_WORDS
 from rustseg_jax.labels import CONSENT, REASONS, VERDICTS
 
 __all__ = ["draw", "said", "was_saved"]
 
-CONFIDENCE = {"Guess": 0.3, "Fairly sure": 0.6, "Sure": 0.9}
-"""Words for the shares in [0, 1] that are stored."""
+CONFIDENCE = {"Low": 0.3, "Medium": 0.6, "High": 0.9}
+"""Labels of the stored confidence values, which are in [0, 1]."""
 
-_VERDICTS = {"corrosion": "Corrosion", "none": "None", "can't tell": "Can't tell"}
 _CONSENT = {
-    "unknown": "Not known",
-    "given": "Given by whoever owns it or is seen in it",
+    "unknown": "Unknown",
+    "given": "Given by the owner and the people shown",
     "not needed": "Not needed",
 }
 LONGEST_NOTE = 2000  # characters
 _FIELDS = ("verdict", "reasons", "wrong_reason", "note", "confidence", "consent")
 _FORMS, _SAVED, _ASKED = "correct-forms", "correct-forms-saved", "correct-forms-asked"
-_MOST_SAVED = 24  # of which the browser is told; it keeps no more forms than that
+_MOST_SAVED = 24  # saved forms reported to the browser, which keeps at most this many
 
 
 def said(digest: str, *, keep: bool) -> Said:
-    """What the form of a photo says, before it is drawn.
+    """Return the form's values for a photo, before the form is drawn.
 
     Parameters
     ----------
-    digest : names the photo
-    keep : whether the browser keeps it; not for who may only look
+    digest : SHA-256 of the photo
+    keep : whether the browser stores the values; False for visitors who may not save
     """
     forms: dict[str, Said] = st.session_state.setdefault(_FORMS, {})
     now = replace(forms.get(digest, Said()), **_typed(digest))
@@ -53,12 +54,12 @@ def said(digest: str, *, keep: bool) -> Said:
 
 
 def was_saved(digest: str, what: Said) -> None:
-    """What the form says is stored: it still says it, but the browser need not keep it."""
+    """Mark the form's values as saved: they stay in the form, but leave the browser's storage."""
     st.session_state.setdefault(_SAVED, {})[digest] = what
 
 
 def _typed(digest: str) -> dict[str, Any]:
-    """The fields that somebody has touched since they were drawn first."""
+    """Return the fields that have been edited since the form was first drawn."""
     state = st.session_state
     found = {n: state[_key(n, digest)] for n in _FIELDS if _key(n, digest) in state}
     if "confidence" in found:
@@ -69,7 +70,7 @@ def _typed(digest: str) -> dict[str, Any]:
 
 
 def _remember(digest: str, now: Said) -> Said:
-    """Ask the browser once a visit what it keeps of this form, and from then on tell it."""
+    """Read this form from the browser once per visit; from then on, write changes to it."""
     state = st.session_state
     asked: dict[str, str] = state.setdefault(_ASKED, {})
     saved: dict[str, Said] = state.setdefault(_SAVED, {})
@@ -82,16 +83,16 @@ def _remember(digest: str, now: Said) -> Said:
     if kept is None:
         return now
     asked[digest] = ""
-    # What stands in the form already is newer: the page outlived the server.
+    # Values already in the form are newer: the page survived a server restart.
     if now != Said() or (found := read_form(kept)) == now:
         return now
     for name in _FIELDS:
-        st.session_state.pop(_key(name, digest), None)  # `draw` fills it in anew
+        st.session_state.pop(_key(name, digest), None)  # `draw` fills it in again
     return found
 
 
 def read_form(kept: Mapping[str, Any]) -> Said:
-    """What a browser kept of a form, as far as the form allows it: anybody may have made it up."""
+    """Validate a form read from a browser, which is untrusted; drop values that are not allowed."""
     given = {name: kept.get(name) for name in _FIELDS}
     reasons, note = given["reasons"], given["note"]
     return Said(
@@ -109,30 +110,30 @@ def draw(digest: str, made: Bench, now: Said, *, new: bool, disabled: bool) -> N
 
     Parameters
     ----------
-    digest : names the photo
-    made : what the model says of it
-    now : what `said` returned
-    new : whether the store does not have the photo yet, so that its consent is asked for
-    disabled : for who may only look
+    digest : SHA-256 of the photo
+    made : the photo with the model's result
+    now : the values returned by `said`
+    new : whether the photo is not in the store yet, so that the form asks for consent
+    disabled : True for visitors who may not save
     """
     _fill_in(digest, now)
     st.segmented_control(
         "Is there corrosion?", VERDICTS, key=_key("verdict", digest),
-        format_func=_VERDICTS.__getitem__, disabled=disabled,
-        help="Left open, it follows the mask: corrosion where anything is painted, none where "
-        "nothing is. “None” clears the mask; taking it back brings the mask back.",
+        format_func=VERDICT_WORDS.__getitem__, disabled=disabled,
+        help="If you leave this open, the verdict follows the mask. “No corrosion” clears the "
+        "mask; deselect it to restore the mask.",
     )  # fmt: skip
     st.pills(
-        "What was taken for rust, or hid it?", REASONS, selection_mode="multi",
+        "What was mistaken for rust, or hid it?", REASONS, selection_mode="multi",
         key=_key("reasons", digest), disabled=disabled,
     )  # fmt: skip
     if made.found.facts["corroded"]:
         st.checkbox(
             "Right answer, wrong reason", key=_key("wrong_reason", digest), disabled=disabled,
-            help="There is corrosion, but the heat map (key U) points at something else.",
+            help="There is corrosion, but the heat map (key U) highlights something else.",
         )  # fmt: skip
     st.segmented_control(
-        "How sure are you?", list(CONFIDENCE), key=_key("confidence", digest), disabled=disabled
+        "Confidence", list(CONFIDENCE), key=_key("confidence", digest), disabled=disabled
     )
     st.text_area(
         "Note", key=_key("note", digest), height=68, max_chars=LONGEST_NOTE, disabled=disabled
@@ -144,15 +145,16 @@ def draw(digest: str, made: Bench, now: Said, *, new: bool, disabled: bool) -> N
         )  # fmt: skip
         if not disabled:
             st.caption(
-                "Saving keeps this photo with the correction: it is not deleted with the uploads."
+                "Saving stores this photo with the correction. It is then not deleted with your "
+                "uploads."
             )
 
 
 def _fill_in(digest: str, now: Said) -> None:
-    """Give the fields what the form says, where they have lost it or never had it.
+    """Set fields that have no value in the session to the form's values.
 
-    A field that says what it says when it is empty is left alone: what the browser still shows
-    after the server was restarted then comes back by itself.
+    Fields whose value is the default are left alone: after a server restart, the browser then
+    sends back what it still shows.
     """
     values = {**asdict(now), "confidence": _word(now.confidence), "reasons": list(now.reasons)}
     empty = {**asdict(Said()), "reasons": []}
@@ -162,10 +164,10 @@ def _fill_in(digest: str, now: Said) -> None:
 
 
 def model_says(made: Bench) -> str:
-    """What was found, in a sentence, with the grade that it implies."""
+    """Return the model's verdict as a sentence, with the grades that it implies."""
     found = made.found
     grades = f" {found.grading.words()}." if found.facts["area"] else ""
-    return keep_together(f"The model: {found.verdict}.{grades}")
+    return keep_together(f"Model: {found.verdict}.{grades}")
 
 
 def _word(confidence: float | None) -> str | None:

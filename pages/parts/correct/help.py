@@ -1,4 +1,4 @@
-"""How to correct, with good and bad examples drawn from rendered scenes."""
+"""Instructions for correcting a mask, with good and bad examples from rendered scenes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rustseg_jax.scenes import Scene, render
 __all__ = ["EXAMPLES", "draw"]
 
 WORDS = """
-Paint rust as you would defend it in an inspection: **corroded metal, up to its edge, pin-holes
-in the paint included**. Leave out run-off stain below it, and whatever only looks like rust.
-Where nobody could tell, paint *can't tell*: it counts neither way. Then **Save**; the next
-photo comes at once. Press **?** on the canvas for all keys.
+Paint rust as you would report it in an inspection: **all corroded metal, up to its edge, including
+pinholes in the paint**. Leave out run-off stain and look-alikes. Where the photo does not allow a
+decision, paint *Can't tell*; those pixels are not counted. Then press **Save**: the next photo
+opens at once. Press **?** on the canvas to list all keys.
 """
 
-_SIZE = (240, 320)  # pixels, height and width; shown at about two thirds of it
+_SIZE = (240, 320)  # height and width in pixels; shown at about two thirds of this
 
 
 def _exact(scene: Scene) -> np.ndarray:
@@ -31,7 +31,7 @@ def _exact(scene: Scene) -> np.ndarray:
 
 
 def _rough(scene: Scene) -> np.ndarray:
-    """A box around everything: what a hurried hand paints."""
+    """A bounding box around all rust: a mask painted in a hurry."""
     rows, columns = np.nonzero(scene.mask)
     mask = np.zeros_like(scene.mask)
     mask[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
@@ -53,12 +53,12 @@ def _everything(scene: Scene) -> np.ndarray:
 
 
 EXAMPLES: tuple[tuple[str, str, int, Callable[[Scene], np.ndarray]], ...] = (
-    ("Good: all of the rust, to its edge", "plate", 3, _exact),
+    ("Good: all rust is marked, up to its edge", "plate", 3, _exact),
     ("Bad: clean paint between the patches is marked", "plate", 3, _rough),
     ("Bad: only the largest patch is marked", "plate", 3, _largest),
-    ("Bad: bricks are no rust; say “None” and “brick”", "brick", 3, _everything),
+    ("Bad: bricks are not rust; choose “No corrosion” and “brick”", "brick", 3, _everything),
 )
-"""Words, kind of scene, seed, and what is marked in it."""
+"""Caption, kind of scene, seed, and the function that gives the marked mask."""
 
 
 def draw(*, unfolded: bool) -> None:

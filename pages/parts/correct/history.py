@@ -1,4 +1,4 @@
-"""What was said of a photo before: who, when, what, and what it changed."""
+"""The history of a photo: who corrected it, when, how, and what each correction changed."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from rustseg_jax.report.grading import grade
 __all__ = ["begin_from", "change", "chosen", "draw"]
 
 _FROM = "correct-from"
-_SHOWN = 640  # pixels of the picture of a difference: half of what it has, sharp on dense screens
-_MOST = 8  # corrections that are listed at first
+_SHOWN = 640  # width of a difference image in pixels: half its own, sharp on high-density screens
+_MOST = 8  # corrections listed at first
 
 
 def chosen(digest: str) -> str:
-    """From which correction the canvas begins: an id, `PREDICTION`, or "" for the latest."""
+    """Return where the canvas starts: id of a correction, `PREDICTION`, or "" for the latest."""
     return str(st.session_state.get(_FROM, {}).get(digest, ""))
 
 
 def begin_from(digest: str, which: str) -> None:
-    """Begin from another correction; "" is the latest."""
+    """Start the canvas from another correction; "" is the latest."""
     st.session_state.setdefault(_FROM, {})[digest] = which
 
 
 def draw(
     case: ChosenPhoto, made: Bench, past: labels.History | None, start: Start, *, names: bool
 ) -> None:
-    """List what was said, newest first, each with what it changed and a way to go on from it.
+    """List the corrections, newest first, each with its changes and a button to start from it.
 
-    Without `names` it does not say who: names and addresses are not for every visitor.
+    Without `names`, authors stay anonymous: not every visitor may see names and addresses.
     """
     if past is None or not past.corrections:
         return
@@ -43,7 +43,7 @@ def draw(
     title = "1 correction" if number == 1 else f"{number} corrections"
     with st.expander(f"History: {title}", icon=":material/history:", expanded=True):
         newest = past.corrections[::-1]
-        if number > _MOST and not st.toggle("All of them", key=f"all-{case.digest[:16]}"):
+        if number > _MOST and not st.toggle("Show all", key=f"all-{case.digest[:16]}"):
             newest = newest[:_MOST]
         for correction in newest:
             with st.container(border=True):
@@ -73,21 +73,21 @@ def _entry(
     with st.container(horizontal=True, vertical_alignment="center"):
         current = start.parent is not None and start.parent.id == correction.id
         st.button(
-            "The canvas began here" if current else "Start from this one", disabled=current,
+            "Current starting point" if current else "Start from this mask", disabled=current,
             key=f"from-{correction.id}", on_click=begin_from, args=(case.digest, correction.id),
             icon=":material/brush:",
         )  # fmt: skip
-        looks = st.toggle("Show what it changed", key=f"looks-{correction.id}")
+        looks = st.toggle("Show changes", key=f"looks-{correction.id}")
     if looks:
         _difference(case, made, past, correction)
 
 
 def _model(case: ChosenPhoto, made: Bench, start: Start) -> None:
     with st.container(border=True):
-        st.markdown(keep_together(f"**The model** · {made.found.verdict}"))
+        st.markdown(keep_together(f"**Model** · {made.found.verdict}"))
         current = start.parent is None
         st.button(
-            "The canvas began here" if current else "Start from the model's mask",
+            "Current starting point" if current else "Start from the model's mask",
             disabled=current, key="from-model", on_click=begin_from,
             args=(case.digest, PREDICTION), icon=":material/brush:",
         )  # fmt: skip
@@ -96,12 +96,12 @@ def _model(case: ChosenPhoto, made: Bench, start: Start) -> None:
 def _difference(
     case: ChosenPhoto, made: Bench, past: labels.History, correction: labels.Correction
 ) -> None:
-    """What a correction changed, against what it began from."""
+    """Show what a correction changed, compared with the mask that it started from."""
     before = next((c for c in past.corrections if c.id == correction.parent), None)
     old = before.mask if before and before.mask else _predicted(made, past, correction)
     key = case.digest, correction.id
     mask = correction.mask
-    assert mask is not None  # only then it is offered
+    assert mask is not None  # offered only for corrections with a mask
 
     def work() -> labels.Change:
         photo = images.read(case.path.read_bytes(), name=case.title)
@@ -109,10 +109,10 @@ def _difference(
 
     change = once("difference", key, work, size=16)
     words = wording.changed(change)
-    what = "the correction that it began from" if before else "the model's mask"
-    st.image(change.picture, alt=f"What the correction changed of {what}: {words}", width=_SHOWN)
+    what = "the previous correction" if before else "the model's mask"
+    st.image(change.picture, alt=f"Changes to {what}: {words}", width=_SHOWN)
     st.html(wording.legend())
-    st.caption(f"Against {what}: {words}")
+    st.caption(f"Compared with {what}: {words}")
 
 
 def _predicted(made: Bench, past: labels.History, correction: labels.Correction) -> labels.Rle:
@@ -121,15 +121,15 @@ def _predicted(made: Bench, past: labels.History, correction: labels.Correction)
 
 
 def change(correction: labels.Correction, old: labels.Rle) -> str:
-    """Say in a sentence what a correction made of the area and its grade."""
+    """Return a sentence on how a correction changed the rusted area and its grade."""
     if correction.mask is None:
         return "Only the verdict was saved."
     pixels = old.height * old.width
     before = old.area / pixels
     after = (correction.area or 0) / max(1, pixels - (correction.ignored or 0))
-    words = f"Rust {percent(before)} before, {percent(after)} now"
+    words = f"Rusted area {percent(before)} before, {percent(after)} now"
     first, second = grade(before).iso.value, grade(after).iso.value
-    flip = f"the grade stays Ri {second}" if first == second else (
-        f"the grade goes from Ri {first} to Ri {second}"
+    flip = f"grade unchanged (Ri {second})" if first == second else (
+        f"grade changed from Ri {first} to Ri {second}"
     )  # fmt: skip
     return f"{words}; {flip}."

@@ -1,4 +1,4 @@
-"""Which photo an expert corrects next: of the queue of the labels store, or a sample."""
+"""Choose the photo an expert corrects next: from the labels store's queue, or a sample."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ __all__ = ["Next", "following", "knows", "orders", "waiting"]
 
 
 def knows(person: Person) -> bool:
-    """Whether somebody has ever saved a correction."""
+    """Return whether this person has ever saved a correction."""
     store = open_store(person) if person.name else None
     return bool(store and labels.count_corrections(store, labels.Filters(who=person.name)))
 
 
 @dataclass(frozen=True)
 class Next:
-    """The next photo: parameters of its address, and whether it is shown for a second time."""
+    """The next photo: query of its address, and whether it is a repeat."""
 
     query: dict[str, str]
     again: bool = False
 
     def case(self, person: Person) -> ChosenPhoto | None:
-        """The photo itself; None where it is gone."""
+        """Return the photo, or None if it no longer exists."""
         if digest := self.query.get("case"):
             return stored_case(digest, person)
         named = (s for s in samples.list_samples() if s.name == self.query.get("sample"))
@@ -35,13 +35,13 @@ class Next:
 
 
 def waiting(person: Person) -> int:
-    """How many photos of the store nobody has corrected."""
+    """Return the number of photos in the store without a correction."""
     store = open_store(person)
     return labels.count_queue(store) if store else 0
 
 
 def orders(person: Person) -> tuple[str, ...]:
-    """Names of the orders that the queue has."""
+    """Return the names of the queue's orders."""
     store = open_store(person)
     return labels.orders(store) if store else ()
 
@@ -54,20 +54,20 @@ def following(
     order: str = "doubt",
     again: bool = False,
 ) -> Next | None:
-    """The photo that is next: of the queue; else, from a sample, the next new sample.
+    """Return the next photo of the queue; else, after a sample, the next uncorrected sample.
 
     Parameters
     ----------
     person : who corrects
-    after : the photo that is open
-    skip : SHA-256 of photos that were put off
-    order : of the queue
-    again : whether one may come that the person corrected long ago, to see whether they still say
-        the same
+    after : the open photo
+    skip : SHA-256 of the skipped photos
+    order : order of the queue
+    again : whether to repeat a photo that the person corrected long ago, to measure how consistent
+        they are
     """
     left_out = {*skip, *([after.digest] if after else [])}
     store = open_store(person)
-    if store and person.may_save:  # photos of the store are not for every visitor
+    if store and person.may_save:  # not every visitor may see the photos in the store
         if again and person.name:
             old = labels.repeats(store, person.name, limit=1 + len(left_out))
             for digest in (d for d in old if d not in left_out):

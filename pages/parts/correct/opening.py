@@ -1,4 +1,4 @@
-"""Which photo is corrected: of the address, of the queue, of this visit, or a sample."""
+"""Choose the photo to correct: from the address, the queue, this visit's uploads or the samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rustseg_jax.samples import Sample
 __all__ = ["bar", "case_of_address", "go_on", "is_again", "is_first", "look_ahead", "start"]
 
 REPEAT_EVERY = 10
-"""So many saves of a visit, and then a photo comes that the expert has seen before."""
+"""After this many saves in a visit, a photo is shown that the expert has corrected before."""
 
 _SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER, _AHEAD, _LOOKED = (
     "correct-skipped", "correct-first", "correct-saves", "correct-again", "correct-order",
@@ -26,7 +26,7 @@ _SKIPPED, _FIRST, _SAVES, _AGAIN, _ORDER, _AHEAD, _LOOKED = (
 
 
 def case_of_address(person: Person) -> ChosenPhoto | None:
-    """The photo of the address; where it is gone, the page says so and offers others."""
+    """Return the photo named in the address, or None with a warning if it does not exist."""
     try:
         return label_store.current_case(st.query_params.get("case"), person)
     except cases.CaseError as error:
@@ -39,22 +39,21 @@ def case_of_address(person: Person) -> ChosenPhoto | None:
 
 
 def start(person: Person) -> None:
-    """What to begin with, as long as the address names no photo."""
+    """Offer photos to correct while the address names none."""
     st.markdown(
-        "Where the model is wrong, you know better: paint over its mask, say why, and save. "
-        "What you save is kept with the photo, and the model can learn from it."
+        "Correct the model where it is wrong: paint over its mask, give the reason, and save. "
+        "Each correction is stored with its photo and can be used to improve the model."
     )
     with guard():
         number = next_photo.waiting(person) if person.may_save else 0
         if number:
-            photos = "1 photo waits" if number == 1 else f"{number} photos wait"
             st.button(
-                f"Next photo ({photos})", key="next", on_click=_go_on, args=(person, None),
-                type="primary", icon=":material/arrow_forward:",
+                f"Open the next photo ({number} in the queue)", key="next", type="primary",
+                on_click=_go_on, args=(person, None), icon=":material/arrow_forward:",
             )  # fmt: skip
             _orders(person)
     if mine := cases.uploads():
-        st.header("Photos of this visit", anchor=False)
+        st.header("Your photos", anchor=False)
         with st.container(horizontal=True):
             for digest, name in mine.items():
                 st.button(
@@ -63,7 +62,7 @@ def start(person: Person) -> None:
                 )  # fmt: skip
     else:
         st.page_link(
-            "pages/segment.py", label="A photo of your own: upload it on the first page",
+            "pages/segment.py", label="Upload your own photo on the page Find rust",
             icon=":material/add_a_photo:",
         )  # fmt: skip
     st.header("Samples", anchor=False)
@@ -78,37 +77,37 @@ def _pick(sample: Sample) -> None:
 
 
 def _orders(person: Person) -> None:
-    """Which photos come first, where somebody computed another order than that of doubt."""
+    """Offer the orders of the queue if there are others than that by uncertainty."""
     offered = next_photo.orders(person)
     if len(offered) > 1:
         place = offered.index(_order()) if _order() in offered else 0
-        st.session_state[_ORDER] = st.selectbox("Which photos come first", offered, index=place)
+        st.session_state[_ORDER] = st.selectbox("Queue order", offered, index=place)
 
 
 def bar(person: Person, case: ChosenPhoto) -> None:
-    """Which photo this is, and the ways to another."""
+    """Show the name of the photo and the buttons that open another."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{escape(case.title)}**", width="stretch")
         st.button("Another photo", key="another", on_click=_open, icon=":material/photo_library:")
         st.button(
             "Skip", key="skip", on_click=_skip, args=(person, case), icon=":material/skip_next:",
-            help="Go on to the next photo without saving; it comes again in another visit.",
+            help="Open the next photo without saving; this one comes up again in your next visit.",
         )  # fmt: skip
 
 
 def is_first(case: ChosenPhoto, person: Person) -> bool:
-    """Whether this is the first photo of somebody of whom nothing is stored yet."""
+    """Return whether this is the first photo of a person who has not saved anything yet."""
     state = st.session_state
     first = state.setdefault(_FIRST, case.digest)
     if first and (first != case.digest or state.get(_SAVES) or next_photo.knows(person)):
-        state[_FIRST] = first = ""  # and from now on
+        state[_FIRST] = first = ""  # for the rest of the visit
     return bool(first)
 
 
 def go_on(person: Person, after: ChosenPhoto | None, *, saved: bool = False) -> bool:
-    """Open the next photo; False where there is none.
+    """Open the next photo; return False if there is none.
 
-    After every tenth save it is one that the same expert corrected at least a week ago.
+    After every tenth save, it is one that the same expert corrected at least a week ago.
     """
     state = st.session_state
     if saved:
@@ -126,9 +125,9 @@ def _following(person: Person, after: ChosenPhoto | None, *, again: bool) -> nex
 
 
 def look_ahead(person: Person, case: ChosenPhoto) -> None:
-    """Have the photo made ready that a save will open, once for each photo that is opened.
+    """Prepare the photo that a save will open, once per opened photo.
 
-    Not for who cannot save.
+    Does nothing for visitors who may not save.
     """
     state = st.session_state
     ahead: Ahead = state.setdefault(_AHEAD, Ahead())
@@ -141,7 +140,7 @@ def look_ahead(person: Person, case: ChosenPhoto) -> None:
 
 
 def is_again(case: ChosenPhoto) -> bool:
-    """Whether a photo is shown again: then with what the model marked, and without the history."""
+    """Return whether a photo is a repeat; it then starts from the model's mask, without history."""
     return bool(st.session_state.get(_AGAIN) == case.digest)
 
 

@@ -1,7 +1,7 @@
-"""The photo that is next is made ready while an expert works on the one before.
+"""Prepare the next photo while an expert works on the current one.
 
-It takes its turn at the model when no visitor wants one, and it is one photo a session at a
-time: so whoever comes meanwhile waits for one photo at most.
+The work runs in the queue's spare time, one photo per session at a time, so that it delays a
+visitor by one photo at most.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _log = logging.getLogger("rustseg.pages")
 
 
 class Ahead:
-    """What one session wants to be ready: the last photo that it named, nothing before that."""
+    """Prefetch of one session: only the photo requested last is prepared."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,7 +27,7 @@ class Ahead:
         self._thread: threading.Thread | None = None
 
     def want(self, case: ChosenPhoto | None) -> None:
-        """Make this photo ready next; one that still waits for its turn is given up for it."""
+        """Prepare this photo next; a request that is still waiting in the queue is dropped."""
         with self._lock:
             self._wanted = case
             if case is not None and self._thread is None:
@@ -35,7 +35,7 @@ class Ahead:
                 self._thread.start()
 
     def join(self) -> None:
-        """Wait until nothing is under way; for tests and measurements."""
+        """Wait until no work is running; for tests and measurements."""
         if thread := self._thread:
             thread.join()
 
@@ -44,9 +44,9 @@ class Ahead:
             try:
                 workbench.bench_ahead(case, given_up=lambda: self._wanted is not None)
             except rs.RustsegError:
-                pass  # it is told to whoever opens the photo
+                pass  # shown to the visitor who opens the photo
             except Exception:
-                _log.exception("the next photo could not be made ready")
+                _log.exception("the next photo could not be prepared")
 
     def _take(self) -> ChosenPhoto | None:
         with self._lock:

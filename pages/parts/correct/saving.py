@@ -1,4 +1,4 @@
-"""Where a correction begins, and how what an expert sends is stored; it draws nothing."""
+"""Choose the mask a correction starts from, and store what an expert sends; draws nothing."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rustseg_jax.labels.store.checks import record_id
 __all__ = ["PREDICTION", "Said", "Start", "save", "start_of"]
 
 PREDICTION = "prediction"
-"""Instead of the id of a correction: begin with what the model marked."""
+"""Used instead of a correction's id: start from the model's mask."""
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a correction begins: masks (H, W) bool, and whose they are (None: the model's).
+    """The masks that a correction starts from, (H, W) bool, and their author (None: the model).
 
-    `blank` says that they were cleared, because the verdict is that there is no corrosion.
+    `blank` means that they were cleared because the verdict is "none".
     """
 
     mask: Mask
@@ -39,13 +39,13 @@ class Start:
 
     @property
     def base(self) -> str:
-        """Its name, as a save tells it."""
+        """Identifier of the starting masks, as a save reports it."""
         return canvas.base_of(self.mask, self.ignore)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What the form holds; as in `labels.Correction`. `verdict` None follows the mask."""
+    """The form's values, as in `labels.Correction`; a `verdict` of None follows the mask."""
 
     verdict: str | None = None
     reasons: Sequence[str] = ()
@@ -56,14 +56,14 @@ class Said:
 
 
 def start_of(made: Bench, past: labels.History | None, chosen: str, verdict: str | None) -> Start:
-    """Where the canvas begins.
+    """Return the masks that the canvas starts from.
 
     Parameters
     ----------
     made : the photo
-    past : what was said of it
+    past : its history
     chosen : id of a correction, `PREDICTION`, or "" for the latest correction that counts
-    verdict : "none" begins with a clear mask
+    verdict : "none" starts with an empty mask
     """
     parent = _parent(past, chosen)
     marked = parent.mask if parent and parent.mask else made.mask
@@ -88,17 +88,17 @@ def save(
 ) -> labels.Correction:
     """Store a correction, with its photo and the prediction that was corrected.
 
-    The same save may come again: it gives what was stored then.
+    Saving the same nonce again returns the correction stored before.
 
     Raises
     ------
     LabelsError, ConfigError, ImageError
-        Nothing was stored; the message says why, and what to do.
+        Nothing was stored; the message gives the reason and what to do.
     """
     if not person.may_save:
-        raise rs.ConfigError("saving is not open to you here; your work stays in this browser")
+        raise rs.ConfigError("you may not save on this server; your work stays in this browser")
     if not person.name:
-        raise rs.ConfigError("nobody knows who you are: give your name, then press Save again")
+        raise rs.ConfigError("your name is missing; enter it, then save again")
     store = labels.Store(labels.labels_folder())
     if (before := _stored(store, sent)) is not None:
         return before
@@ -129,10 +129,10 @@ def save(
 
 
 def _stored(store: labels.Store, sent: canvas.Save) -> labels.Correction | None:
-    """What was stored under this nonce, where it is what was painted.
+    """Return the correction stored under this nonce if its mask is the same, else None.
 
-    The form may have changed since, or be empty after a reload: what was said with the save
-    stands. Something else painted under the same nonce is refused by the store.
+    The form may have changed since, or be empty after a reload: the values stored with the save
+    stand. The store refuses a different mask under the same nonce.
     """
     try:
         before = store.correction(record_id(sent.nonce))
@@ -146,7 +146,7 @@ def _stored(store: labels.Store, sent: canvas.Save) -> labels.Correction | None:
 def _began(
     store: labels.Store, photo: labels.Photo, made: Bench, sent: canvas.Save, start: Start
 ) -> Start:
-    """Where the strokes of a save began, which may not be what is shown now: after a reload."""
+    """Return the masks that a save started from; after a reload, the page may show others."""
     if start.base == sent.base:
         return start
     known = labels.history(store, photo)
@@ -156,11 +156,11 @@ def _began(
             found = start_of(made, known, chosen, verdict)
             if found.base == sent.base:
                 return found
-    return Start(start.mask, start.ignore, None)  # of nothing that is known here
+    return Start(start.mask, start.ignore, None)  # started from a mask unknown to the store
 
 
 def _cleared(shape: tuple[int, ...]) -> dict[str, Any]:
-    """The stroke that says "nothing here": an outline around everything."""
+    """Return the stroke that clears the mask: an outline around the whole photo."""
     height, width = shape
     corners = [0, 0, width, 0, width, height, 0, height]
     return {"op": "outline", "tool": "clear", "value": 0, "points": corners}
@@ -169,12 +169,12 @@ def _cleared(shape: tuple[int, ...]) -> dict[str, Any]:
 def _exif() -> str:
     chosen = os.environ.get("RUSTSEG_EXIF", "").strip() or "kept"
     if chosen not in ("kept", "stripped"):
-        raise rs.ConfigError(f"RUSTSEG_EXIF is {chosen!r}; allowed are 'kept' and 'stripped'")
+        raise rs.ConfigError(f"RUSTSEG_EXIF is {chosen!r}; it must be 'kept' or 'stripped'")
     return chosen
 
 
 def _origin(case: ChosenPhoto) -> dict[str, str]:
-    """What is known of where a photo is from."""
+    """Return what is known about a photo's origin."""
     for sample in samples.list_samples():
         if sample.path == case.path:
             return {"origin": sample.path.name, "source": sample.source, "scene": sample.name}

@@ -1,8 +1,7 @@
-"""What the page of corrections works on: a photo made ready, the labels store; it draws nothing.
+"""Prepare a photo for the canvas; draws nothing.
 
-The store is opened anew at every call, which is cheap, and nothing that it says is kept. What is
-expensive to make of a photo (a file for the browser, pieces of like colour) is kept by
-`pages.server.line`. What is saved is in `saving`, which photo is next in `next_photo`.
+What is expensive to compute from a photo (an image file for the browser, superpixels) is cached
+by `pages.server.line`. Saving is in `saving`, the choice of the next photo in `next_photo`.
 """
 
 from __future__ import annotations
@@ -28,21 +27,21 @@ __all__ = [
     "make_bench",
 ]
 
-# Photos kept as the canvas needs them, 6 MB each at 12 megapixels: of six experts the one that is
-# open and the one that is next.
+# Prepared photos in the cache, 6 MB each at 12 megapixels: the open one and the next one of six
+# experts.
 BENCHES = 12
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """A photo with what the model says of it, as the canvas and the store need it.
+    """A photo with the model's result, as the canvas and the store need it.
 
     Attributes
     ----------
-    found : the report of it
-    prediction : what the store keeps of the result
-    photo : for the browser
-    pieces : (h, w), of like colour
+    found : the report on the photo
+    prediction : the part of the result that is stored
+    photo : the photo encoded for the browser
+    pieces : (h, w) superpixels
     """
 
     found: Report
@@ -52,24 +51,24 @@ class Bench:
 
     @property
     def mask(self) -> labels.Rle:
-        """What the model marked."""
+        """The model's mask."""
         return self.prediction.mask
 
 
 def bench(case: ChosenPhoto) -> Bench:
-    """Make a photo ready; kept for the same bytes and weights.
+    """Prepare a photo; cached by its bytes and the weights.
 
     Raises
     ------
     RustsegError
-        The photo or the weights cannot be used, or too many wait.
+        The photo or the weights cannot be used, or the queue is full.
     """
 
     return once("bench", _key(case), lambda: make_bench(case), size=BENCHES)
 
 
 def bench_ahead(case: ChosenPhoto, *, given_up: Callable[[], bool]) -> None:
-    """Make a photo ready before it is opened, as soon as no visitor waits; see `line.ahead`."""
+    """Prepare a photo before it is opened, once no visitor is waiting; see `line.ahead`."""
     ahead("bench", _key(case), lambda: make_bench(case), size=BENCHES, given_up=given_up)
 
 
@@ -78,7 +77,7 @@ def _key(case: ChosenPhoto) -> tuple[str, str]:
 
 
 def make_bench(case: ChosenPhoto) -> Bench:
-    """As `bench`, anew; in the caller's turn."""
+    """Prepare a photo without the cache; the caller holds the turn."""
     found = report(case)
     pixels = images.read(case.path.read_bytes(), name=case.title)
     seg = in_full(case, pixels)

@@ -1,1 +1,1 @@
-"""What the page Labels is made of: the list, one photo, experts compared, review, export."""
+"""Parts of the Labels page: list, single photo, agreement between experts, review and export."""

@@ -1,4 +1,4 @@
-"""Do experts agree: on a photo, over all, and with themselves; one mask made of several."""
+"""Agreement between experts on one photo and overall, self-consistency, and consensus masks."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ from pages.shared.page import escape, later, percent
 from pages.shared.people import Person
 from rustseg_jax import images, labels
 
-__all__ = ["of_photo", "over_all"]
+__all__ = ["METHODS", "of_photo", "over_all"]
 
 NOTHING = "\N{EN DASH}"
-_METHODS = {"majority": "Majority", "staple": "STAPLE"}
+METHODS = {"majority": "Majority", "staple": "STAPLE"}
 _KAPPA = (
-    "Kappa is agreement beyond chance: 0 is what guessing would give, 1 is perfect (Cohen, 1960, "
-    "of two; Fleiss, 1971, of all). IoU is what two masks share of what either marks."
+    "Kappa measures agreement beyond chance: 0 is chance level, 1 is perfect (Cohen, 1960, for two "
+    "experts; Fleiss, 1971, for several). IoU is the intersection of two masks divided by their "
+    "union."
 )
 
 
 def of_photo(store: labels.Store, told: labels.History, person: Person) -> None:
-    """How far the experts of a photo agree, where they differ, and one mask of theirs."""
+    """Show how well the experts of a photo agree, where they disagree, and make a consensus."""
     given = labels.opinions(told)
     if len(given) < 2:
         return
-    st.header("Its experts", anchor=False)
+    st.header("Agreement between experts", anchor=False)
     key = (told.photo.sha256, *(c.id for c in given))
 
     def work() -> tuple[labels.Agreement, bytes | None]:
@@ -47,16 +48,16 @@ def of_photo(store: labels.Store, told: labels.History, person: Person) -> None:
     if picture is not None:
         matrix, kappas = st.columns(2)
         with matrix:
-            st.markdown("**IoU of their masks**")
+            st.markdown("**IoU of masks**")
             _matrix(agreement.experts, agreement.iou)
         with kappas:
-            st.markdown("**Cohen's kappa over pixels**")
+            st.markdown("**Cohen's kappa, pixels**")
             _matrix(agreement.experts, agreement.cohen)
         st.markdown(
-            f"Fleiss' kappa of all over pixels: **{_number(agreement.fleiss)}**", help=_KAPPA
+            f"Fleiss' kappa of all experts, pixels: **{_number(agreement.fleiss)}**", help=_KAPPA
         )
-        st.image(picture, alt="Where the experts differ", width="stretch")
-        st.caption("Yellow: where the experts differ, the stronger the more evenly they are split.")
+        st.image(picture, alt="Where the experts disagree", width="stretch")
+        st.caption("Yellow: the experts disagree. Stronger colour: more evenly split.")
     if person.may_review:
         _consensus(store, told, person)
 
@@ -74,19 +75,19 @@ def _matrix(names: Sequence[str], values: np.ndarray) -> None:
 def _consensus(store: labels.Store, told: labels.History, person: Person) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
-            "**One mask of theirs**",
+            "**Consensus mask**",
             width="content",
-            help="Kept as a new record beside what the experts drew. By majority each pixel goes "
-            "to what most say; STAPLE (Warfield and others, 2004) weighs each expert by how "
-            "reliable they seem on this photo.",
+            help="The consensus is stored as a new record. Majority gives each pixel the label "
+            "that most experts chose; STAPLE (Warfield et al., 2004) weights each expert by their "
+            "estimated reliability on this photo.",
         )
-        for method, label in _METHODS.items():
+        for method, label in METHODS.items():
             st.button(
                 label, key=f"consensus-{method}", icon=":material/merge:",
                 on_click=_make, args=(store, told, method, person), disabled=not person.name,
             )  # fmt: skip
     if not person.name:
-        st.caption("Give your name first: it is kept with the new mask.")
+        st.caption("Enter your name first; it is stored with the new mask.")
 
 
 def _make(store: labels.Store, told: labels.History, method: str, person: Person) -> None:
@@ -95,14 +96,14 @@ def _make(store: labels.Store, told: labels.History, method: str, person: Person
             store, told.photo, who=person.name, method=method, verified=person.verified
         )
         address.put(at=made.id)
-        st.toast("The consensus is kept as a new record.", icon=":material/merge:")
+        st.toast("Consensus saved as a new record.", icon=":material/merge:")
 
 
 def over_all(store: labels.Store) -> None:
-    """Agreement over all photos; what was measured before is not measured again."""
+    """Show the agreement over all photos; earlier measurements are reused."""
     st.markdown(
-        "Photos that several experts corrected tell how far they agree; photos that one expert "
-        "was shown again after a week or more, how far they agree with themselves."
+        "Photos corrected by several experts show how well the experts agree. Photos shown to the "
+        "same expert again after a week or more show how consistent that expert is."
     )
     with incremental.in_steps("photo") as tell:
         totals = labels.agree_over_all(
@@ -110,8 +111,9 @@ def over_all(store: labels.Store) -> None:
         )
     if not totals["photos"] and not totals["selves"]:
         st.info(
-            "No photo has been corrected twice yet. For a second opinion open a photo here, press "
-            "Correct, and begin from the model's mask: so it does not lean on the first.",
+            "No photo has been corrected twice yet. For a second opinion, open a photo here, "
+            "choose Correct, and start from the model's mask, so that the first correction does "
+            "not influence the second.",
             icon=":material/groups:",
         )
         return
@@ -120,16 +122,16 @@ def over_all(store: labels.Store) -> None:
         st.metric("Fleiss' kappa, pixels", _number(totals["fleiss"]), width="content", help=_KAPPA)
         st.metric("Fleiss' kappa, verdicts", _number(totals["verdict_fleiss"]), width="content")
     if totals["pairs"]:
-        st.header("Two by two", anchor=False)
+        st.header("Pairs of experts", anchor=False)
         st.dataframe(
             [_pair(pair) for pair in totals["pairs"]], hide_index=True, height="content",
-            placeholder=NOTHING, alt="How far each two experts agree",
+            placeholder=NOTHING, alt="Agreement of each pair of experts",
         )  # fmt: skip
     if totals["selves"]:
-        st.header("With themselves", anchor=False)
+        st.header("Self-consistency", anchor=False)
         st.dataframe(
             [_self(*item) for item in totals["selves"].items()], hide_index=True, height="content",
-            placeholder=NOTHING, alt="How far each expert agrees with themselves",
+            placeholder=NOTHING, alt="Agreement of each expert with their own earlier corrections",
         )  # fmt: skip
 
 
@@ -137,22 +139,22 @@ def _pair(pair: dict[str, Any]) -> dict[str, Any]:
     return {
         "Experts": " and ".join(pair["experts"]),
         "Photos": pair["verdicts"],
-        "Kappa of verdicts": _round(pair["verdict_cohen"]),
+        "Kappa, verdicts": _round(pair["verdict_cohen"]),
         "Masks": pair["photos"],
         "Mean IoU": _round(pair["mean_iou"]),
-        "IoU of all pixels": _round(pair["pooled_iou"]),
-        "Kappa of pixels": _round(pair["cohen"]),
+        "Pooled IoU": _round(pair["pooled_iou"]),
+        "Kappa, pixels": _round(pair["cohen"]),
     }
 
 
 def _self(who: str, repeated: dict[str, Any]) -> dict[str, Any]:
     return {
         "Expert": who,
-        "Shown again": repeated["repeats"],
+        "Repeats": repeated["repeats"],
         "Same verdict": percent(repeated["same_verdict"]),
         "Masks": repeated["masks"],
         "Mean IoU": _round(repeated["mean_iou"]),
-        "Kappa of pixels": _round(repeated["cohen"]),
+        "Kappa, pixels": _round(repeated["cohen"]),
     }
 
 

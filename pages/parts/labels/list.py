@@ -1,4 +1,4 @@
-"""All corrections, newest first: filters that the address holds, numbers, cards or a table."""
+"""The list of corrections, newest first: counts, filters kept in the address, cards or a table."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ __all__ = ["draw", "filters_of", "open_photo"]
 
 PAGE = gallery.PAGE
 _LOOKS = {"": ":material/grid_view: Cards", "table": ":material/table_rows: Table"}
-# All pictures of a row are of one height, whatever their shape, and need no tools.
+# All images in a row have the same height, whatever their shape, and no toolbar.
 _CARDS = """<style>
 [class*="st-key-label-"] [data-testid="stElementToolbar"] { display: none; }
 [class*="st-key-label-"] img {
   aspect-ratio: 4 / 3; object-fit: contain; background: rgba(128, 128, 128, 0.12);
 }
 </style>"""
-_STACK = "labels-before"  # where the pages before this one began
-_KINDS = {"expert": "drawn here", "import": "from a file", "consensus": "consensus"}
+_STACK = "labels-before"  # cursors of the pages before this one
+_KINDS = {"expert": "drawn here", "import": "imported", "consensus": "consensus"}
 _OFFERED = ("who", "status", "verdict", "reason", "model", "kind")
 
 
 def draw(store: labels.Store, reader: address.Reader, person: Person) -> None:
-    """Draw numbers, filters and one page of what they leave."""
+    """Draw the counts, the filters and one page of the matching corrections."""
     _numbers(store)
     filters = filters_of(store, reader)
     look = reader.one_of("look", _LOOKS, "")
-    with st.expander("Filter", icon=":material/filter_alt:", expanded=_chosen(filters)):
+    with st.expander("Filters", icon=":material/filter_alt:", expanded=_chosen(filters)):
         _choose(store, filters)
     reader.complain()
     number = labels.count_corrections(store, filters)
@@ -46,18 +46,18 @@ def draw(store: labels.Store, reader: address.Reader, person: Person) -> None:
         st.markdown(f"**{number}** {'correction' if number == 1 else 'corrections'}")
         if person.may_review and filters.status != "open":
             st.button(
-                "Only those to review", key="to-review", icon=":material/rate_review:",
+                "Show unreviewed only", key="to-review", icon=":material/rate_review:",
                 type="tertiary", on_click=_change, kwargs={"status": "open"},
             )  # fmt: skip
         if _chosen(filters):
             st.button(
-                "All of them", key="no-filter", icon=":material/filter_alt_off:", type="tertiary",
+                "Clear filters", key="no-filter", icon=":material/filter_alt_off:", type="tertiary",
                 on_click=_change, kwargs=dict.fromkeys([*_OFFERED, "since", "until"]),
             )  # fmt: skip
-        address.switch("Look", "look", _LOOKS, look, default="", label_visibility="collapsed")
+        address.switch("Layout", "look", _LOOKS, look, default="", label_visibility="collapsed")
     page = labels.list_corrections(store, filters, after=_cursor(reader), limit=PAGE)
     if not page.entries:
-        st.info("No correction is like that. Take a filter away.", icon=":material/filter_alt:")
+        st.info("No corrections match these filters.", icon=":material/filter_alt:")
     elif look == "table":
         _table(page)
     else:
@@ -66,7 +66,7 @@ def draw(store: labels.Store, reader: address.Reader, person: Person) -> None:
 
 
 def filters_of(store: labels.Store, reader: address.Reader) -> labels.Filters:
-    """What the address filters by; what is not known there is complained of and left out."""
+    """Return the filters in the address; unknown values are reported and left out."""
     offered = _values(store)
     chosen = {name: reader.one_of(name, offered[name], "") for name in _OFFERED}
     days = {name: _day(reader, name) for name in ("since", "until")}
@@ -74,13 +74,13 @@ def filters_of(store: labels.Store, reader: address.Reader) -> labels.Filters:
     return labels.Filters(
         **chosen,
         since=since.isoformat() if since else "",
-        # The day that is named is meant as a whole.
+        # The named day is included.
         until=(until + timedelta(days=1)).isoformat() if until else "",
     )
 
 
 def open_photo(digest: str, correction: str = "") -> None:
-    """Open a photo; the filters stay in the address, for the way back."""
+    """Open a photo; the filters stay in the address for the way back."""
     address.put(photo=digest, at=correction)
 
 
@@ -89,7 +89,7 @@ def _numbers(store: labels.Store) -> None:
     shown = {
         "Photos": counts["photos"],
         "Corrected": counts["corrected"],
-        "Waiting": counts["waiting"],
+        "Uncorrected": counts["waiting"],
         "To review": counts["open"],
         "Approved": counts["approved"],
         "Flagged": counts["flagged"],
@@ -101,16 +101,16 @@ def _numbers(store: labels.Store) -> None:
 
 def _values(store: labels.Store) -> dict[str, dict[str, str]]:
     def plain(values: tuple[str, ...]) -> dict[str, str]:
-        return {"": "any", **{value: value for value in values}}
+        return {"": "Any", **{value: value for value in values}}
 
     models = {m: m[:8] for m in labels.values_of(store, "model")}
     return {
-        "who": {"": "anybody", **{w: w for w in labels.values_of(store, "who")}},
+        "who": {"": "Any", **{w: w for w in labels.values_of(store, "who")}},
         "status": plain(labels.STATUSES),
-        "verdict": {"": "any", **wording.VERDICTS},
+        "verdict": {"": "Any", **wording.VERDICTS},
         "reason": plain(labels.REASONS),
-        "model": {"": "any", **models},
-        "kind": {"": "any", **{kind: _KINDS[kind] for kind in KINDS}},
+        "model": {"": "Any", **models},
+        "kind": {"": "Any", **{kind: _KINDS[kind] for kind in KINDS}},
     }
 
 
@@ -125,8 +125,8 @@ def _day(reader: address.Reader, name: str) -> date | None:
 
 def _choose(store: labels.Store, filters: labels.Filters) -> None:
     offered = _values(store)
-    names = {"who": "Who", "status": "Status", "verdict": "Verdict", "reason": "Reason",
-             "model": "Model", "kind": "Made"}  # fmt: skip
+    names = {"who": "Expert", "status": "Status", "verdict": "Verdict", "reason": "Reason",
+             "model": "Model", "kind": "Origin"}  # fmt: skip
     with st.grid("auto", min_column_width=120, gap="small"):
         for name, label in names.items():
             with st.container():
@@ -165,7 +165,7 @@ def _cursor(reader: address.Reader) -> tuple[str, str] | None:
 
 
 def _turn(reader: address.Reader, page: labels.Page) -> None:
-    """The ways to newer and older ones."""
+    """Draw the buttons for newer and older pages."""
     here = reader.link.get("after", "")
     if not here and page.after is None:
         return
@@ -240,7 +240,7 @@ def _table(page: labels.Page) -> None:
             "Note": st.column_config.TextColumn(width="large"),
         },
         placeholder="",
-        alt="Corrections with who made them, when, verdict, status and rusted area",
+        alt="Corrections with expert, time, verdict, status and rusted area",
     )
 
 
@@ -248,12 +248,12 @@ def _row(entry: labels.Entry) -> Mapping[str, Any]:
     share = _share(entry)
     return {
         "Photo": entry.origin or entry.photo[:8],
-        "Who": entry.who,
-        "When": wording.time(entry.made),
+        "Expert": entry.who,
+        "Saved": wording.time(entry.made),
         "Status": entry.status,
         "Verdict": wording.VERDICTS[entry.verdict],
         "Rusted area": None if share is None else 100 * share,
-        "Made": _KINDS[entry.kind],
+        "Origin": _KINDS[entry.kind],
         "Seconds": entry.seconds,
         "Model": entry.model[:8],
         "Open": f"/labels?photo={entry.photo}&at={entry.id}",

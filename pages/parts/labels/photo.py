@@ -1,4 +1,4 @@
-"""One photo: what each expert said of it, in pictures and words, and what reviewers say of that."""
+"""One photo with all its corrections, their changes and reviews."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ __all__ = ["show"]
 
 _SHOW = {
     "": ":material/gradient: Mask",
-    "change": ":material/difference: What it changed",
+    "change": ":material/difference: Changes",
     "photo": ":material/image: Photo",
 }
-_KINDS = {"expert": "", "import": " · from a file", "consensus": " · consensus"}
-_MOST = 12  # corrections that are listed at first
+_KINDS = {"expert": "", "import": " · imported", "consensus": " · consensus"}
+_MOST = 12  # corrections listed at first
 
 
 def show(store: labels.Store, digest: str, reader: address.Reader, person: Person) -> None:
-    """Draw the page of one photo."""
+    """Draw the view of one photo."""
     try:
         told = labels.history(store, digest)
     except rs.LabelsError as error:
@@ -40,10 +40,10 @@ def show(store: labels.Store, digest: str, reader: address.Reader, person: Perso
     _bar(store, told, person)
     reader.complain()
     if chosen is None:
-        st.info("Nobody has said anything of this photo yet.", icon=":material/hourglass_empty:")
+        st.info("This photo has no corrections yet.", icon=":material/hourglass_empty:")
         _facts(told)
         return
-    # The picture and what is to be judged come first, on a phone, too.
+    # The image and the correction under review come first, also on a phone.
     left, right = st.columns([7, 3], gap="medium")
     with left:
         address.switch("Show", "show", _SHOW, look, default="", label_visibility="collapsed")
@@ -65,12 +65,12 @@ def show(store: labels.Store, digest: str, reader: address.Reader, person: Perso
 
 
 def close() -> None:
-    """Back to the list."""
+    """Return to the list."""
     address.put(photo=None, at=None, show=None)
 
 
 def open_next(store: labels.Store, told: labels.History) -> None:
-    """Open the newest correction of another photo that is still to be reviewed."""
+    """Open the newest unreviewed correction of another photo."""
     with later():
         page = labels.list_corrections(
             store, labels.Filters(status="open"), limit=1 + len(told.corrections)
@@ -83,14 +83,14 @@ def open_next(store: labels.Store, told: labels.History) -> None:
 
 
 def _chosen(told: labels.History, reader: address.Reader) -> Correction | None:
-    """The correction of the address; else the latest one that counts, else the latest."""
+    """Return the correction in the address; else the latest that counts, else the latest."""
     if not told.corrections:
         return None
     if wanted := reader.link.get("at"):
         for c in told.corrections:
             if c.id == wanted:
                 return c
-        reader.complaints.append("this correction is not of this photo")
+        reader.complaints.append("the correction does not belong to this photo")
     return (told.counted or told.corrections)[-1]
 
 
@@ -114,7 +114,7 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
     before, what = _before(told, chosen)
     path, digest, after = store.photo_path(told.photo), told.photo.sha256, chosen.mask
     if look == "change" and (before is None or after is None):
-        st.info("Only the verdict was said: there is no mask to compare.", icon=":material/info:")
+        st.info("There are no two masks to compare here.", icon=":material/info:")
         look = ""
     name = escape(told.photo.origin or "The photo")
     if look == "change" and before is not None and after is not None:
@@ -123,12 +123,12 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
             lambda: labels.change_picture(images.read(path), before, after), size=16,
         )  # fmt: skip
         words = wording.changed(change)
-        st.image(change.picture, alt=f"What {chosen.who} changed: {words}", width="stretch")
+        st.image(change.picture, alt=f"Changes by {chosen.who}: {words}", width="stretch")
         st.html(wording.legend())
-        st.caption(f"Against {what}: {words}")
+        st.caption(f"Compared with {what}: {words}")
         return
     alone = look == "photo"
-    # Of any kind that can be read, upright, and no larger than it is shown.
+    # Any readable format becomes an upright image no larger than it is shown.
     drawn = replace(chosen, mask=None, ignore=None) if alone else chosen
     picture = once(
         "correction", (digest, "" if alone else chosen.id),
@@ -139,22 +139,23 @@ def _picture(store: labels.Store, told: labels.History, chosen: Correction, look
 
 
 def _before(told: labels.History, chosen: Correction) -> tuple[labels.Rle | None, str]:
-    """The mask that a correction began from, and whose it is."""
+    """Return the mask that a correction started from, and a name for it."""
     parent = next((c for c in told.corrections if c.id == chosen.parent), None)
     if parent is not None and parent.mask is not None:
-        return parent.mask, f"what {escape(parent.who)} drew before"
+        return parent.mask, f"the mask of {escape(parent.who)}"
     model = next((p for p in told.predictions if p.id == chosen.prediction), None)
     return (model.mask, "the model's mask") if model else (None, "")
 
 
 def _words(told: labels.History, chosen: Correction) -> None:
-    """What the chosen correction says."""
+    """Describe the chosen correction."""
     st.markdown(_who(told, chosen))
     st.markdown(wording.words(chosen))
     if chosen.confidence is not None:
-        st.caption(f"Says to be {percent(chosen.confidence)} sure")
+        st.caption(f"Confidence {percent(chosen.confidence, digits=0)}")
     if chosen.method:
-        st.caption(f"Made of {len(chosen.sources)} corrections by {chosen.method}")
+        method = experts.METHODS.get(chosen.method, chosen.method)
+        st.caption(f"Consensus of {len(chosen.sources)} corrections ({method})")
     if chosen.note:
         st.caption(escape(chosen.note))
 
@@ -168,19 +169,19 @@ def _who(told: labels.History, c: Correction) -> str:
 
 
 def _list(told: labels.History, chosen: Correction) -> None:
-    """All that was said of the photo, newest first; one is shown."""
+    """List all corrections of the photo, newest first; the chosen one is marked."""
     if len(told.corrections) < 2:
         return
-    st.markdown("**All that was said of it**")
+    st.markdown("**Corrections of this photo**")
     newest = told.corrections[::-1]
-    if len(newest) > _MOST and not st.toggle("All of them", key="all-corrections"):
+    if len(newest) > _MOST and not st.toggle("Show all", key="all-corrections"):
         newest = newest[:_MOST]
     for c in newest:
         with st.container(border=True, gap="xsmall"):
             st.markdown(_who(told, c))
             st.caption(wording.words(c))
             st.button(
-                "Shown" if c is chosen else "Show this one", key=f"at-{c.id}",
+                "Shown" if c is chosen else "Show", key=f"at-{c.id}",
                 disabled=c is chosen, on_click=address.put, kwargs={"at": c.id},
             )  # fmt: skip
 
@@ -190,12 +191,12 @@ def _facts(told: labels.History) -> None:
     parts = [
         f"{photo.width} x {photo.height} pixels, EXIF {photo.exif}",
         f"consent: {photo.consent}",
-        f"licence: {escape(photo.licence) or 'not known'}",
+        f"licence: {escape(photo.licence) or 'unknown'}",
         *(f"{k}: {escape(v)}" for k in ("source", "scene", "split")
           if (v := getattr(photo, k))),
     ]  # fmt: skip
     st.caption(
         " · ".join(parts),
-        help="Whoever is in the photo, or owns it, may ask for it to be erased; whoever runs this "
-        f"server does that with `labels erase {photo.sha256} --who NAME --reason TEXT`.",
+        help="The owner of the photo and the people shown can ask for it to be erased. The "
+        f"operator of this server runs `labels erase {photo.sha256} --who NAME --reason TEXT`.",
     )

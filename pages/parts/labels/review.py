@@ -1,4 +1,4 @@
-"""What reviewers say of a correction: approve, reject, flag; its author may take it back."""
+"""Review a correction: approve, reject, flag, comment; its author may withdraw it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ _DONE = {"approve": "approved", "reject": "rejected", "flag": "flagged", "commen
 
 
 def draw(store: labels.Store, told: labels.History, chosen: Correction, person: Person) -> None:
-    """What was said of it so far, and the ways to say more."""
+    """Draw the reviews so far and the controls for a new one."""
     for review in told.reviews:
         if review.correction == chosen.id:
             words = f": {escape(review.comment)}" if review.comment else ""
             who = escape(review.who)
-            st.caption(f"{_DONE[review.action]} by {who}, {wording.time(review.made)}{words}")
+            done = _DONE[review.action].capitalize()
+            st.caption(f"{done} by {who}, {wording.time(review.made)}{words}")
     for back in told.withdrawals:
         if back.correction == chosen.id:
             words = f": {escape(back.reason)}" if back.reason else ""
-            st.caption(f"taken back by {escape(back.who)}, {wording.time(back.made)}{words}")
+            st.caption(f"Withdrawn by {escape(back.who)}, {wording.time(back.made)}{words}")
     withdrawn = told.status[chosen.id] == "withdrawn"
     people.ask_name(person)
     if not person.name or withdrawn:
@@ -46,7 +47,7 @@ def draw(store: labels.Store, told: labels.History, chosen: Correction, person: 
 
 def _judge(store: labels.Store, told: labels.History, chosen: Correction, person: Person) -> None:
     if chosen.who == person.name:
-        st.caption(":material/info: This one is your own.")
+        st.caption(":material/info: This is your own correction.")
     key = f"words-{chosen.id}"
     st.text_area("Comment", key=key, max_chars=2000, height=68)
     status = told.status[chosen.id]
@@ -68,15 +69,18 @@ def _review(store: labels.Store, correction: str, action: str, person: Person) -
         )  # fmt: skip
         st.session_state[key] = ""
         st.session_state.pop(f"nonce-{key}-{action}", None)
-        st.toast(f"The correction is {_DONE[action]}.", icon=_BUTTONS[action][1])
+        said = "Comment saved." if action == "comment" else f"Correction {_DONE[action]}."
+        st.toast(said, icon=_BUTTONS[action][1])
 
 
 def _take_back(store: labels.Store, chosen: Correction, person: Person) -> None:
     key = f"back-{chosen.id}"
-    with st.popover("Take it back", icon=":material/undo:"):
-        st.markdown("It stays in the history, but counts no longer. This cannot be undone.")
-        st.text_input("Why", key=key, max_chars=500)
-        st.button("Take it back", key=f"do-{key}", on_click=_withdraw, args=(store, chosen, person))
+    with st.popover("Withdraw", icon=":material/undo:"):
+        st.markdown(
+            "The correction stays in the history but no longer counts. This cannot be undone."
+        )
+        st.text_input("Reason", key=key, max_chars=500)
+        st.button("Withdraw", key=f"do-{key}", on_click=_withdraw, args=(store, chosen, person))
 
 
 def _withdraw(store: labels.Store, chosen: Correction, person: Person) -> None:
@@ -90,5 +94,5 @@ def _withdraw(store: labels.Store, chosen: Correction, person: Person) -> None:
 
 
 def _nonce(key: str) -> str:
-    """One for each thing that is said, until it is stored: a second click says nothing twice."""
+    """Return the nonce of an action, the same until it is stored: a double click stores once."""
     return str(st.session_state.setdefault(f"nonce-{key}", uuid.uuid4().hex))

@@ -1,4 +1,4 @@
-"""Blame the stage: which step of the method lost most against what an expert drew."""
+"""Stage losses: which step of the method lost most against the experts' masks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["of_one", "over_all"]
 
 NOTHING = "\N{EN DASH}"
 _SCORED = {
-    "heatmap": "Heat map, cut at one half",
+    "heatmap": "Heat map, threshold 0.5",
     "rough": "Rough mask",
     "mask": "Mask",
 }
 
 
 def of_one(told: labels.History, chosen: Correction) -> None:
-    """What each stage lost of one correction."""
+    """Show what each stage lost on one correction."""
     made = next((p for p in told.predictions if p.id == chosen.prediction), None)
     if made is None or chosen.mask is None:
         return
@@ -35,44 +35,46 @@ def of_one(told: labels.History, chosen: Correction) -> None:
         lambda: labels.blame_correction(chosen, made),
         size=64,
     )
-    st.header("Which stage lost it", anchor=False)
+    st.header("Loss by stage", anchor=False)
     if not blamed.worst:
-        st.markdown("Nothing was lost: the expert agrees with the model.")
+        st.markdown("No loss: the expert agrees with the model.")
         return
     worst = blamed.stages[blamed.worst]
     st.markdown(
-        f"Against this mask, **{STAGES[blamed.worst]}** lost most: {worst.lost:.2f} of an "
-        f"IoU of 1. What the user got has an IoU of {blamed.iou['mask']:.2f}."
+        f"Compared with this mask, **{STAGES[blamed.worst]}** lost most: {worst.lost:.2f} IoU. "
+        f"The model's final mask has an IoU of {blamed.iou['mask']:.2f}."
     )
     rows = [
-        {"Stage": STAGES[name], "IoU after it": f"{loss.iou:.3f}", "Lost": f"{loss.lost:+.3f}"}
+        {"Stage": STAGES[name], "IoU after": f"{loss.iou:.3f}", "IoU lost": f"{loss.lost:+.3f}"}
         for name, loss in blamed.stages.items()
     ]
     st.table(rows, hide_index=True)
     st.caption(
-        f"The heat map was cut at {made.threshold:.2f}; its best cut here is "
-        f"{blamed.best_threshold:.2f}. Below 0, a stage won something back."
+        f"The dynamic threshold was {made.threshold:.2f}; the best threshold here is "
+        f"{blamed.best_threshold:.2f}. A negative loss is a gain."
     )
 
 
 def over_all(store: labels.Store) -> None:
-    """Totals over all corrections that have a mask and a prediction."""
+    """Show totals over all corrections that have a mask and a prediction."""
     st.markdown(
-        "Each correction is held against the prediction that was corrected: what the coarse grid "
-        "of the heat map cannot show, what the heat map missed, what its threshold, the CRF and "
-        "the verdict lost. Nothing is computed by the model again."
+        "Each correction is compared with the prediction that was corrected. The difference is "
+        "split into the losses of the heat map's coarse grid, the heat map itself, its threshold, "
+        "the CRF and the verdict. The stored predictions are used; the model does not run again."
     )
     with incremental.in_steps("correction") as tell:
         blamed = labels.blame_all(store, progress=tell, known=incremental.blames(), turn=turn)
     if not blamed["all"]["n"]:
         st.info(
-            "No correction has both a mask and a prediction yet.", icon=":material/troubleshoot:"
+            "There are no corrections with both a mask and a prediction yet.",
+            icon=":material/troubleshoot:",
         )
         return
     _part(blamed["all"])
     if len(blamed["models"]) > 1:
         for model, part in blamed["models"].items():
-            with st.expander(f"Weights {model[:8] or 'without a file'}: {part['n']} corrections"):
+            version = f"Model version {model[:8]}" if model else "Unknown model version"
+            with st.expander(f"{version}: {part['n']} corrections"):
                 _part(part)
 
 
@@ -86,14 +88,14 @@ def _part(part: dict[str, Any]) -> None:
     )
     left, right = st.columns(2)
     with left:
-        st.markdown("**Mean IoU that each stage lost**")
+        st.markdown("**Mean IoU lost by each stage**")
         st.altair_chart(charts.lost({STAGES[s]: v for s, v in part["lost"].items()}))
         rows = [
-            {"Stage": STAGES[s], "Lost": f"{v:+.3f}", "Lost most": f"{part['worst'][s]}"}
+            {"Stage": STAGES[s], "IoU lost": f"{v:+.3f}", "Lost most": f"{part['worst'][s]}"}
             for s, v in part["lost"].items()
         ]
-        st.table([*rows, {"Stage": "none", "Lost": NOTHING, "Lost most": str(part["worst"][""])}],
-                 hide_index=True)  # fmt: skip
+        none = {"Stage": "no loss", "IoU lost": NOTHING, "Lost most": str(part["worst"][""])}
+        st.table([*rows, none], hide_index=True)
     with right:
         st.markdown("**IoU with the experts' masks**")
         st.table(
@@ -101,7 +103,7 @@ def _part(part: dict[str, Any]) -> None:
                 {
                     "": name,
                     "Mean": f"{part['iou'][s]:.3f}",
-                    "Of all pixels": f"{part['pooled_iou'][s]:.3f}",
+                    "Pooled": f"{part['pooled_iou'][s]:.3f}",
                 }
                 for s, name in _SCORED.items()
             ],

@@ -1,6 +1,6 @@
-"""The line at the model: order, rounds, bound, visitors who leave, answers computed once.
+"""The queue for the model: order, rounds, limit, visitors who leave, results computed once.
 
-Threads meet at events; nothing here waits for time to pass.
+Threads synchronise on events; no test waits for time to pass.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PATIENCE = 20  # seconds until a test that hangs fails
 
 
 class Hall:
-    """A line whose first turn is held, so that what queues up behind it can be seen."""
+    """A queue whose first turn is held, so that callers line up behind it."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
@@ -48,7 +48,7 @@ class Hall:
         body: Callable[[], None] | None = None,
         spare: bool = False,
     ) -> None:
-        """Let a thread wait, and do `body` in its turn; returns once it has seen its place."""
+        """Let a thread wait and run `body` in its turn; return once it has seen its position."""
         seen = threading.Event()
 
         def see(place: Place) -> None:
@@ -71,7 +71,7 @@ class Hall:
         assert seen.wait(PATIENCE)
 
     def befores(self, name: str) -> list[int]:
-        """The places seen, each once."""
+        """The positions seen, without repeats."""
         seen = [p.before for p in self.places[name]]
         return [b for k, b in enumerate(seen) if k == 0 or seen[k - 1] != b]
 
@@ -147,7 +147,9 @@ def test_the_line_is_bounded() -> None:
         with ThreadPoolExecutor() as pool:  # this thread has the turn
             refused = pool.submit(lambda: hall.turns.turn().__enter__()).exception(PATIENCE)
         assert isinstance(refused, BusyError)
-        assert str(refused) == "busy: 2 others are waiting already; try again in a minute"
+        assert str(refused) == (
+            "the server is busy (2 visitors are waiting); try again in a minute"
+        )
     assert hall.order == ["a", "b"]
     assert issubclass(BusyError, RustsegError)
     with hall.turns.turn() as mine:  # and there is room again
@@ -225,9 +227,9 @@ def test_the_wait_is_estimated_from_the_turns_before() -> None:
 
 
 def test_places_in_words() -> None:
-    assert Place(1).words() == "1 other before you"
-    assert Place(3, 4.4).words() == "3 others before you, about 4 s"
-    assert Place(1, 0.1).words() == "1 other before you, about 1 s"
+    assert Place(1).words() == "1 ahead of you"
+    assert Place(3, 4.4).words() == "3 ahead of you, about 4 s"
+    assert Place(1, 0.1).words() == "1 ahead of you, about 1 s"
 
 
 def test_an_answer_is_computed_once_however_many_ask() -> None:
@@ -327,9 +329,9 @@ def test_a_page_shows_its_place_in_line(app: Any, monkeypatch: pytest.MonkeyPatc
     app.query_params["sample"] = "skimage-rocket"
     app.run()
     other.join(PATIENCE)
-    assert said[0] == "1 other before you"
+    assert said[0] == "1 ahead of you"
     assert app.header  # answered
-    assert not any("In line" in caption.value for caption in app.caption)
+    assert not any("In the queue" in caption.value for caption in app.caption)
 
 
 def test_a_full_line_is_said_on_the_page(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:

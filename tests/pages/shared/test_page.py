@@ -1,4 +1,4 @@
-"""What a visitor sees when something breaks: words and a number, never a traceback."""
+"""Errors on a page: a message and a number, never a traceback."""
 
 from __future__ import annotations
 
