@@ -162,7 +162,7 @@ def _privacy() -> None:
     st.subheader("Delete your photos", anchor=False)
     photos = list(cases.uploads().values())
     if not photos:
-        st.markdown("You have no photos on this server.")
+        st.markdown("There are no photos from this visit on the server.")
         return
     what = escape(photos[0]) if len(photos) == 1 else f"all {len(photos)} photos"
     st.button(f"Delete {what}", key="delete", on_click=_delete, icon=":material/delete:")

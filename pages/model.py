@@ -30,8 +30,8 @@ def main() -> None:
     st.title("The model", anchor=False)
     classifier = models.model()
     st.markdown(
-        f"Model version **{classifier.digest[:8]}**. This page shows how well it performs on "
-        "photos that it was not trained on, its model card, and the software versions."
+        f"Model version **{classifier.digest[:8]}**. This page shows its measured performance, its "
+        "model card and the software versions."
     )
     numbers, card, versions = st.tabs(["Performance", "Model card", "Versions"])
     with numbers, guard():

@@ -129,7 +129,7 @@ def ask_login(person: Person) -> None:
 def _form() -> None:
     with st.form("who", border=False):
         st.text_input(
-            "Your name (stored with each correction)", key="who-typed", max_chars=LONGEST_NAME,
+            "Your name (stored with what you save)", key="who-typed", max_chars=LONGEST_NAME,
             autocomplete="name", help="This server has no login; names are marked as unverified.",
         )  # fmt: skip
         st.form_submit_button("Use this name", on_click=_take_name, icon=":material/person:")

@@ -76,7 +76,7 @@ def test_a_photo_of_this_visit_is_deleted_at_once(app: AppTest) -> None:
     assert not place.exists()
     assert once("report", key, lambda: "nothing", size=16) == "nothing"
     assert not app.button
-    assert "no photos on this server" in _text(app)
+    assert "no photos from this visit on the server" in _text(app)
 
 
 def test_many_go_with_their_sets_and_nothing_of_others_does(app: AppTest) -> None:

@@ -262,7 +262,8 @@ def test_experts_over_all(page: Desk) -> None:
 def test_stages_over_all(page: Desk) -> None:
     page.open(view="stages")
     assert "**3** corrections" in page.words()
-    scores = page.app.table[1].value
+    losses, scores = (table.value for table in page.app.table[:2])
+    assert list(losses["Stage"])[1:4] == ["Heat map", "Threshold", "CRF"]
     # IoU with the mask, rows 0 to 20: 1, 1/3 and 8/20.
     assert scores["Mean"].iloc[2] == f"{(1 + 1 / 3 + 0.4) / 3:.3f}"
 

@@ -45,7 +45,7 @@ def of_one(told: labels.History, chosen: Correction) -> None:
         f"The model's final mask has an IoU of {blamed.iou['mask']:.2f}."
     )
     rows = [
-        {"Stage": STAGES[name], "IoU after": f"{loss.iou:.3f}", "IoU lost": f"{loss.lost:+.3f}"}
+        {"Stage": _label(name), "IoU after": f"{loss.iou:.3f}", "IoU lost": f"{loss.lost:+.3f}"}
         for name, loss in blamed.stages.items()
     ]
     st.table(rows, hide_index=True)
@@ -78,23 +78,29 @@ def over_all(store: labels.Store) -> None:
                 _part(part)
 
 
+def _label(stage: str) -> str:
+    """Name of a stage as a label: "Heat map"."""
+    name = STAGES[stage].removeprefix("the ")
+    return f"{name[:1].upper()}{name[1:]}"
+
+
 def _part(part: dict[str, Any]) -> None:
     worst = max(STAGES, key=lambda s: part["worst"].get(s, 0))
     number = part["worst"].get(worst, 0)
     word = "correction" if part["n"] == 1 else "corrections"
     st.markdown(
-        f"**{part['n']}** {word}. {STAGES[worst][0].upper()}{STAGES[worst][1:]} lost most in "
-        f"**{number}** of them ({percent(number / part['n'])})."
+        f"{STAGES[worst][0].upper()}{STAGES[worst][1:]} lost most in **{number}** of "
+        f"**{part['n']}** {word} ({percent(number / part['n'])})."
     )
     left, right = st.columns(2)
     with left:
         st.markdown("**Mean IoU lost by each stage**")
-        st.altair_chart(charts.lost({STAGES[s]: v for s, v in part["lost"].items()}))
+        st.altair_chart(charts.lost({_label(s): v for s, v in part["lost"].items()}))
         rows = [
-            {"Stage": STAGES[s], "IoU lost": f"{v:+.3f}", "Lost most": f"{part['worst'][s]}"}
+            {"Stage": _label(s), "IoU lost": f"{v:+.3f}", "Lost most": f"{part['worst'][s]}"}
             for s, v in part["lost"].items()
         ]
-        none = {"Stage": "no loss", "IoU lost": NOTHING, "Lost most": str(part["worst"][""])}
+        none = {"Stage": "No loss", "IoU lost": NOTHING, "Lost most": str(part["worst"][""])}
         st.table([*rows, none], hide_index=True)
     with right:
         st.markdown("**IoU with the experts' masks**")

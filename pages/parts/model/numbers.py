@@ -19,8 +19,8 @@ _whole = partial(percent, digits=0)
 
 NOTHING = "\N{EN DASH}"  # a hyphen would begin a list
 WHAT = {
-    "val": "same sources as the training data, other scenes; used to choose calibration and "
-    "decision threshold",
+    "val": "same sources as the training data, but other scenes (used to choose calibration and "
+    "decision threshold)",
     "seg-web": "photos from the web, with rust polygons",
     "seg-site": "site photos of gates, stairs, plates and poles, with rust masks",
     "sample": "rendered samples of this app, with exact masks",
@@ -167,7 +167,7 @@ def _threshold(data: pd.DataFrame, chosen: float) -> None:
         f"and {_whole(here['false_alarms'])} of the clean photos are flagged."
     )
     st.markdown(f"{text} The curve shows all other thresholds.")
-    kinds = {"precision and recall": charts.precision_recall, "ROC": charts.roc}
+    kinds = {"Precision and recall": charts.precision_recall, "ROC": charts.roc}
     names = list(kinds)
     kind = st.segmented_control(
         "Curve", names, default=names[0], required=True, key="curve", label_visibility="collapsed"
