@@ -1,6 +1,6 @@
-"""The method taken apart on one photo, for teachers and students.
+"""The method explained on one photo, for teachers and students.
 
-`lesson` is all of it; `network`, `mask` and `steps` look into the stages, `alternatives` and
-`choice` are what could have been chosen instead, `texts` explains, `views`, `figure` and
-`drawings` draw, and `tour` tells the story.
+`lesson` combines everything; `network`, `mask` and `steps` show the stages, `alternatives` and
+`choice` the other options of the method, `texts` holds the explanations, `views`, `figure` and
+`drawings` draw, and `tour` is the guided tour.
 """

@@ -1,7 +1,7 @@
-"""The same photo done otherwise: other heat maps, threshold rules, CRF settings, side by side.
+"""The same photo with other heat maps, threshold rules and CRF parameters.
 
-Each function goes on from a finished result and repeats only what comes after the stage
-that changes; the network never runs again for another mask.
+Each function starts from a finished result and repeats only the stages after the one that changes;
+the network is not run again.
 """
 
 from __future__ import annotations
@@ -40,36 +40,36 @@ OURS = "ours"
 
 HEAT_MAPS: Mapping[str, tuple[str, dict[str, str]]] = MappingProxyType(
     {
-        "score_map": ("Score map: probability of each position", {"method": "score_map"}),
+        "score_map": ("Score map (probability at each position)", {"method": "score_map"}),
         "grad_cam": ("Grad-CAM", {"method": "grad_cam"}),
         "grad_cam_pp_eq19": (
-            "Grad-CAM++, the paper's equation 19",
+            "Grad-CAM++ (equation 19 of the paper)",
             {"method": "grad_cam_pp", "variant": "eq19"},
         ),
         "grad_cam_pp_author": (
-            "Grad-CAM++, the authors' code",
+            "Grad-CAM++ (the authors' code)",
             {"method": "grad_cam_pp", "variant": "author"},
         ),
     }
 )
-"""Name, as a link carries it -> what a person reads, options of `LocaliseConfig`."""
+"""Name, as in a link -> label, options of `LocaliseConfig`."""
 
 CRF_PRESETS: Mapping[str, str] = MappingProxyType(
     {
-        OURS: "As chosen for this result",
-        "pydensecrf": "pydensecrf's README",
+        OURS: "As in this result",
+        "pydensecrf": "pydensecrf README",
         "psa": "PSA and SEAM",
         "irn": "IRN",
         "deeplab": "DeepLab",
     }
 )
-"""Name -> what a person reads; but for "ours" the rows of `rustseg_jax.refine.crf.PUBLISHED`."""
+"""Name -> label; except for "ours", the rows of `rustseg_jax.refine.crf.PUBLISHED`."""
 
 RULES: Mapping[str, str] = MappingProxyType(
     {
-        "dynamic": "Dynamic: Otsu's, as far as the heat has two humps",
+        "dynamic": "Dynamic (towards Otsu if the heat has two peaks)",
         "fixed": "Fixed",
-        "otsu": "Otsu's",
+        "otsu": "Otsu",
     }
 )
 
@@ -80,9 +80,9 @@ class Alternative:
 
     Attributes
     ----------
-    name : short and stable, so that a link can carry it
-    title : what a person reads
-    seg : the result; its config says what was chosen
+    name : short and stable, for use in a link
+    title : label
+    seg : the result; its config holds the choice
     """
 
     name: str
@@ -93,22 +93,22 @@ class Alternative:
 def heat_alternatives(
     seg: Segmentation, model: Classifier, inside: Inside
 ) -> tuple[Alternative, ...]:
-    """The photo with each kind of heat map: score map, Grad-CAM, both forms of Grad-CAM++.
+    """Return the photo with each kind of heat map: score map, Grad-CAM, both forms of Grad-CAM++.
 
-    All are made from the same activations: one view, at the network's own size, of the
-    whole photo, so that they differ in the formula alone. Of a large photo or with several
-    views the first one is therefore not `seg` itself. The threshold is found anew, by the rule
-    that suits each kind where `seg` has the one that suits its own.
+    All are computed from the same activations: one view of the whole photo, at the network's input
+    size, so that they differ only in the formula. For a large photo, or with several views, the
+    first one is therefore not `seg` itself. The threshold is computed again; if `seg` uses the rule
+    chosen for its kind of heat map, each kind uses its own rule.
 
     Parameters
     ----------
     seg : a result
-    model : what made it
+    model : the model that computed it
     inside : `look_inside` of the two
 
     Returns
     -------
-    `Alternative`, by the names of `HEAT_MAPS`
+    An `Alternative` for each name in `HEAT_MAPS`
     """
     return tuple(
         Alternative(name, title, _with_heat(seg, model, inside, options))
@@ -137,11 +137,11 @@ def _with_heat(
 
 
 def threshold_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
-    """The photo with each rule for the threshold.
+    """Return the photo with each threshold rule.
 
     Parameters
     ----------
-    seg : a result; the numbers of its `config.threshold` hold for all rules
+    seg : a result; the parameters of its `config.threshold` are used for all rules
 
     Returns
     -------
@@ -157,7 +157,7 @@ def threshold_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
 
 
 def crf_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
-    """The photo with each set of CRF parameters, at the working size of this result.
+    """Return the photo with each set of CRF parameters, at the working size of this result.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def crf_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
 
     Returns
     -------
-    `Alternative`, by the names of `CRF_PRESETS`; the first is `seg` itself
+    An `Alternative` for each name in `CRF_PRESETS`; the first is `seg` itself
     """
     changed = [
         Alternative(name, CRF_PRESETS[name], resegment(seg, crf=crf_preset(name, seg)))
@@ -175,20 +175,20 @@ def crf_alternatives(seg: Segmentation) -> tuple[Alternative, ...]:
 
 
 def crf_preset(name: str, seg: Segmentation) -> CRFParams:
-    """Published CRF parameters with the working size and the way back of a result.
+    """Return published CRF parameters with the working size and the upsampling of a result.
 
     Parameters
     ----------
-    name : of `CRF_PRESETS`; "ours" gives those of the result
+    name : one of `CRF_PRESETS`; "ours" returns those of the result
     seg : a result
 
     Raises
     ------
     ConfigError
-        There is no such preset.
+        `name` is not one of `CRF_PRESETS`.
     """
     if name not in CRF_PRESETS:
-        raise ConfigError(f"name is {name!r}; allowed are {', '.join(CRF_PRESETS)}")
+        raise ConfigError(f"name is {name!r}; it must be one of {', '.join(CRF_PRESETS)}")
     own = seg.config.crf
     if name == OURS:
         return own
@@ -203,22 +203,22 @@ def crf_preset(name: str, seg: Segmentation) -> CRFParams:
 
 
 def faithfulness(inside: Inside, model: Classifier, heatmap: NDArray[np.floating[Any]]) -> Road:
-    """Whether the network relies on what a heat map marks: eight more runs of the network.
+    """Measure whether the network relies on what a heat map marks; runs the network eight times.
 
     Parameters
     ----------
     inside : `look_inside` of the photo
-    model : what made it
+    model : the model that computed it
     heatmap : (h, w) float in [0, 1]
 
     Returns
     -------
-    `Road`; its score is in [-1, 1]: above 0 taking the hottest places away hurts the verdict
-    more than taking the coldest, chance is 0
+    `Road`; its score is in [-1, 1]. Above 0, removing the hottest areas lowers the probability more
+    than removing the coldest; chance is 0
     """
     return road(lambda x: model.probability(model.verdict(x)), inside.seen, heatmap)
 
 
 def _cut(seg: Segmentation, threshold: float) -> Segmentation:
-    """Refine again; `resegment` wants a threshold below 1, and a fixed one may be 1."""
+    """Refine again; `resegment` needs a threshold below 1, and a fixed one may be 1."""
     return resegment(seg, threshold=min(threshold, float(np.nextafter(1.0, 0.0))))

@@ -1,7 +1,7 @@
-"""What a visitor of the teaching view can choose of the method, and how a link carries it.
+"""Options of the method on the teaching pages, and their form in a link.
 
-A link names only what differs from the default, `?cam=grad_cam&rule=otsu`, and only by the
-names below; nothing else is taken from it.
+A link holds only the options that differ from the default, `?cam=grad_cam&rule=otsu`, and only the
+names below are accepted.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ OPTIONS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "crf": CRF_PRESETS,
     }
 )
-"""Field of `Choice`, as a link names it -> allowed value -> what a person reads."""
+"""Field of `Choice`, as in a link -> allowed value -> label."""
 
 DEFAULTS: Mapping[str, str] = MappingProxyType({"cam": "score_map", "rule": "dynamic", "crf": OURS})
-"""What is used where a link says nothing: the shipped choice."""
+"""Values for options that are not in a link: the shipped configuration."""
 
 LEAST_CUT, MOST_CUT = 0.01, 0.99
-"""Between these a threshold may be set by hand, in hundredths."""
+"""Range of a threshold set by hand, in steps of 0.01."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One way through the method.
+    """One configuration of the method.
 
     Attributes
     ----------
-    cam : how the heat map is made, of `alternatives.HEAT_MAPS`
-    rule : for the threshold, of `alternatives.RULES`
-    crf : its parameters, of `alternatives.CRF_PRESETS`
-    cut : a threshold set by hand instead of the rule's, 0.01 to 0.99; None for the rule's
+    cam : kind of heat map, one of `alternatives.HEAT_MAPS`
+    rule : threshold rule, one of `alternatives.RULES`
+    crf : CRF parameters, one of `alternatives.CRF_PRESETS`
+    cut : threshold set by hand, 0.01 to 0.99; None to use the rule
 
     Raises
     ------
     ConfigError
-        A value is not allowed.
+        A value is invalid.
     """
 
     cam: str = DEFAULTS["cam"]
@@ -63,39 +63,39 @@ class Choice:
         for name, allowed in OPTIONS.items():
             value = getattr(self, name)
             if value not in allowed:
-                raise ConfigError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+                raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
         if self.cut is not None and not LEAST_CUT <= self.cut <= MOST_CUT:
-            raise ConfigError(f"cut is {self.cut}; allowed is {LEAST_CUT} to {MOST_CUT}")
+            raise ConfigError(f"cut is {self.cut}; it must be between {LEAST_CUT} and {MOST_CUT}")
 
     @property
     def seen(self) -> Choice:
-        """The same as far as the network is concerned: only the heat map's kind is left."""
+        """The part that affects the network's output: only the kind of heat map."""
         return Choice(cam=self.cam)
 
     def config(self, base: Config | None = None) -> Config:
-        """Return the configuration that makes this kind of heat map, otherwise `base`."""
+        """Return `base` with this kind of heat map."""
         base = base or Config()
         if self.cam == DEFAULTS["cam"]:
-            return base  # with the views it was measured best with
+            return base  # keeps the views that gave the best results
         options: dict[str, Any] = {**HEAT_MAPS[self.cam][1]}
         return base.with_heat_map(LocaliseConfig(**options))
 
     def link(self) -> dict[str, str]:
-        """Name what differs from the default, for the address of a page."""
+        """Return the options that differ from the default, for the address of a page."""
         named = {k: getattr(self, k) for k, v in DEFAULTS.items() if getattr(self, k) != v}
         return named if self.cut is None else {**named, "cut": f"{self.cut:.2f}"}
 
 
 def read_choice(link: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
-    """Read a choice from an address; what is not allowed is left at its default.
+    """Read a choice from an address; invalid values are replaced by the default.
 
     Parameters
     ----------
-    link : names and values of an address; others than those of `Choice` are passed over
+    link : names and values of an address; names that are not fields of `Choice` are ignored
 
     Returns
     -------
-    The choice, and a message for each value that was not allowed
+    The choice, and a message for each invalid value
     """
     good: dict[str, str] = {}
     complaints = []
@@ -104,7 +104,7 @@ def read_choice(link: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
         if value in allowed:
             good[name] = value
         else:
-            complaints.append(f"{name}={value[:40]!r} is not known: use {', '.join(allowed)}")
+            complaints.append(f"{name}={value[:40]!r} is not valid: use {', '.join(allowed)}")
     cut, complaint = _read_cut(link.get("cut", ""))
     if complaint:
         complaints.append(complaint)
@@ -112,7 +112,7 @@ def read_choice(link: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
 
 
 def _read_cut(text: str) -> tuple[float | None, str]:
-    """A threshold in hundredths, and what is wrong with it."""
+    """Read a threshold, rounded to 0.01; return it and an error message, or ""."""
     if not text:
         return None, ""
     try:
@@ -121,20 +121,20 @@ def _read_cut(text: str) -> tuple[float | None, str]:
         value = math.nan
     if LEAST_CUT <= value <= MOST_CUT:
         return value, ""
-    return None, f"cut={text[:40]!r} is not known: use a number from {LEAST_CUT} to {MOST_CUT}"
+    return None, f"cut={text[:40]!r} is not valid: use a number from {LEAST_CUT} to {MOST_CUT}"
 
 
 def refine_as(choice: Choice, seg: Segmentation) -> Segmentation:
-    """Cut and refine a heat map again as a choice says; the network does not run.
+    """Apply the threshold and CRF of a choice to an existing heat map; the network does not run.
 
     Parameters
     ----------
-    choice : its `rule`, `crf` and `cut` count; its `cam` is taken to be that of the result
-    seg : a result whose threshold and CRF are the default ones
+    choice : its `rule`, `crf` and `cut` are used; its `cam` is assumed to be that of the result
+    seg : a result with the default threshold and CRF
 
     Returns
     -------
-    A new result, or the same where nothing differs
+    A new result, or `seg` if nothing differs
     """
     if choice == choice.seen:
         return seg

@@ -1,8 +1,8 @@
-"""Small vector drawings of a lesson: histogram, verdict, losses, as SVG text.
+"""Small SVG drawings of a lesson: histogram, verdict, losses.
 
-Colours are classes, so that a page draws them in its own theme: `ink` and `soft` text, `axis`
-lines, `bar` and `strong` areas, `mark` for the one value that counts, `loss` for what was
-lost. Letters are 17 units high in a drawing 520 wide, which a phone can still show.
+Colours are CSS classes, so that a page applies its own theme: `ink` and `soft` text, `axis` lines,
+`bar` and `strong` areas, `mark` for the main value, `loss` for losses. Text is 17 units high in a
+drawing 520 wide, which is still readable on a phone.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ STAGE_LABELS: Mapping[str, str] = MappingProxyType(
         "verdict": "Verdict",
     }
 )
-"""Stages of `Truth` as short labels."""
+"""Short labels of the stages of `Truth`."""
 
 _LEFT, _RIGHT = 24, WIDTH - 24
 _GRADIENT = 16  # stops of the colour bar below a histogram
 
 
 def draw_histogram(heat: Histogram) -> str:
-    """Draw the heat's histogram with its cut; heights are square roots, so that few show, too.
+    """Draw the histogram of the heat with the threshold, on a square-root scale.
 
     Parameters
     ----------
-    heat : of a heat map
+    heat : histogram of a heat map
 
     Returns
     -------
@@ -72,9 +72,9 @@ def draw_histogram(heat: Histogram) -> str:
         f'<rect fill="url(#heat)" x="{_LEFT}" y="{floor}" width="{_RIGHT - _LEFT}" height="12"/>',
         *others,
         _line("mark", at, top - 14, at, floor + 12),
-        _text("mark", at, top - 20, f"cut {heat.threshold:.2f}", _anchor(heat.threshold)),
+        _text("mark", at, top - 20, f"threshold {heat.threshold:.2f}", _anchor(heat.threshold)),
         _text("soft", _LEFT, floor + 34, "0"),
-        _text("soft", WIDTH / 2, floor + 34, "heat of a position", "middle"),
+        _text("soft", WIDTH / 2, floor + 34, "heat", "middle"),
         _text("soft", _RIGHT, floor + 34, "1", "end"),
         _text("soft", _LEFT, floor + 58, _rules(heat)),
     )
@@ -86,11 +86,11 @@ def _rules(heat: Histogram) -> str:
 
 
 def draw_scores(scores: Scores) -> str:
-    """Draw how the margin becomes a probability, with this photo's point on the curve.
+    """Draw the probability over the margin, with this photo as a point on the curve.
 
     Parameters
     ----------
-    scores : of a photo
+    scores : scores of a photo
 
     Returns
     -------
@@ -131,7 +131,9 @@ def draw_scores(scores: Scores) -> str:
         *parts,
         _line("axis", _LEFT, floor, _RIGHT, floor),
         _line("axis", _LEFT, limit, _RIGHT, limit, dashed=True),
-        _text("soft", _LEFT, limit - 6, f"reported from {setting(scores.decision_threshold)}"),
+        _text(
+            "soft", _LEFT, limit - 6, f"reported at {setting(scores.decision_threshold)} or above"
+        ),
         f'<polyline class="curve" points="{curve}"/>',
         *(_dot("size", x(m), floor, 5) for m in scores.margins),
         _dot("mark", *here, 8),
@@ -142,19 +144,19 @@ def draw_scores(scores: Scores) -> str:
             f"P = {likely}",
             side,
         ),
-        _text("soft", _LEFT, floor + 26, "speaks against"),
+        _text("soft", _LEFT, floor + 26, "towards clean"),
         _text("soft", WIDTH / 2, floor + 26, "margin", "middle"),
-        _text("soft", _RIGHT, floor + 26, "speaks for", "end"),
-        _text("soft", _LEFT, floor + 52, f"Dots, margin by size: {sizes}"),
+        _text("soft", _RIGHT, floor + 26, "towards corrosion", "end"),
+        _text("soft", _LEFT, floor + 52, f"Dots: margin by input size ({sizes})"),
     )
 
 
 def draw_losses(truth: Truth) -> str:
-    """Draw what each stage leaves of a perfect IoU, and what it loses against the one before.
+    """Draw the IoU after each stage, and its loss relative to the stage before.
 
     Parameters
     ----------
-    truth : of a photo
+    truth : stages of a photo
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""A whole lesson as one figure: the pictures of the pages with their captions, PNG or PDF.
+"""A whole lesson as one figure: the images of the pages with their captions, as PNG or PDF.
 
-Pictures are (h, w, 3) uint8. Drawn with Pillow, which is needed anyway.
+Images are (h, w, 3) uint8. Drawn with Pillow, which is already a dependency.
 """
 
 from __future__ import annotations
@@ -25,38 +25,39 @@ from rustseg_jax.teaching.views import View, step_views
 __all__ = ["figure", "figure_bytes", "histogram_picture", "pictures"]
 
 SIDE = 448
-"""Longer side of a picture in pixels before it is fitted into its row of `_ROW`."""
+"""Longer side of an image in pixels before it is fitted into a row of height `_ROW`."""
 
 FORMATS = ("png", "pdf")
 
 _PAPER, _INK, _SOFT, _LINE = (255, 255, 255), (30, 30, 30), (90, 90, 90), (200, 60, 0)
 _BAR = (68, 110, 142)
-_ROW, _GAP = 260, 24  # height of the pictures, space between
+_ROW, _GAP = 260, 24  # height of the images, space between them
 _RULE = 4  # white line between the channels of a block
 _WIDTH = 2200
-_DPI = 200  # of the PDF: 11 inches wide, as a sheet laid across
+_DPI = 200  # of the PDF: 11 inches wide, as a landscape sheet
 
 _Picture = NDArray[np.uint8]
 
 
 def pictures(lesson: Lesson, step: str) -> tuple[tuple[str, _Picture], ...]:
-    """Draw one step: the pictures of the page, see `step_views`, for paper.
+    """Draw one step for print: the images of the page, see `step_views`.
 
-    Channels come as one picture a block. A histogram, which the page draws as SVG, is added.
+    The channels of a block are combined into one image. The histogram, which the page draws as SVG,
+    is added.
 
     Parameters
     ----------
     lesson : what `teach` returned
-    step : of `STEPS`
+    step : one of `STEPS`
 
     Returns
     -------
-    (caption, (h, w, 3) uint8); none for a step that was not run, or that is told by words alone
+    (caption, (h, w, 3) uint8); empty for a step that was not run or that has only text
 
     Raises
     ------
     ConfigError
-        There is no such step.
+        `step` is not one of `STEPS`.
     """
     views = step_views(lesson, step, side=SIDE)
     if step == "blocks":
@@ -64,7 +65,10 @@ def pictures(lesson: Lesson, step: str) -> tuple[tuple[str, _Picture], ...]:
         return tuple(map(_block, lesson.inside.blocks, groups))
     drawn = tuple((view.caption, _pixels(view)) for view in views)
     if step == "threshold":
-        return (("Heat, and the cut", histogram_picture(lesson.histogram)), *drawn)
+        return (
+            ("Histogram of the heat, with the threshold", histogram_picture(lesson.histogram)),
+            *drawn,
+        )
     return drawn
 
 
@@ -73,7 +77,7 @@ def _pixels(view: View) -> _Picture:
 
 
 def _block(block: Block, views: Sequence[View]) -> tuple[str, _Picture]:
-    """The channels of a block two by two, a line between, and their weights."""
+    """Combine the channels of a block two by two, with a line between, and list their weights."""
     columns = min(2, len(views))
     height, width = views[0].height + _RULE, views[0].width + _RULE
     rows = math.ceil(len(views) / columns)
@@ -86,11 +90,11 @@ def _block(block: Block, views: Sequence[View]) -> tuple[str, _Picture]:
 
 
 def histogram_picture(heat: Histogram, *, size: tuple[int, int] = (320, 448)) -> _Picture:
-    """Draw a histogram with its threshold; heights are square roots, so that few show beside many.
+    """Draw a histogram with its threshold, on a square-root scale.
 
     Parameters
     ----------
-    heat : its histogram and threshold
+    heat : histogram and threshold
     size : (height, width) in pixels, at least 64 each
 
     Returns
@@ -119,12 +123,12 @@ def histogram_picture(heat: Histogram, *, size: tuple[int, int] = (320, 448)) ->
 
 
 def figure(lesson: Lesson, *, title: str = "") -> _Picture:
-    """Lay all steps out as one picture: their pictures in a row, their words beside.
+    """Lay out all steps as one image, each with its explanation beside its images.
 
     Parameters
     ----------
     lesson : what `teach` returned
-    title : above all, one line
+    title : heading, one line
 
     Returns
     -------
@@ -133,7 +137,7 @@ def figure(lesson: Lesson, *, title: str = "") -> _Picture:
     rows = [_text_row([(title, 44, _INK)], _WIDTH)] if title else []
     for number, step in enumerate(lesson.steps, 1):
         words = [(f"{number}. {step.title}", 30, _INK), (step.what, 21, _INK)]
-        words += [(f"Why: {step.why}", 21, _SOFT), (f"Beware: {step.wrong}", 21, _SOFT)]
+        words += [(f"Why: {step.why}", 21, _SOFT), (f"Limits: {step.wrong}", 21, _SOFT)]
         rows.append(_step_row(words, pictures(lesson, step.name)))
     line = np.full((2, _WIDTH, 3), 225, np.uint8)
     return np.vstack([part for row in rows for part in (row, line)])
@@ -154,10 +158,10 @@ def figure_bytes(lesson: Lesson, *, title: str = "", form: str = "png") -> bytes
     Raises
     ------
     ConfigError
-        The form is another.
+        `form` is neither.
     """
     if form not in FORMATS:
-        raise ConfigError(f"form is {form!r}; allowed are {', '.join(FORMATS)}")
+        raise ConfigError(f"form is {form!r}; it must be one of {', '.join(FORMATS)}")
     file = io.BytesIO()
     sheet = Image.fromarray(figure(lesson, title=title))
     if form == "pdf":
@@ -171,7 +175,7 @@ _Words = Sequence[tuple[str, int, tuple[int, int, int]]]
 
 
 def _step_row(words: _Words, parts: Sequence[tuple[str, _Picture]]) -> _Picture:
-    """Words on the left, pictures on the right, shrunk together where they are too wide."""
+    """Text on the left, images on the right, reduced together if they are too wide."""
     column = 620
     text = _text_row(words, column)
     room = _WIDTH - column - _GAP
@@ -215,7 +219,7 @@ def _text_row(words: _Words, width: int, *, edge: int = _GAP) -> _Picture:
 def _wrapped(
     text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
 ) -> list[str]:
-    """Lines that fit: by letters first, then fewer until the longest fits."""
+    """Wrap text to a width: start from an estimated line length and reduce it until all fit."""
     measure: Callable[[str], float] = font.getlength
     letters = max(8, int(len(text) * width / max(1.0, measure(text))) + 6)
     while True:

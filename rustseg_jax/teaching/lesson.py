@@ -1,12 +1,12 @@
-"""One photo, stage by stage: everything that a teaching view shows, from a finished result.
+"""One photo, stage by stage: everything that the teaching pages show, from a finished result.
 
 >>> from rustseg_jax import teaching                       # doctest: +SKIP
 >>> lesson = teaching.teach(seg, model)                    # doctest: +SKIP
 >>> [step.title for step in lesson.steps]                  # doctest: +SKIP
 
-The parts, beside this module: `network` (what the network sees, channels, scores), `mask`
-(threshold, CRF step by step, the true mask), `alternatives` (the photo done otherwise),
-`texts` and `steps` (the words), `views` (the pictures), `figure` (all on one sheet).
+The parts: `network` (network input, channels, scores), `mask` (threshold, CRF step by step, the
+true mask), `alternatives` (other heat maps, thresholds and CRF parameters), `texts` and `steps`
+(the explanations), `views` (the images), `figure` (all on one sheet).
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """The whole way of one photo.
+    """All stages of one photo.
 
     Attributes
     ----------
     seg : the result
-    inside : what the network sees, what its blocks respond to, how it scores
-    histogram : of the heat map, with the threshold
-    crf : evidence and posterior after each update; None where the CRF was not run
-    truth : which stage lost how much; None where the true mask is not known
-    steps : the words of each step, in order
+    inside : network input, responses of the blocks, and scores
+    histogram : histogram of the heat map, with the threshold
+    crf : evidence, and posterior after each update; None if the CRF was not run
+    truth : loss of each stage; None if the true mask is not known
+    steps : explanations of the steps, in order
     """
 
     seg: Segmentation
@@ -93,16 +93,16 @@ def teach(
     channels: int = CHANNELS,
     inside: Inside | None = None,
 ) -> Lesson:
-    """Take a finished result apart, stage by stage.
+    """Explain a finished result, stage by stage.
 
     Parameters
     ----------
     seg : a result of `segment` or `resegment`
-    model : what made it
-    true : (H, W) bool, the true mask at the photo's size, where it is known
-    channels : to show of each block
-    inside : of an earlier lesson on the same photo: the network is then not run again, as
-        when only threshold or CRF changed
+    model : the model that computed it
+    true : (H, W) bool, the true mask at the photo's size, if known
+    channels : number of channels to show per block
+    inside : `Inside` of an earlier lesson on the same photo, for example when only threshold or CRF
+        changed; the network is then not run again
 
     Returns
     -------
@@ -111,8 +111,8 @@ def teach(
     Raises
     ------
     ConfigError
-        The result was made by other weights, `channels` is below 1, or the true mask is not
-        bool of the photo's size.
+        The result was computed with other weights, `channels` is below 1, or the true mask is not
+        bool or does not have the photo's size.
     """
     inside = inside or look_inside(seg, model, channels=channels)
     heat, crf = histogram(seg), crf_steps(seg)

@@ -1,4 +1,4 @@
-"""What happens between the heat map and the mask: threshold, CRF step by step, what is lost where.
+"""From the heat map to the mask: threshold, CRF update by update, and the loss of each stage.
 
 Masks are (H, W) bool at the photo's own size; heat maps float32 in [0, 1].
 """
@@ -37,7 +37,7 @@ BINS = 40
 """Bars of a histogram: 0.025 of heat each, about 20 of the 784 positions."""
 
 BY_HAND = "by hand"
-"""The rule of a threshold that no rule of `ThresholdConfig` gave."""
+"""Name of the rule if the threshold was set by hand."""
 
 Mask = NDArray[np.bool_]
 Map = NDArray[np.float32]
@@ -45,15 +45,15 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """How the heat is distributed, and where it was cut.
+    """The distribution of the heat, and the threshold.
 
     Attributes
     ----------
-    edges : (bins + 1,) float64, from 0 to 1; a bin holds its lower edge, the last both
+    edges : (bins + 1,) float64, from 0 to 1; a bin includes its lower edge, the last one both
     counts : (bins,) int, positions of the heat map
-    threshold : that was applied
-    rule : that gave it: "dynamic", "fixed", "otsu" or `BY_HAND`
-    by_rule : what each rule would give, with the numbers of the config
+    threshold : the threshold that was applied
+    rule : its rule: "dynamic", "fixed", "otsu" or `BY_HAND`
+    by_rule : threshold of each rule with the parameters of the config
     above : share of the positions at or above the threshold, in [0, 1]
     """
 
@@ -66,12 +66,12 @@ class Histogram:
 
 
 def histogram(seg: Segmentation, *, bins: int = BINS) -> Histogram:
-    """Count the heat of the heat map that the mask was made from, `seg.heat`.
+    """Compute the histogram of the heat map that the mask was computed from, `seg.heat`.
 
     Parameters
     ----------
     seg : a result
-    bins : equally wide, at least 2
+    bins : number of bins of equal width, at least 2
 
     Returns
     -------
@@ -80,10 +80,10 @@ def histogram(seg: Segmentation, *, bins: int = BINS) -> Histogram:
     Raises
     ------
     ConfigError
-        There are fewer than 2 bins.
+        `bins` is below 2.
     """
     if bins < 2:
-        raise ConfigError(f"bins is {bins}; allowed is 2 or more")
+        raise ConfigError(f"bins is {bins}; it must be at least 2")
     config = seg.config.threshold
     by_rule = {
         rule: refine.find_threshold(seg.heat, replace(config, rule=rule)) for rule in get_args(Rule)
@@ -101,18 +101,18 @@ def histogram(seg: Segmentation, *, bins: int = BINS) -> Histogram:
 
 @dataclass(frozen=True, eq=False)
 class CRFSteps:
-    """The dense CRF of one photo, from what it is given to what it answers.
+    """The dense CRF on one photo, from its input to its output.
 
     Attributes
     ----------
     image : (H, W, 3) uint8, the photo
     small : (h, w, 3) uint8, the photo at the CRF's working size
-    params : its settings
+    params : the CRF parameters
     unary : (h, w) float32 in (0, 1), the evidence at each pixel as a probability
     posteriors : (h, w) float32 each, before the first update and after each one; fewer
-        than ``params.iterations + 1`` where they settled earlier
-    changed : share of the working pixels that changed sides in each update, in [0, 1]
-    areas : share of the working pixels that each posterior calls corrosion, in [0, 1]
+        than ``params.iterations + 1`` if the CRF converged earlier
+    changed : share of the working pixels that changed label in each update, in [0, 1]
+    areas : share of the working pixels that each posterior labels as corrosion, in [0, 1]
     """
 
     image: NDArray[np.uint8] = field(repr=False)
@@ -125,28 +125,28 @@ class CRFSteps:
 
     @property
     def updates(self) -> int:
-        """How many there were."""
+        """Number of updates."""
         return len(self.posteriors) - 1
 
     def posterior(self, step: int) -> Map:
-        """(H, W) float32 at the photo's size; the last, `updates`, equals `seg.posterior`."""
+        """(H, W) float32 at the photo's size; that of step `updates` equals `seg.posterior`."""
         if not 0 <= step <= self.updates:
-            raise ConfigError(f"step is {step}; allowed is 0 to {self.updates}")
+            raise ConfigError(f"step is {step}; it must be between 0 and {self.updates}")
         radius, epsilon = self.params.guide_radius, self.params.guide_epsilon
         return guided_upsample(
             self.posteriors[step], self.small, self.image, radius=radius, epsilon=epsilon
         )
 
     def mask(self, step: int) -> Mask:
-        """(H, W) bool at the photo's size; the last, `updates`, equals `seg.mask`."""
+        """(H, W) bool at the photo's size; that of step `updates` equals `seg.mask`."""
         return self.posterior(step) >= 0.5
 
 
 def crf_steps(seg: Segmentation) -> CRFSteps | None:
-    """Run the CRF of a result again, on its kept lattice, and keep every step.
+    """Rerun the CRF of a result on its stored lattice, and record every step.
 
-    An expert's strokes do not travel in a result: of a corrected one these are the
-    steps without them.
+    A result does not hold an expert's strokes: for a corrected one, these are the steps without
+    them.
 
     Parameters
     ----------
@@ -154,8 +154,8 @@ def crf_steps(seg: Segmentation) -> CRFSteps | None:
 
     Returns
     -------
-    `CRFSteps`; None where the CRF was not run, `seg.reason` says why. To see what it
-    would have done, give ``dataclasses.replace(seg, corroded=True)``.
+    `CRFSteps`; None if the CRF was not run (see `seg.reason`). To see what it would have done, pass
+    ``dataclasses.replace(seg, corroded=True)``.
     """
     if not (seg.corroded and seg.rough.any()):
         return None
@@ -182,26 +182,25 @@ def crf_steps(seg: Segmentation) -> CRFSteps | None:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Which stage lost how much of the true mask.
+    """The loss of each stage, measured against the true mask.
 
-    The stages, each judged with everything after it left out or perfect:
+    Each stage is evaluated as if the later stages were left out or perfect:
 
-    - "grid": the true mask itself, squeezed into the heat map's grid and enlarged again,
-      cut at one half: no heat map of so few positions can be expected to do better.
-    - "heatmap": the heat map cut where it is best for this photo; nobody knows that
-      threshold beforehand.
-    - "threshold": the rough mask, cut where the rule cut it.
+    - "grid": the true mask itself, reduced to the heat map's grid, enlarged again and thresholded
+      at one half: no heat map with so few positions can be expected to do better.
+    - "heatmap": the heat map at the best threshold for this photo, which is not known in advance.
+    - "threshold": the rough mask, at the threshold of the rule.
     - "crf": the mask, whatever the verdict.
-    - "verdict": the mask that a user gets, empty where the verdict is "no corrosion".
+    - "verdict": the final mask, empty if the verdict is "no corrosion".
 
-    What they lose adds up to 1 less the last IoU.
+    The losses add up to 1 minus the last IoU.
 
     Attributes
     ----------
     mask : (H, W) bool, the true mask
     stages : by these names, in this order
-    best_threshold : of the stage "heatmap", in [0.01, 1]
-    worst : the stage that lost most, "" where none lost anything
+    best_threshold : threshold of the stage "heatmap", in [0.01, 1]
+    worst : the stage with the largest loss, "" if there is no loss
     """
 
     mask: Mask = field(repr=False)
@@ -211,7 +210,7 @@ class Truth:
 
 
 def compare_with_truth(seg: Segmentation, true: Mask) -> Truth:
-    """Find the stage that lost most, where the true mask is known.
+    """Compare the output of each stage with the true mask.
 
     Parameters
     ----------
@@ -225,12 +224,11 @@ def compare_with_truth(seg: Segmentation, true: Mask) -> Truth:
     Raises
     ------
     ConfigError
-        The true mask is not bool of the photo's size.
+        The true mask is not bool or does not have the photo's size.
     """
     if true.dtype != np.bool_ or true.shape != seg.mask.shape:
         raise ConfigError(
-            f"true is {true.dtype}{true.shape}; allowed is bool{seg.mask.shape}, "
-            "the size of the photo"
+            f"true is {true.dtype}{true.shape}; it must be bool{seg.mask.shape}, like the photo"
         )
     free = seg if seg.corroded else resegment(replace(seg, corroded=True))
     best = best_cut(seg.heat, seg.threshold, true)

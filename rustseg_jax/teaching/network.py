@@ -1,8 +1,7 @@
-"""What the network does with one photo: what it sees, which channels matter, how it scores.
+"""The network on one photo: its input, its most important channels, its scores.
 
-The network runs once; for the weight of the channels only what comes after a block runs
-again. Everything is of the pass at the network's own input size, the one that the heat
-map comes from.
+The network runs once; for the channel weights only the layers after a block run again. Everything
+refers to the forward pass at the network's input size, which the heat map is computed from.
 """
 
 from __future__ import annotations
@@ -30,20 +29,20 @@ from rustseg_jax.tiling.windows import agree
 __all__ = ["CHANNELS", "Block", "Channel", "Inside", "Scores", "look_inside", "receptive_field"]
 
 CHANNELS = 4
-"""Channels shown of each block: two by two, which still fits a phone."""
+"""Channels to show per block: two by two, which still fits a phone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """One channel of a block, as it responds to this photo.
+    """The response of one channel of a block to this photo.
 
     Attributes
     ----------
-    index : which channel, from 0
-    weight : see `Block`; in units of the margin, above 0 it speaks for corrosion
-    share : its part of the sum of the absolute weights of the block's channels, in [0, 1]
-    picture : (h, w) float32 in [0, 1], the activation over `scale`, at its true resolution
-    scale : largest activation of the channel, in the network's own unit; 0 where it is silent
+    index : index of the channel, from 0
+    weight : see `Block`; in units of the margin, positive for corrosion
+    share : its share of the sum of the absolute weights of the block's channels, in [0, 1]
+    picture : (h, w) float32 in [0, 1], the activation divided by `scale`, at its own resolution
+    scale : largest activation of the channel, in the network's units; 0 if it is inactive
     """
 
     index: int
@@ -58,19 +57,19 @@ class Block:
     """One of the five blocks: two convolutions, before the pooling that follows.
 
     The weight of a channel is ``sum_ij A_ij dm/dA_ij``, activation times gradient, with
-    ``m`` the margin (logit of corrosion less that of clean): to first order what the margin
-    would lose were the channel silent. In the last block of a network that averages
-    positions this is exact, and the weights add up to the margin without its bias; before,
-    what follows is not linear, and it is an estimate.
+    ``m`` the margin (logit of corrosion minus that of clean): to first order, the amount by which
+    the margin would drop without the channel. In the last block of a network that averages
+    positions this is exact, and the weights add up to the margin without its bias; in earlier
+    blocks it is an estimate, because the following layers are not linear.
 
     Attributes
     ----------
     number : 1 to 5
     shape : (h, w) of its channels
-    channels : how many it has
-    silent : how many of them are zero all over this photo
-    sees : side in pixels of the input that one position can see, `receptive_field`
-    shown : those of the largest absolute weight, that one first
+    channels : number of channels
+    silent : number of channels that are zero everywhere in this photo
+    sees : side in input pixels of the area that affects one position, `receptive_field`
+    shown : channels with the largest absolute weight, in descending order
     weights : (channels,) float32, of all channels
 
     References
@@ -98,15 +97,15 @@ class Scores:
     Attributes
     ----------
     logits : of clean and of corrosion, the mean over `sizes`
-    margin : logit of corrosion less that of clean, of the photo as a whole
-    sizes : sides in pixels at which the whole photo was judged
-    margins : the margin at each of them; their mean is `margin`
-    windows : margin of the windows of a large photo; None where it was looked at whole
-    final : the margin that was decided on: `margin`, or its mean with `windows`
-    temperature : divides the margin; found on held-back photos so that the probability is honest
+    margin : logit of corrosion minus that of clean, of the photo as a whole
+    sizes : input sizes in pixels at which the whole photo was classified
+    margins : the margin at each size; their mean is `margin`
+    windows : margin of the windows of a large photo; None if it was analysed as a whole
+    final : the margin used for the verdict: `margin`, or its mean with `windows`
+    temperature : divisor of the margin, fitted on held-out photos to calibrate the probability
     probability : calibrated P(corrosion) in [0, 1]
-    decision_threshold : corroded from this probability on
-    tipping : the margin that belongs to it; infinite for a threshold of 0 or 1
+    decision_threshold : the photo counts as corroded at this probability or above
+    tipping : margin at the decision threshold; infinite for a threshold of 0 or 1
     corroded : the verdict
     """
 
@@ -125,15 +124,15 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Inside:
-    """What the network did with one photo.
+    """Input, activations and scores of the network for one photo.
 
     Attributes
     ----------
-    seen : (S, S, 3) uint8, the photo squashed to the network's input
+    seen : (S, S, 3) uint8, the photo resized to the network's input
     blocks : five, from fine to coarse
     scores : from logits to verdict
-    output : of the network for this photo, a batch of one; heat maps by other methods
-        need no second run with it
+    output : output of the network for this photo, a batch of one; other heat maps can be computed
+        from it without running the network again
     """
 
     seen: NDArray[np.uint8] = field(repr=False)
@@ -143,18 +142,18 @@ class Inside:
 
     @property
     def x(self) -> jax.Array:
-        """(1, S, S, 3) float32 in [0, 1]: `seen` as the network takes it."""
+        """(1, S, S, 3) float32 in [0, 1]: `seen` as network input."""
         return _pixels(self.seen)
 
 
 def look_inside(seg: Segmentation, model: Classifier, *, channels: int = CHANNELS) -> Inside:
-    """Run the network on a photo again, and keep what happens inside.
+    """Run the network on a photo again and record its activations.
 
     Parameters
     ----------
     seg : a result
-    model : what made it
-    channels : to show of each block; all of a block that has fewer
+    model : the model that computed it
+    channels : number of channels to show per block; all if a block has fewer
 
     Returns
     -------
@@ -163,14 +162,14 @@ def look_inside(seg: Segmentation, model: Classifier, *, channels: int = CHANNEL
     Raises
     ------
     ConfigError
-        The result was made by other weights, or `channels` is below 1.
+        The result was computed with other weights, or `channels` is below 1.
     """
     if channels < 1:
-        raise ConfigError(f"channels is {channels}; allowed is 1 or more")
+        raise ConfigError(f"channels is {channels}; it must be at least 1")
     if dict(seg.model) != model.describe():
         raise ConfigError(
-            f"the result is of the weights {_name(seg.model)}, the model is "
-            f"{_name(model.describe())}: give the model that made the result"
+            f"the result was computed with {_name(seg.model)}, but the model has "
+            f"{_name(model.describe())}; use the model that computed the result"
         )
     side = model.config.input_size
     seen = images.resize(seg.image, (side, side))
@@ -185,7 +184,7 @@ def look_inside(seg: Segmentation, model: Classifier, *, channels: int = CHANNEL
 
 
 def receptive_field(block: int) -> int:
-    """Side in pixels of the input that a position of this block, 1 to 5, can see.
+    """Return the side in input pixels of the area that affects a position of this block, 1 to 5.
 
     >>> [receptive_field(k) for k in (1, 2, 3, 4, 5)]
     [5, 14, 32, 68, 140]
@@ -203,11 +202,11 @@ def _pixels(seen: NDArray[np.uint8]) -> jax.Array:
 
 
 def _name(about: Any) -> str:
-    return str(about.get("digest", ""))[:12] or "without a file"
+    return f"weights {str(about.get('digest', ''))[:12] or 'without a file'}"
 
 
 def _after(convs: Sequence[dict[str, jax.Array]], activations: jax.Array) -> jax.Array:
-    """The next block's activations."""
+    """Compute the activations of the next block."""
     h = max_pool(activations)
     for conv in convs:
         h = conv3x3(h, conv["kernel"], conv["bias"], relu=True)
@@ -244,7 +243,7 @@ def _block(
     peaks: NDArray[np.float32],
     channels: int,
 ) -> Block:
-    """Choose the channels of a block by weight; activations are (h, w, C)."""
+    """Select the channels of a block by weight; activations are (h, w, C)."""
     total = float(np.abs(weights).sum())
     order = np.argsort(-np.abs(weights), kind="stable")[:channels]
     chosen = np.asarray(activations)[..., order]

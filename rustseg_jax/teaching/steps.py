@@ -1,4 +1,4 @@
-"""What each step did with one photo: its numbers, filled into `texts`."""
+"""The steps of one photo: the templates of `texts`, filled in with its numbers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["Step", "steps"]
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the method on one photo, in words.
+    """The explanation of one step of the method on one photo.
 
     Attributes
     ----------
-    name : of `STEPS`
-    title : of a few words
-    what, why, wrong : what happens here, why, what can go wrong; this photo's numbers are in
+    name : one of `STEPS`
+    title : a short heading
+    what, why, wrong : what happens, why, and what can go wrong, with the numbers of this photo
     formula : LaTeX, or ""
-    numbers : label -> value, both as a person reads them
+    numbers : label -> formatted value
     """
 
     name: str
@@ -47,17 +47,17 @@ def steps(
     crf: CRFSteps | None,
     truth: Truth | None,
 ) -> tuple[Step, ...]:
-    """Say in words what each step did with this photo.
+    """Explain each step on this photo.
 
     Parameters
     ----------
     seg : a result
-    inside, heat, crf, truth : what was found out about it; None for `crf` where it did not
-        run, for `truth` where the true mask is not known
+    inside, heat, crf, truth : its details; `crf` is None if the CRF was not run, `truth` if the
+        true mask is not known
 
     Returns
     -------
-    `Step`, in the order of `STEPS`; without "truth" where it is not known
+    `Step`, in the order of `STEPS`; without "truth" if the true mask is not known
     """
     told = [
         _step("seen", _seen(seg, inside)),
@@ -72,7 +72,7 @@ def steps(
 
 
 def _step(name: str, values: Mapping[str, str]) -> Step:
-    """Fill a template; what is labelled in `_LABELS` is listed as a number, too."""
+    """Fill in a template; values with a label in `_LABELS` are also listed as numbers."""
     text = TEXTS[name]
     what, why, wrong = (part.format(**values) for part in (text.what, text.why, text.wrong))
     numbers = {label: values[key] for key, label in _LABELS.get(name, {}).items()}
@@ -80,7 +80,7 @@ def _step(name: str, values: Mapping[str, str]) -> Step:
 
 
 def _cut(seg: Segmentation, heat: Histogram) -> Step:
-    """The formula is the dynamic rule's."""
+    """Explain the threshold; the formula is that of the dynamic rule."""
     step = _step("threshold", _threshold(seg, heat))
     return step if heat.rule == "dynamic" else replace(step, formula="")
 
@@ -92,29 +92,37 @@ def _skipped(name: str, seg: Segmentation) -> Step:
 
 
 _LABELS: Mapping[str, Mapping[str, str]] = {
-    "seen": {"across": "Photo pixels per pixel, across", "down": "Photo pixels per pixel, down"},
+    "seen": {
+        "across": "Photo pixels per input pixel, across",
+        "down": "Photo pixels per input pixel, down",
+    },
     "blocks": {"weight": "Largest weight in the last block", "margin": "Margin"},
     "scores": {
-        "clean": "Score of clean",
-        "corrosion": "Score of corrosion",
+        "clean": "Score for clean",
+        "corrosion": "Score for corrosion",
         "margin": "Margin",
         "temperature": "Temperature",
         "p": "P(corrosion)",
         "limit": "Decision threshold",
-        "tipping": "Margin at which it tips",
-        "sizes": "Margin at each size",
+        "tipping": "Margin at the threshold",
+        "sizes": "Margin by input size",
     },
-    "heatmap": {"peak": "Hottest position", "median": "Median", "cell": "Pixels per position"},
+    "heatmap": {"peak": "Maximum", "median": "Median", "cell": "Pixels per position"},
     "threshold": {
         "threshold": "Threshold",
         "rule": "Rule",
-        "otsu": "Otsu's",
-        "fixed": "Fixed",
-        "above": "Positions above",
+        "otsu": "Otsu threshold",
+        "fixed": "Fixed threshold",
+        "above": "Positions at or above",
         "rough": "Rough mask",
     },
     "unary": {"low": "Lowest", "high": "Highest", "unsure": "Between 30 and 70 %"},
-    "crf": {"updates": "Updates", "first": "Area before", "last": "Area after", "moved": "Moved"},
+    "crf": {
+        "updates": "Updates",
+        "first": "Area before",
+        "last": "Area after",
+        "moved": "Changed by the last update",
+    },
     "mask": {"area": "Area of the mask"},
     "truth": {"iou": "IoU", "missed": "Missed", "extra": "Extra", "losses": "IoU by stage"},
 }
@@ -130,7 +138,7 @@ def _seen(seg: Segmentation, inside: Inside) -> dict[str, str]:
         "side": str(side),
         "across": f"{width / side:.2g}",
         "down": f"{height / side:.2g}",
-        "windows": f" but {plan.windows} windows of {plan.window} pixels" if plan else "",
+        "windows": f", apart from {plan.windows} tiles of {plan.window} pixels" if plan else "",
     }
 
 
@@ -151,7 +159,7 @@ def _scores(inside: Inside) -> dict[str, str]:
     pairs = zip(s.sizes, s.margins, strict=True)
     windows = ""
     if s.windows is not None:
-        windows = f" The windows say {s.windows:+.2f}; the mean, {s.final:+.2f}, counts."
+        windows = f" The margin of the tiles is {s.windows:+.2f}; the mean is {s.final:+.2f}."
     return {
         "clean": f"{s.logits[0]:+.2f}",
         "corrosion": f"{s.logits[1]:+.2f}",
@@ -160,7 +168,7 @@ def _scores(inside: Inside) -> dict[str, str]:
         "temperature": f"{s.temperature:.2f}",
         "p": percent(s.probability, digits=0, sure=False),
         "limit": setting(s.decision_threshold),
-        "place": "not below" if s.corroded else "below",
+        "place": "at or above" if s.corroded else "below",
         "verdict": "corrosion" if s.corroded else "no corrosion",
         "tipping": f"{s.tipping:+.2f}",
         "sizes": ", ".join(f"{margin:+.2f} at {size}" for size, margin in pairs),
@@ -184,7 +192,7 @@ def _heat(seg: Segmentation) -> dict[str, str]:
 def _threshold(seg: Segmentation, heat: Histogram) -> dict[str, str]:
     return {
         "threshold": f"{heat.threshold:.2f}",
-        "rule": "chosen by hand" if heat.rule == BY_HAND else f"{heat.rule} rule",
+        "rule": "set by hand" if heat.rule == BY_HAND else f"{heat.rule} rule",
         "otsu": f"{heat.by_rule['otsu']:.2f}",
         "fixed": f"{heat.by_rule['fixed']:.2f}",
         "above": percent(heat.above),
@@ -226,10 +234,10 @@ def _mask(seg: Segmentation) -> dict[str, str]:
 def _truth(truth: Truth) -> dict[str, str]:
     end = truth.stages["verdict"]
     hit, missed, extra = (int(part.sum()) for part in (end.hit, end.missed, end.extra))
-    worst = "Nothing was lost."
+    worst = "No stage causes a loss."
     if truth.worst:
         lost = truth.stages[truth.worst].lost
-        worst = f"Most was lost by {STAGES[truth.worst]}: {lost:.2f} of IoU."
+        worst = f"The largest loss is due to {STAGES[truth.worst]}: {lost:.2f} IoU."
     return {
         "iou": f"{end.iou:.2f}",
         "missed": percent(missed / (hit + missed) if hit + missed else 0.0),

@@ -1,7 +1,7 @@
-"""The words of the stage-by-stage view, as data that the page and the figure share.
+"""Explanations of the steps, as templates shared by the page and the figure.
 
-`steps.steps` fills a photo's numbers in. Plain words in plain characters: the
-figure's font knows few others. Formulas are LaTeX.
+`steps.steps` fills in the numbers of a photo. Plain characters only, because the figure's font has
+few others. Formulas are LaTeX.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 __all__ = ["FORMULAS", "METHODS", "SHORT_TITLES", "STAGES", "STEPS", "TEXTS", "Text"]
 
 STEPS = ("seen", "blocks", "scores", "heatmap", "threshold", "unary", "crf", "mask", "truth")
-"""Names of the steps in the order of the method; a link may carry them."""
+"""Names of the steps in the order of the method; also used in links."""
 
 STAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -24,7 +24,7 @@ STAGES: Mapping[str, str] = MappingProxyType(
         "verdict": "the verdict",
     }
 )
-"""Stages of `Truth` in words."""
+"""Stages of `Truth`, for use in a sentence."""
 
 SHORT_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -36,10 +36,10 @@ SHORT_TITLES: Mapping[str, str] = MappingProxyType(
         "unary": "Evidence",
         "crf": "CRF",
         "mask": "Mask",
-        "truth": "Truth",
+        "truth": "True mask",
     }
 )
-"""Names of the steps in a word or two, for a row of them."""
+"""Short titles of the steps, for the navigation strip."""
 
 
 @dataclass(frozen=True)
@@ -57,105 +57,113 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
     {
         "seen": Text(
             "What the network sees",
-            "The photo, {width} x {height} pixels, is squashed to a square of {side} x {side}. "
-            "The network sees nothing else{windows}.",
-            "One size for every photo: one network, and results that compare.",
-            "One pixel here stands for {across} x {down} of the photo. Rust smaller than that is "
-            "gone, and a long photo is distorted.",
+            "The photo of {width} x {height} pixels is resized to a square of {side} x {side} "
+            "pixels. This is the only input of the network{windows}.",
+            "With one input size, one network handles every photo and results are comparable.",
+            "One pixel here stands for {across} x {down} pixels of the photo. Smaller rust spots "
+            "are lost, and a long photo is distorted.",
         ),
         "blocks": Text(
             "What the five blocks respond to",
-            "Five blocks of two 3x3 convolutions make ever coarser and richer maps. Shown are "
-            "the {shown} channels of each that weigh most in this verdict. In the last block "
-            "the first one speaks {side} corrosion: {weight}, where the margin is {margin}.",
-            "The first block sees {first} pixels at a time, edges and colours; the last one "
-            "{last}, whole textures. Rust is told by both together.",
-            "A channel is a pattern, not a thing: bright does not mean rust. Brick, leaves and "
-            "timber excite the same channels. Weights are first-order estimates.",
+            "Five blocks of two 3x3 convolutions compute increasingly coarse and abstract maps. "
+            "For each block, the {shown} channels with the largest weight in this verdict are "
+            "shown. In the last block the first one counts {side} corrosion: {weight}, with a "
+            "margin of {margin}.",
+            "A position of the first block sees {first} pixels across: edges and colours. One of "
+            "the last block sees {last} pixels: whole textures. The network needs both to "
+            "recognise rust.",
+            "A channel responds to a pattern, not to an object: bright does not mean rust. Brick, "
+            "leaves and timber activate the same channels. The weights are first-order estimates.",
             r"w_c = \sum_{ij} A_{ijc}\,\frac{\partial m}{\partial A_{ijc}}",
         ),
         "scores": Text(
             "The verdict",
-            "Two scores, clean {clean} and corrosion {corrosion}, differ by the margin {margin}."
-            "{windows} Divided by the temperature {temperature} it gives P(corrosion) = {p}. "
-            "That is {place} the decision threshold of {limit}: {verdict}.",
-            "The temperature was fitted on held-back photos, so that the probability can be "
-            "taken at its word. The threshold is low: missed rust costs more than a false alarm.",
-            "A photo unlike those of the training can be judged wrongly and surely. Where this "
-            "stage errs, nothing after it can help: no corrosion means no mask.",
+            "The scores for clean ({clean}) and corrosion ({corrosion}) differ by the margin "
+            "{margin}.{windows} Divided by the temperature {temperature}, it gives P(corrosion) = "
+            "{p}. That is {place} the decision threshold of {limit}: {verdict}.",
+            "The temperature was fitted on held-out photos, so that the probability is calibrated. "
+            "The decision threshold is low because missed rust costs more than a false alarm.",
+            "The network can be wrong with high confidence about photos unlike its training "
+            "images. Later stages cannot correct an error of this one: without corrosion there is "
+            "no mask.",
             r"P = \frac{1}{1 + e^{-m / T}}, \quad m = z_\mathrm{corrosion} - z_\mathrm{clean}",
         ),
         "heatmap": Text(
             "The heat map",
-            "{rows} x {columns} positions, each with {method}. The hottest has {peak}, "
-            "half of them are below {median}.",
-            "Nobody ever showed the network a mask. Asked position by position, its own verdict "
-            "says where it comes from.",
-            "A position is {cell} pixels of the photo wide: thin rust blurs. The map marks what "
-            "convinced the network, which may be a part of the rust, or what is often near it.",
+            "{rows} x {columns} positions, each with {method}. The maximum is {peak}, the median "
+            "{median}.",
+            "The network was trained without masks. Evaluated at each position, its own "
+            "classification shows where the evidence is.",
+            "A position covers {cell} pixels of the photo, so thin rust is blurred. The map shows "
+            "what convinced the network: possibly only part of the rust, or something that is "
+            "often near it.",
         ),
         "threshold": Text(
             "Threshold and rough mask",
-            "Cut at {threshold} ({rule}; Otsu's would be {otsu}, the fixed one {fixed}), "
-            "{above} of the positions remain. Enlarged to the photo they are the rough mask, "
-            "{rough} of the picture.",
-            "Where the heat has two humps, rust and the rest, the cut belongs between them. "
-            "Where it has one, a fixed value is safer.",
-            "Too low, and clean parts come in; too high, and only the core stays. Otsu's rule "
-            "splits noise as gladly as rust.",
+            "At the threshold {threshold} ({rule}; Otsu: {otsu}, fixed: {fixed}), {above} of the "
+            "positions remain. Enlarged to the size of the photo they form the rough mask, "
+            "{rough} of the photo.",
+            "If the histogram of the heat has two peaks, rust and background, the threshold should "
+            "lie between them. If it has one, a fixed value is safer.",
+            "If the threshold is too low, clean areas are included; if it is too high, only the "
+            "core of the rust remains. Otsu's rule also splits pure noise.",
             r"t = v + \mathrm{clip}\!\left(\frac{\eta - 2/\pi}{1 - 2/\pi}, 0, 1\right)(o - v)",
         ),
         "unary": Text(
-            "What the CRF is told",
-            "Heat becomes evidence: 50 % exactly at the threshold, 5 % at heat 0, 95 % at heat "
-            "1. In this photo it runs from {low} to {high}; {unsure} of the picture lies "
+            "Input of the CRF",
+            "The heat is converted to evidence: 50 % at the threshold, 5 % at heat 0, 95 % at heat "
+            "1. In this photo it ranges from {low} to {high}; for {unsure} of the photo it is "
             "between 30 and 70 %.",
-            "The CRF weighs this against colour. Where the evidence is near one half, colour "
-            "decides.",
-            "A heat map that is sure and wrong is hard to overrule; one that is lukewarm "
-            "everywhere leaves all to colour.",
+            "The CRF combines this evidence with the colours of the photo. Where the evidence is "
+            "near 50 %, colour decides.",
+            "A heat map that is wrong with high confidence is hard to correct; one with medium "
+            "heat everywhere leaves the decision to colour alone.",
             r"p = \frac{1}{2} + 0.45 \cdot \begin{cases} h/t - 1 & h < t \\ "
             r"(h - t)/(1 - t) & h \geq t \end{cases}",
         ),
         "crf": Text(
-            "The mask, update by update",
-            "In {updates} updates every pixel hears its neighbours ({near} pixels) and what "
-            "looks alike ({far} pixels, {levels} of 255 levels of colour). The area goes from "
-            "{first} to {last} of the picture; the last update moved {moved}.",
-            "A heat map knows no edges. The CRF moves its border to where the colour changes.",
-            "Small rust on a wide even surface is outvoted and may vanish. Clean parts in the "
-            "colour of rust come in. More updates go on shrinking what is small.",
+            "The CRF, update by update",
+            "In each of {updates} updates, every pixel is influenced by its neighbours (within "
+            "about {near} pixels) and by pixels of similar colour (within about {far} pixels and "
+            "{levels} of 255 colour levels). The area changes from {first} to {last} of the "
+            "photo; the last update changed {moved}.",
+            "A heat map does not follow edges. The CRF moves the outline to where the colour "
+            "changes.",
+            "Small rust spots on a large uniform surface are outvoted and may disappear. Clean "
+            "areas of the same colour as rust may be included. More updates shrink small areas "
+            "further.",
             r"\log\frac{q_i}{1 - q_i} = \log\frac{p_i}{1 - p_i} + \sum_j k_{ij} (2 q_j - 1)",
         ),
         "mask": Text(
             "Mask and overlay",
-            "Rust is where the CRF ends at one half or more: {area} of the picture{reason}.",
+            "Pixels with a final CRF probability of 50 % or more are rust: {area} of the "
+            "photo{reason}.",
             "A mask can be measured, compared with last year's, and corrected by an expert.",
-            "The share is of the picture, not of the steel. A clean outline looks sure even "
-            "where the stages before were not.",
+            "The area is a share of the photo, not of the steel. A sharp outline looks certain "
+            "even where the earlier stages were not.",
         ),
         "truth": Text(
-            "Against the truth",
-            "The mask has IoU {iou} with the true one: {missed} of the true rust is missed, "
-            "{extra} of the mask is none. {worst}",
-            "Each stage is judged with what comes after it left out, so that the loss is "
-            "laid to the stage that made it.",
-            "The losses add up, but stages interact: a better heat map would want another "
-            "threshold. True masks have errors, too, most of all along borders.",
+            "Comparison with the true mask",
+            "The IoU of the mask and the true mask is {iou}: {missed} of the true rust is missed, "
+            "{extra} of the mask is not rust. {worst}",
+            "Each stage is evaluated without the stages after it, so that a loss is attributed to "
+            "the stage that causes it.",
+            "The losses add up, but the stages interact: a better heat map would need another "
+            "threshold. True masks also have errors, mostly along borders.",
             r"\mathrm{IoU} = \frac{|M \cap T|}{|M \cup T|}",
         ),
     }
 )
-"""Templates by step; the names in braces are those that `steps` fills in."""
+"""Templates by step; `steps` fills in the names in braces."""
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
-        "score_map": "the probability of corrosion there, by itself",
-        "grad_cam": "Grad-CAM, over its maximum",
-        "grad_cam_pp": "Grad-CAM++, over its maximum",
+        "score_map": "its own probability of corrosion",
+        "grad_cam": "its Grad-CAM value, divided by the maximum",
+        "grad_cam_pp": "its Grad-CAM++ value, divided by the maximum",
     }
 )
-"""What a position of a heat map holds, by the method of `LocaliseConfig`."""
+"""Value at a position of a heat map, by the method of `LocaliseConfig`."""
 
 FORMULAS: Mapping[str, str] = MappingProxyType(
     {
@@ -166,4 +174,4 @@ FORMULAS: Mapping[str, str] = MappingProxyType(
         r"\frac{\partial S}{\partial A_{ijc}}\Big)",
     }
 )
-"""LaTeX of a heat map, by its method."""
+"""LaTeX formula of a heat map, by its method."""

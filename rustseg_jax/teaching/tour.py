@@ -1,8 +1,8 @@
 """The guided tour: what segmentation is, how it is learnt without masks, and where it fails.
 
-Words for somebody who hears of it for the first time. What they say of a photo is filled in from
-its own result, so that they stay true when the weights change; the pictures of failures are
-rendered here, with known masks.
+Written for readers who are new to the subject. Statements about a photo are filled in from its own
+result, so that they stay true when the weights change. The images of failures are rendered here,
+with known masks.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class TourStop:
     Attributes
     ----------
     name : short and stable
-    title : a heading
+    title : heading
     short : the title in a word or two
-    text : Markdown, a template; the names in braces are those of `facts` of the first subject
-    show : what is drawn: "mask", "labels", "truth", "looks", "scores", "heatmap", "refine",
+    text : Markdown template; the names in braces are keys of `facts` of the first subject
+    show : what to draw: "mask", "labels", "truth", "looks", "scores", "heatmap", "refine",
         "outcomes" or "links"
-    subjects : names of samples, or of `SCENES`, that are shown
+    subjects : names of the samples, or of `SCENES`, to show
     """
 
     name: str
@@ -58,12 +58,12 @@ SCENES: Mapping[str, str] = MappingProxyType(
         "all_rust": "A sheet that is nearly all rust",
     }
 )
-"""Scenes that only the tour has, by name -> what a person reads."""
+"""Scenes that only the tour uses: name -> title."""
 
 _PIPE = "pipe"
 
 FIRST_ALL_RUST = 0.428
-"""Share of the rusted area that the first weights marked: docs/decisions/0010, photos before."""
+"""Share of the rusted area that the first weights marked: docs/decisions/0010, photos, before."""
 
 TOUR: tuple[TourStop, ...] = (
     TourStop(
@@ -71,42 +71,43 @@ TOUR: tuple[TourStop, ...] = (
         "A label for every pixel",
         "Segmentation",
         "You can ask a computer three questions about this photo, each harder than the last. "
-        "*Is there rust?* One word is the answer. *Roughly where?* A box is. *Which pixels, "
-        "exactly?* Now each of the {pixels} pixels needs an answer of its own. That is **semantic "
-        "segmentation**: a picture goes in, and a picture of meanings comes out, the **mask**.\n\n"
-        "Here there are two meanings, rust and everything else. The method marks {area} of this "
-        "picture as rust. Inspectors need that number: how badly a bridge or a ship is corroded "
-        "is graded by the share of the surface that has rusted.\n\n"
-        "Move the divider to see what was marked.",
+        "*Is there rust?* The answer is one word. *Roughly where?* The answer is a box. *Which "
+        "pixels, exactly?* Now each of the {pixels} pixels needs a label of its own. This is "
+        "**semantic segmentation**: the input is an image, the output is a label for every pixel, "
+        "the **mask**.\n\n"
+        "Here there are two labels, rust and everything else. The method marks {area} of this "
+        "photo as rust. Inspectors need this number: corrosion of a bridge or a ship is graded by "
+        "the share of the surface that has rusted.\n\n"
+        "Move the divider to see the mask.",
         "mask",
         ("steel_beam",),
     ),
     TourStop(
         "weak",
-        "Learning from one word a picture",
+        "Learning from one word per image",
         "Weak labels",
-        "The usual way to teach this to a network is to show it thousands of photos *with* their "
-        "masks. This one never learnt from a mask. All it was told of a training picture was one "
-        "word: *corrosion*, or *no corrosion*.\n\n"
-        "That is **weak supervision**: the lesson is weaker than the exam. It sounds impossible, "
-        "and the trick is simple. To tell the two kinds of pictures apart, the network has to find "
-        "out what makes the difference. Pictures with a word each are enough to learn what rust "
-        "looks like; afterwards we ask *where* it saw that.",
+        "The usual way to train such a network is to show it thousands of photos *with* their "
+        "masks. This network was trained without masks. For each training image it was given one "
+        "label: *corrosion* or *no corrosion*.\n\n"
+        "This is **weak supervision**: the labels say less than the network is later asked for. "
+        "The idea behind it is simple. To tell the two kinds of images apart, the network has to "
+        "find out what makes the difference. Image labels are enough to learn what rust looks "
+        "like; afterwards we ask *where* the network saw it.",
         "labels",
         ("steel_beam", "leaves", "post_base", "graffiti", "clean_pipe", "tank_manhole"),
     ),
     TourStop(
         "masks",
-        "Why nobody has a million rust masks",
+        "Why masks of rust are rare",
         "Rare masks",
-        "A word takes a second to write. A mask means following the edge of every patch of rust, "
-        "and rust is not polite: it comes in spots, pin-holes and ragged edges, and it fades into "
-        "stain. In this small scene there are **{patches} separate patches**.\n\n"
-        "And whoever draws has to decide: is the brown run-off below a bolt rust, or only a stain? "
-        "Two experts will not draw the same mask. Masks of cats and cars can be drawn by anybody; "
-        "for corrosion you need people who inspect steel, and they have other work.\n\n"
-        "We know this mask to the pixel for one reason only: the scene is not a photo. A program "
-        "painted it, and it knows where it put the rust.",
+        "An image label takes a second. A mask means tracing the edge of every patch of rust, and "
+        "rust makes this hard: it forms spots, pinholes and ragged edges, and it fades into "
+        "stains. This small scene has **{patches} separate patches**.\n\n"
+        "The person who draws it also has to decide: is the brown run-off below a bolt rust, or "
+        "only a stain? Two experts will not draw the same mask. Anyone can draw masks of cats and "
+        "cars; corrosion takes people who inspect steel, and their time is scarce.\n\n"
+        "We know this mask to the pixel only because the scene is not a photo: it was rendered by "
+        "a program that knows where it placed the rust.",
         "truth",
         ("painted_steel",),
     ),
@@ -114,43 +115,45 @@ TOUR: tuple[TourStop, ...] = (
         "data",
         "How the data set was made",
         "Data set",
-        "The shipped network learnt from **5908 pictures and as many words**. 1408 show corrosion: "
-        "ships, pipes, cars, bolts, bridges. 4500 do not, and those matter as much: clean steel, "
-        "copper and gold, red doors, brick walls, graffiti, animals, food. With easy opposites "
+        "The network was trained on **5908 images with one label each**. 1408 show corrosion: "
+        "ships, pipes, cars, bolts, bridges. 4500 do not, and they matter as much: clean steel, "
+        "copper and gold, red doors, brick walls, graffiti, animals, food. With easy negatives "
         "only, a network would learn that *reddish* means rust.\n\n"
-        "763 other pictures never trained it. They set how sure it may claim to be, so that of "
-        "the photos it gives 80 % about 80 in 100 are corroded.\n\n"
-        "Masks drawn by people exist for 622 photos, and the network learnt from none of them. One "
-        "half chose settings such as the threshold and the CRF; the other half is the exam.\n\n"
-        "Those pictures belong to others and cannot be shown here. These are rendered ones of the "
-        "same kinds.",
+        "763 other images were used to calibrate its probabilities: of the photos that it gives "
+        "80 %, about 80 in 100 are corroded.\n\n"
+        "Masks drawn by people exist for 622 photos. The network was not trained on them. Half of "
+        "them were used to choose settings such as the threshold and the CRF, the other half to "
+        "test the method.\n\n"
+        "The training images belong to others and cannot be shown here. The images shown are "
+        "rendered scenes of the same kinds.",
         "looks",
         ("plate", "corrugated", "brick", "red_paint", "leaves", "clean_pipe"),
     ),
     TourStop(
         "classify",
-        "Stage 1: is there rust at all?",
+        "Stage 1: is there any rust?",
         "Classify",
-        "Ten layers of small filters look at the photo, each at what the one before has found. "
-        "The first know edges and colours, the last whole textures. Two scores come out, one for "
-        "*clean* and one for *corrosion*, and their difference is the **margin**.\n\n"
-        "The curve turns the margin into a probability. For this photo it says **{p}**. From "
-        "{limit} on the photo counts as corroded: so low, because rust that is missed costs more "
-        "than a second look.\n\n"
-        "If this stage says no, the story ends here, without a mask.",
+        "Ten layers of small filters process the photo, each using the output of the one before. "
+        "The first layers detect edges and colours, the last ones whole textures. The output is "
+        "two scores, one for *clean* and one for *corrosion*. Their difference is the "
+        "**margin**.\n\n"
+        "The curve converts the margin to a probability, here **{p}**. A photo with {limit} or "
+        "more counts as corroded. This threshold is low because missed rust costs more than a "
+        "false alarm.\n\n"
+        "If this stage finds no corrosion, the method stops here and there is no mask.",
         "scores",
         (_PIPE,),
     ),
     TourStop(
         "localise",
-        "Stage 2: where does the verdict come from?",
+        "Stage 2: where is the evidence?",
         "Localise",
-        "Before its last step the network holds a small grid of {grid} positions. Nobody asked it "
-        "for a map, but its own scoring rule can be put to each position by itself: *would you, "
-        "alone, say rust?* Colour the answers, and you have a **heat map**.\n\n"
-        "This is why one word a picture was enough. To get the words right the network had to "
-        "collect its evidence somewhere, and here we look where.\n\n"
-        "It is coarse: one square is about {cell} pixels of the photo.",
+        "Before its last step the network computes a grid of {grid} positions. It was not trained "
+        "to output a map, but its scoring rule can be applied to each position separately: *would "
+        "this position alone count as rust?* Shown in colour, the answers are a **heat map**.\n\n"
+        "This is why image labels are enough: to get them right, the network had to find evidence "
+        "at some positions, and the heat map shows which.\n\n"
+        "The map is coarse: one square is about {cell} pixels of the photo wide.",
         "heatmap",
         (_PIPE,),
     ),
@@ -158,12 +161,12 @@ TOUR: tuple[TourStop, ...] = (
         "refine",
         "Stage 3: from squares to an outline",
         "Refine",
-        "First a **threshold**: heat of {threshold} or more counts. That gives the rough mask, on "
-        "the left. It is blurred where the squares were.\n\n"
-        "Then a **conditional random field**, CRF for short. Think of it as a vote: each pixel "
-        "listens to pixels that are near and look alike. If all its alikes say rust, it is "
-        "persuaded. After a few rounds the border has moved to where the colour changes, on the "
-        "right.{gain}",
+        "First a **threshold**: a heat of {threshold} or more counts as rust. This gives the rough "
+        "mask, on the left, which is as coarse as the heat map.\n\n"
+        "Then a **conditional random field** (CRF). It works like a vote: each pixel is "
+        "influenced by pixels that are near and similar in colour. If most of them are rust, the "
+        "pixel becomes rust. After a few updates the outline has moved to where the colour "
+        "changes, on the right.{gain}",
         "refine",
         (_PIPE,),
     ),
@@ -171,30 +174,30 @@ TOUR: tuple[TourStop, ...] = (
         "lookalikes",
         "Where it fails: look-alikes",
         "Look-alikes",
-        "Brick is reddish, rough and patchy. So is rust. Weathered boards have the browns and "
-        "the streaks. The network knows textures, not steel: it cannot *know* that walls do not "
-        "rust.\n\nHere is what it says today, computed just now.",
+        "Brick is reddish, rough and patchy, and so is rust. Weathered boards have similar browns "
+        "and streaks. The network has learnt textures, not materials: it does not *know* that "
+        "walls do not rust.\n\nThe results shown were computed just now.",
         "outcomes",
         ("brick", "timber"),
     ),
     TourStop(
         "small",
-        "Where it fails: a little rust",
+        "Where it fails: small rust",
         "Small rust",
-        "The first rust is the rust you want to find. But a few spots on a wide clean wall are "
-        "few votes against many: in a verdict on the whole picture they can drown, and then "
-        "there is no mask at all.\n\nThe cure is to go closer. Large photos are looked at in "
-        "windows for this reason.",
+        "Early rust is what inspectors want to find. But a few spots on a large clean wall "
+        "contribute little to a verdict on the whole photo. They can be missed, and then there is "
+        "no mask at all.\n\nThe remedy is a closer view. For this reason, large photos are "
+        "analysed in tiles.",
         "outcomes",
         ("small",),
     ),
     TourStop(
         "shadow",
-        "Where it gets unsure: shadow",
+        "Where it is less certain: shadow",
         "Shadow",
-        "In shadow, rust loses what gives it away: its colour. Here is one pipe twice, once in the "
-        "light and once with a shadow painted across; everything else is the same. Compare how "
-        "sure it is.{shadow_photos}",
+        "In shadow, rust loses its most typical feature: its colour. The same pipe is shown "
+        "twice, once in the light and once with a shadow across it; everything else is the same. "
+        "Compare the probabilities.{shadow_photos}",
         "outcomes",
         ("light", "shadow"),
     ),
@@ -202,26 +205,27 @@ TOUR: tuple[TourStop, ...] = (
         "all_rust",
         "Where it failed before: nothing but rust",
         "All rust",
-        "If all is rust, what should it be told from? The authors of the method list this as a "
-        "failure: with no clean part in the picture, the threshold cuts the rust itself in two.\n\n"
-        "Rendered sheets are no trouble any more, as you can see.{all_rust_photos}",
+        "If everything is rust, there is nothing to compare it with. The authors of the method "
+        "list this as a failure: without a clean area in the photo, the threshold splits the rust "
+        "itself.\n\n"
+        "Rendered sheets are no longer a problem, as you can see.{all_rust_photos}",
         "outcomes",
         ("all_rust",),
     ),
     TourStop(
         "onward",
-        "Now you",
-        "Now you",
-        "You know the whole way now. Some things to try:\n\n"
-        "- Take a photo apart **stage by stage**. Move the threshold down to 0.20: what comes in "
-        "that is not rust? Which stage loses most?\n"
-        "- Put **Grad-CAM++** beside the score map. Two recipes for one question: which of them "
-        "does the network really rely on? Measure how faithful they are.\n"
-        "- Find a photo of your own that **fools** it. What did it take for rust, and why?",
+        "Try it yourself",
+        "Try it",
+        "You now know the whole method. Some things to try:\n\n"
+        "- Go through a photo **stage by stage**. Lower the threshold to 0.20: what is marked "
+        "that is not rust? Which stage causes the largest loss?\n"
+        "- Compare **Grad-CAM++** with the score map. They answer the same question in two ways: "
+        "which one shows what the network relies on? Measure their faithfulness.\n"
+        "- Find a photo of your own that **fools** the method. What was taken for rust, and why?",
         "links",
     ),
 )
-"""The stops in order; a link carries their number, from 1."""
+"""The stops in order; a link holds their number, from 1."""
 
 
 def tour_scene(name: str) -> Scene:
@@ -229,16 +233,16 @@ def tour_scene(name: str) -> Scene:
 
     Parameters
     ----------
-    name : of `SCENES`
+    name : one of `SCENES`
 
     Returns
     -------
-    `Scene`, 448 by 448 pixels; about a second
+    `Scene`, 448 by 448 pixels; takes about a second
 
     Raises
     ------
     ConfigError
-        There is no such scene.
+        `name` is not one of `SCENES`.
     """
     if name == "timber":
         return render("timber", 12)
@@ -252,16 +256,16 @@ def tour_scene(name: str) -> Scene:
         return Scene(image, lit.mask, lit.kind, lit.corroded)
     if name == "all_rust":
         return render("rusted_sheet", 18)
-    raise ConfigError(f"name is {name!r}; allowed are {', '.join(SCENES)}")
+    raise ConfigError(f"name is {name!r}; it must be one of {', '.join(SCENES)}")
 
 
 def facts(lesson: Lesson) -> dict[str, str]:
-    """What the words of a stop say of a photo and of the weights that judged it.
+    """Return the values for the template of a stop, about a photo and the weights used.
 
     Returns
     -------
-    The names in braces -> as a person reads them. What was measured on real photos is there for
-    weights with a record of their failures beside the shipped ones, and empty for others.
+    Name in braces -> formatted value. Statements on real photos are empty for weights without a
+    failure record beside the shipped weights.
     """
     seg, rows, columns = lesson.seg, *lesson.seg.heat.shape
     height, width = seg.image.shape[:2]
@@ -281,14 +285,14 @@ def facts(lesson: Lesson) -> dict[str, str]:
         words["patches"] = str(skimage.measure.label(lesson.truth.mask, connectivity=2).max())
         before, after = (lesson.truth.stages[name].iou for name in ("threshold", "crf"))
         words["gain"] = (
-            f"\n\nMeasured against the true mask, as overlap over union (IoU, 1 is perfect), the "
-            f"rough mask has {before:.2f} here and the outline {after:.2f}."
+            f"\n\nCompared with the true mask, the intersection over union (IoU; 1 is perfect) is "
+            f"{before:.2f} for the rough mask and {after:.2f} after the CRF."
         )
     return words
 
 
 def _on_photos(digest: str) -> dict[str, str]:
-    """Sentences on how the failures of the tour's scenes fare on real photos; empty if unknown."""
+    """Return sentences on the same failures in real photos; empty if not measured."""
     empty = {"shadow_photos": "", "all_rust_photos": ""}
     try:
         record = read_failures(DEFAULT.with_name(NAME))
@@ -307,8 +311,9 @@ def _on_photos(digest: str) -> dict[str, str]:
     )
     return {
         "shadow_photos": (
-            f"\n\nReal photos are harder than scenes. In those with much shadow, {in_dark} of the "
-            f"rust in the dark was found, and {on_sound} of the sound surface there was marked too."
+            f"\n\nReal photos are harder than rendered scenes. In photos with much shadow, "
+            f"{in_dark} of the rust in the shadow was found, and {on_sound} of the clean surface "
+            "there was also marked."
         ),
         "all_rust_photos": (
             f" In real photos that are mostly rust, {now} of it was marked; the first version "
@@ -318,37 +323,37 @@ def _on_photos(digest: str) -> dict[str, str]:
 
 
 def outcome(lesson: Lesson, rusty: bool) -> str:
-    """Say whether the method is right about a photo whose truth is known, Markdown.
+    """Say in Markdown whether the verdict on a photo with a known answer is right.
 
     Parameters
     ----------
-    lesson : with the true mask where there is rust
-    rusty : whether there is rust in it
+    lesson : the photo's lesson, with the true mask if there is rust
+    rusty : whether the photo shows rust
     """
     seg = lesson.seg
     p = percent(seg.probability, digits=0, sure=False)
     limit = setting(seg.config.decision_threshold)
     if not rusty:
         if not seg.corroded:
-            return f"**Right.** There is no rust, and P(corrosion) is {p}, below {limit}."
+            return f"**Correct.** There is no rust, and P(corrosion) is {p}, below {limit}."
         return (
-            f"**False alarm.** There is no rust. It says P(corrosion) = {p} and marks "
-            f"{percent(seg.area)} of the picture."
+            f"**False alarm.** There is no rust, but P(corrosion) is {p} and "
+            f"{percent(seg.area)} of the photo is marked."
         )
     if lesson.truth is None:
-        return f"P(corrosion) is {p}; {percent(seg.area)} of the picture is marked."
+        return f"P(corrosion) is {p}; {percent(seg.area)} of the photo is marked."
     true = lesson.truth.mask
     share = percent(float(true.mean()))
     if not seg.corroded:
         hinted = float(seg.rough[true].mean())
         return (
-            f"**Missed.** {share} of the picture is rust. It says P(corrosion) = {p}, and reports "
-            f"from {limit}: no mask. The rough mask, which was "
-            f"thrown away, has {percent(hinted, digits=0)} of the rust."
+            f"**Missed rust.** {share} of the photo is rust, but P(corrosion) is {p}, below "
+            f"{limit}, so there is no mask. The discarded rough mask covers "
+            f"{percent(hinted, digits=0)} of the rust."
         )
     marked = percent(float(seg.mask[true].mean()), digits=0)
     overlap = iou(confusion(seg.mask, true))
     return (
-        f"**Found.** P(corrosion) = {p}. {share} of the picture is rust, and {marked} of "
-        f"that is marked; the overlap (IoU) is {overlap:.2f}."
+        f"**Found.** P(corrosion) is {p}. {share} of the photo is rust, and {marked} of it is "
+        f"marked; the IoU is {overlap:.2f}."
     )

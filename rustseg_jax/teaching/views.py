@@ -1,7 +1,7 @@
-"""The pictures of a lesson for a page: one by one, large, with alternative texts, as files.
+"""The images of a lesson for a page, as files with captions and alternative texts.
 
-Photos and what is laid over them are JPEG; maps, masks and channels are PNG, enlarged by whole
-numbers where their true positions are to be seen.
+Photos and overlays are JPEG; maps, masks and channels are PNG, enlarged by whole numbers where the
+single positions should be visible.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from rustseg_jax.wording import percent
 __all__ = ["SHOWS", "Exhibit", "View", "exhibit", "exhibits_of", "step_views", "thumbnails"]
 
 SIDE = 1024
-"""Longer side of a picture in pixels: sharp in half a page on a dense screen."""
+"""Longer side of an image in pixels: sharp at half the page width on a high-density screen."""
 
 THUMBNAIL = 168
-"""Longer side of a picture of the strip, in pixels: twice what is shown."""
+"""Longer side of a thumbnail of the strip, in pixels: twice its displayed size."""
 
 SHOWS: Mapping[str, str] = MappingProxyType(
     {
         "photo": "Photo",
-        "heatmap": "Heat map as it is",
+        "heatmap": "Heat map, original grid",
         "heat": "Heat map, enlarged",
         "rough": "Rough mask",
-        "unary": "What the CRF is told",
+        "unary": "Input of the CRF",
         "mask": "Mask",
         "plain": "Mask, black and white",
-        "diff-grid": "Lost by the coarse grid",
-        "diff-heatmap": "Difference, heat map at its best cut",
+        "diff-grid": "Difference, coarse grid",
+        "diff-heatmap": "Difference, heat map at its best threshold",
         "diff-threshold": "Difference, rough mask",
         "diff-crf": "Difference, CRF",
         "diff-verdict": "Difference, mask",
     }
 )
-"""What `exhibit` can show of a lesson, as a link names it -> what a person reads; updates of the
-CRF have the names "update0", "update1" and so on."""
+"""Name of each `exhibit` of a lesson, as in a link -> label; updates of the CRF are named
+"update0", "update1" and so on."""
 
 _QUALITY = 88  # JPEG, colour at full resolution: thin outlines keep theirs
 _Picture = NDArray[np.uint8]
@@ -59,17 +59,17 @@ _Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One picture, ready for the browser.
+    """One image, ready for the browser.
 
     Attributes
     ----------
     name : short and stable
     caption : a few words
-    alt : what it shows, for who cannot see it
+    alt : alternative text for screen readers
     data : a JPEG or PNG file
     kind : "image/jpeg" or "image/png"
     width, height : in pixels
-    group : heading that it stands under, or ""
+    group : heading above it, or ""
     """
 
     name: str
@@ -84,12 +84,12 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Exhibit:
-    """One thing to hold beside another: a picture of the photo's shape, and its numbers.
+    """One item to compare: an image in the shape of the photo, and its numbers.
 
     Attributes
     ----------
-    view : the picture
-    numbers : label -> value, both as a person reads them
+    view : the image
+    numbers : label -> formatted value
     """
 
     view: View
@@ -97,25 +97,25 @@ class Exhibit:
 
 
 def step_views(lesson: Lesson, step: str, *, side: int = SIDE) -> tuple[View, ...]:
-    """Draw the pictures of one step.
+    """Draw the images of one step.
 
     Parameters
     ----------
     lesson : what `teach` returned
-    step : of `STEPS`
-    side : longer side of the pictures in pixels, about; the photo is not enlarged
+    step : one of `STEPS`
+    side : approximate longer side of the images in pixels; the photo is not enlarged
 
     Returns
     -------
-    `View`; none for a step that was not run, or that is told by a drawing alone
+    `View`; empty for a step that was not run or that has only a drawing
 
     Raises
     ------
     ConfigError
-        There is no such step.
+        `step` is not one of `STEPS`.
     """
     if step not in STEPS:
-        raise ConfigError(f"step is {step!r}; allowed are {', '.join(STEPS)}")
+        raise ConfigError(f"step is {step!r}; it must be one of {', '.join(STEPS)}")
     draw = _STEPS.get(step)
     return draw(lesson, side) if draw else ()
 
@@ -124,11 +124,11 @@ def _seen(lesson: Lesson, side: int) -> tuple[View, ...]:
     photo = _photo(lesson, side)
     edge = lesson.inside.seen.shape[0]
     return (
-        _photo_view("photo", "The photo", "The photo as it was given", photo),
+        _photo_view("photo", "The photo", "The original photo", photo),
         _photo_view(
             "seen",
-            f"As the network sees it: {edge} x {edge}",
-            f"The same photo squashed to a square of {edge} by {edge} pixels",
+            f"Network input: {edge} x {edge}",
+            f"The same photo resized to a square of {edge} by {edge} pixels",
             lesson.inside.seen,
         ),
     )
@@ -139,7 +139,7 @@ def _blocks(lesson: Lesson, side: int) -> tuple[View, ...]:
     views = []
     for block in lesson.inside.blocks:
         rows, columns = block.shape
-        silent = f", {block.silent} of them silent" if block.silent else ""
+        silent = f", {block.silent} of them inactive" if block.silent else ""
         group = (
             f"Block {block.number}: {rows} x {columns} positions, each sees {block.sees} pixels; "
             f"{block.channels} channels{silent}"
@@ -166,15 +166,15 @@ def _heatmap(lesson: Lesson, side: int) -> tuple[View, ...]:
     return (
         _exact_view(
             "true",
-            f"As it is: {size} positions",
-            f"The heat map at its true size, {size} squares",
+            f"Original grid: {size} positions",
+            f"The heat map on its original grid of {size} squares",
             heat_colours(heat),
             side,
         ),
         _photo_view(
             "overlay",
             "Enlarged, over the photo",
-            "The heat map enlarged to the photo and laid over it",
+            "The heat map enlarged to the size of the photo, over the photo",
             heat_overlay(_photo(lesson, side), heat),
         ),
     )
@@ -193,11 +193,11 @@ def _unary(lesson: Lesson, side: int) -> tuple[View, ...]:
         _exact_view(
             "unary",
             "Evidence for rust, 5 to 95 %",
-            "Map of the evidence that the CRF is given, from dark violet, none, to yellow",
+            "Map of the evidence passed to the CRF, from dark violet (low) to yellow (high)",
             told,
             1,
         ),
-        _photo_view("photo", "The colours it weighs it against", "The photo", _photo(lesson, side)),
+        _photo_view("photo", "Photo: colours for the CRF", "The photo", _photo(lesson, side)),
     )
 
 
@@ -215,7 +215,7 @@ def _update(lesson: Lesson, step: int, side: int) -> View:
     return _photo_view(
         f"update{step}",
         f"{when}: {area}",
-        f"{when} the mask covers {area} of the picture",
+        f"{when} the mask covers {area} of the photo",
         mask_overlay(_photo(lesson, side), mask),
     )
 
@@ -246,7 +246,7 @@ _STEPS: Mapping[str, Callable[[Lesson, int], tuple[View, ...]]] = {
 
 
 def exhibits_of(lesson: Lesson) -> Mapping[str, str]:
-    """What `exhibit` can show of this lesson, in the order of the method: name -> title."""
+    """Return the exhibits of this lesson, in the order of the method: name -> label."""
     names = ["photo", "heatmap", "heat", "rough"]
     titles = {name: SHOWS[name] for name in names}
     if lesson.crf:
@@ -260,13 +260,13 @@ def exhibits_of(lesson: Lesson) -> Mapping[str, str]:
 
 
 def exhibit(lesson: Lesson, show: str, *, side: int = SIDE) -> Exhibit:
-    """Draw one thing at the photo's shape, so that any two can be laid over each other.
+    """Draw one exhibit in the shape of the photo, so that any two can be overlaid.
 
     Parameters
     ----------
     lesson : what `teach` returned
-    show : of `exhibits_of`
-    side : longer side in pixels, about; the photo is not enlarged
+    show : one of `exhibits_of`
+    side : approximate longer side in pixels; the photo is not enlarged
 
     Returns
     -------
@@ -275,11 +275,13 @@ def exhibit(lesson: Lesson, show: str, *, side: int = SIDE) -> Exhibit:
     Raises
     ------
     ConfigError
-        This lesson has nothing of that name.
+        `show` is not one of `exhibits_of` this lesson.
     """
     allowed = exhibits_of(lesson)
     if show not in allowed:
-        raise ConfigError(f"show is {show!r}; allowed for this photo are {', '.join(allowed)}")
+        raise ConfigError(
+            f"show is {show!r}; for this photo it must be one of {', '.join(allowed)}"
+        )
     view = replace(_shown(lesson, show, side), name=show, caption=allowed[show])
     return Exhibit(view, MappingProxyType(_numbers(lesson, show)))
 
@@ -295,7 +297,7 @@ def _shown(lesson: Lesson, show: str, side: int) -> View:
     if show == "heatmap":
         rows, columns = (np.arange(n) * m // n for n, m in zip(photo.shape, seg.heat.shape))  # noqa: B905
         colours = heat_colours(seg.heat)[np.ix_(rows, columns)]
-        return _photo_view(show, "", "The heat map at its true positions", colours)
+        return _photo_view(show, "", "The heat map on its original grid", colours)
     if show == "heat":
         return _photo_view(show, "", "The heat map over the photo", heat_overlay(photo, seg.heat))
     if show == "unary":
@@ -310,14 +312,14 @@ _STAGE_OF |= {"mask": "verdict", "plain": "verdict"}
 
 
 def _numbers(lesson: Lesson, show: str) -> dict[str, str]:
-    """What there is to say of an exhibit in numbers."""
+    """Return the numbers of an exhibit."""
     seg = lesson.seg
     if show == "photo":
         return {"Size": f"{seg.image.shape[1]} x {seg.image.shape[0]}"}
     numbers = {}
     if show in ("heatmap", "heat"):
         numbers["P(corrosion)"] = percent(seg.probability, digits=0, sure=False)
-        numbers["Hottest"] = f"{float(seg.heat.max()):.2f}"
+        numbers["Maximum"] = f"{float(seg.heat.max()):.2f}"
         numbers["Threshold"] = f"{seg.threshold:.2f}"
     areas = {"rough": seg.rough, "mask": seg.mask, "plain": seg.mask}
     if show in ("mask", "plain"):
@@ -328,13 +330,13 @@ def _numbers(lesson: Lesson, show: str) -> dict[str, str]:
         numbers["Area"] = percent(lesson.crf.areas[int(show.removeprefix("update"))])
     stage = show.removeprefix("diff-") if show.startswith("diff-") else _STAGE_OF.get(show)
     if lesson.truth and stage:
-        best = " at its best cut" if stage == "heatmap" else ""
+        best = " at the best threshold" if stage == "heatmap" else ""
         numbers[f"IoU{best}"] = f"{lesson.truth.stages[stage].iou:.2f}"
     return numbers
 
 
 def thumbnails(lesson: Lesson) -> Mapping[str, View]:
-    """One small picture for each step of a lesson, for the strip: name of the step -> it."""
+    """Draw a thumbnail for each step of a lesson, for the strip: name of the step -> view."""
     seg, inside = lesson.seg, lesson.inside
     photo = _photo(lesson, THUMBNAIL)
     shape = (photo.shape[0], photo.shape[1])
@@ -377,7 +379,7 @@ def _photo(lesson: Lesson, side: int) -> _Picture:
 def _over(lesson: Lesson, name: str, caption: str, mask: NDArray[np.bool_], side: int) -> View:
     area = percent(float(mask.mean()))
     what = "rough mask" if name == "rough" else "mask"
-    alt = f"The {what} over the photo: {area} of the picture"
+    alt = f"The {what} over the photo: {area} of the photo"
     drawn = mask_overlay(_photo(lesson, side), shrink_mask(mask, _shape(lesson, side)))
     return _photo_view(name, caption, alt, drawn)
 
@@ -385,7 +387,9 @@ def _over(lesson: Lesson, name: str, caption: str, mask: NDArray[np.bool_], side
 def _plain(lesson: Lesson, side: int) -> View:
     mask = shrink_mask(lesson.seg.mask, _shape(lesson, side))
     grey = np.repeat((mask * np.uint8(255))[..., None], 3, axis=2)
-    return _exact_view("plain", "The mask: white is rust", "The mask, white where rust is", grey, 1)
+    return _exact_view(
+        "plain", "Mask (white: rust)", "The mask, white where there is rust", grey, 1
+    )
 
 
 def _difference(lesson: Lesson, name: str, side: int) -> View:
@@ -394,7 +398,7 @@ def _difference(lesson: Lesson, name: str, side: int) -> View:
     hit, missed, extra = (int(part.sum()) for part in (stage.hit, stage.missed, stage.extra))
     lost = percent(missed / max(1, hit + missed), digits=0)
     none = percent(extra / max(1, hit + extra), digits=0)
-    alt = f"{STAGE_LABELS[name]}: {lost} of the true rust missed, {none} of what is marked is none"
+    alt = f"{STAGE_LABELS[name]}: {lost} of the true rust missed, {none} of the mask is not rust"
     picture = difference_picture(lesson.seg.image, stage, side=side)
     return _photo_view(f"diff-{name}", f"{STAGE_LABELS[name]}: IoU {stage.iou:.2f}", alt, picture)
 
@@ -407,7 +411,7 @@ def _photo_view(name: str, caption: str, alt: str, picture: _Picture) -> View:
 
 
 def _exact_view(name: str, caption: str, alt: str, picture: _Picture, side: int) -> View:
-    """As PNG, enlarged by a whole number to about `side`; few colours are packed as a palette."""
+    """Encode as PNG, enlarged by a whole number to about `side`; few colours use a palette."""
     large = Image.fromarray(enlarge(picture, side))
     file = io.BytesIO()
     few = large.getcolors(256)

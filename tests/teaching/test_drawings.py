@@ -45,7 +45,7 @@ def test_a_histogram_shows_what_is_above_the_cut() -> None:
     assert len(_parts(svg, "rect", "bar")) == sum(low < found.threshold - 1e-9 for low in filled)
     [mark] = _parts(svg, "line", "mark")
     assert float(mark.get("x1", 0)) == pytest.approx(24 + 472 * found.threshold, abs=0.1)
-    assert f"cut {found.threshold:.2f}" in _words(svg)
+    assert f"threshold {found.threshold:.2f}" in _words(svg)
     assert "otsu" in _words(svg)
 
 
@@ -63,7 +63,7 @@ def test_the_photo_lies_on_the_curve() -> None:
     points = _parts(svg, "polyline", "curve")[0].get("points", "").split()
     heights = [float(p.split(",")[1]) for p in points]
     assert heights == sorted(heights, reverse=True)  # upwards: y counts down
-    assert "reported from 30 %" in _words(svg)
+    assert "reported at 30 % or above" in _words(svg)
 
 
 @pytest.mark.parametrize("margin", [-90.0, 0.0, 90.0])

@@ -40,11 +40,11 @@ def test_this_photos_numbers_are_in_the_words() -> None:
     assert "128 x 96 pixels" in words["seen"].what
     assert words["scores"].numbers["P(corrosion)"] == percent(SEG.probability, digits=0, sure=False)
     assert f"{lesson.inside.scores.margin:+.2f}" in words["scores"].what
-    assert f"Cut at {SEG.threshold:.2f} (dynamic rule" in words["threshold"].what
-    assert f"In {lesson.crf.updates} updates" in words["crf"].what if lesson.crf else False
+    assert f"At the threshold {SEG.threshold:.2f} (dynamic rule" in words["threshold"].what
+    assert f"In each of {lesson.crf.updates} updates" in words["crf"].what if lesson.crf else False
     assert percent(float(SEG.mask.mean())) in words["mask"].what
     assert lesson.truth is not None
-    assert f"IoU {lesson.truth.stages['verdict'].iou:.2f}" in words["truth"].what
+    assert f"true mask is {lesson.truth.stages['verdict'].iou:.2f}:" in words["truth"].what
 
 
 def test_no_corrosion_says_why_the_rest_did_not_run() -> None:
@@ -53,7 +53,7 @@ def test_no_corrosion_says_why_the_rest_did_not_run() -> None:
     assert lesson.crf is None
     words = {step.name: step.what for step in lesson.steps}
     assert words["unary"] == words["crf"] == f"Not run: {seg.reason}."
-    assert "0.0 % of the picture (the classifier finds no corrosion)" in words["mask"]
+    assert "0.0 % of the photo (the classifier finds no corrosion)" in words["mask"]
     assert "no corrosion." in words["scores"]
 
 
@@ -61,8 +61,8 @@ def test_windows_are_told_of() -> None:
     seg = segment(PHOTO, MODEL, Config(tiles=TileConfig(mode="tiles", window=64)))
     words = {step.name: step.what for step in teach(seg, MODEL).steps}
     assert seg.tiling is not None
-    assert f"but {seg.tiling.plan.windows} windows of 64 pixels" in words["seen"]
-    assert "The windows say" in words["scores"]
+    assert f"apart from {seg.tiling.plan.windows} tiles of 64 pixels" in words["seen"]
+    assert "The margin of the tiles is" in words["scores"]
 
 
 def test_a_threshold_by_hand_has_no_formula() -> None:
@@ -71,7 +71,7 @@ def test_a_threshold_by_hand_has_no_formula() -> None:
     assert words["heatmap"].formula == FORMULAS["score_map"]
     cut = {step.name: step for step in teach(resegment(SEG, threshold=0.2), MODEL).steps}
     assert cut["threshold"].formula == ""
-    assert "Cut at 0.20 (chosen by hand" in cut["threshold"].what
+    assert "At the threshold 0.20 (set by hand" in cut["threshold"].what
     assert set(METHODS) == set(FORMULAS)
 
 

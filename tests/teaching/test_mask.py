@@ -187,5 +187,5 @@ def test_a_clean_photo_loses_nothing() -> None:
 
 def test_a_true_mask_of_another_size_is_refused() -> None:
     for true in (np.zeros((3, 3), bool), np.zeros((96, 128), np.uint8)):
-        with pytest.raises(ConfigError, match="the size of the photo"):
+        with pytest.raises(ConfigError, match="like the photo"):
             compare_with_truth(rusty(), true)

@@ -155,5 +155,5 @@ def test_refusals() -> None:
     seg = segment(picture(rusty=True), model)
     with pytest.raises(ConfigError, match="channels is 0"):
         look_inside(seg, model, channels=0)
-    with pytest.raises(ConfigError, match="give the model that made the result"):
+    with pytest.raises(ConfigError, match="use the model that computed the result"):
         look_inside(seg, replace(model, temperature=3.0))

@@ -50,7 +50,7 @@ def test_facts_are_those_of_the_photo() -> None:
     assert found["patches"] == "1"
     assert found["limit"] == "30 %"
     assert found["threshold"] == f"{RUSTY.seg.threshold:.2f}"
-    assert re.search(r"rough mask has 0\.\d\d", found["gain"])
+    assert re.search(r"0\.\d\d for the rough mask", found["gain"])
     assert facts(CLEAN)["gain"] == ""
     assert facts(CLEAN)["area"] == "0.0 %"
 
@@ -101,16 +101,16 @@ def test_patches_that_touch_at_corners_are_one() -> None:
 
 
 def test_outcomes_are_called_by_their_name() -> None:
-    assert outcome(CLEAN, False).startswith("**Right.**")
+    assert outcome(CLEAN, False).startswith("**Correct.**")
     doubtful = red_model(odds=2.0)  # P = 1 / (1 + e^2) where nothing is red
     unsure = teach(segment(picture(rusty=False), doubtful), doubtful)
     assert "P(corrosion) is 12 %, below 30 %" in outcome(unsure, False)
     found = outcome(RUSTY, True)
     assert found.startswith("**Found.**")
-    assert "25.0 % of the picture is rust" in found
+    assert "25.0 % of the photo is rust" in found
     alarm = outcome(RUSTY, False)
     assert alarm.startswith("**False alarm.**")
-    assert f"marks {100 * RUSTY.seg.area:.1f} % of the picture" in alarm
+    assert f"{100 * RUSTY.seg.area:.1f} % of the photo is marked" in alarm
 
 
 def test_missed_rust_says_what_the_rough_mask_had() -> None:
@@ -121,7 +121,7 @@ def test_missed_rust_says_what_the_rough_mask_had() -> None:
     lesson = teach(segment(photo, shy), shy, true=true)
     assert not lesson.seg.corroded
     said = outcome(lesson, True)
-    assert said.startswith("**Missed.** 8.3 % of the picture is rust.")
+    assert said.startswith("**Missed rust.** 8.3 % of the photo is rust,")
     assert f"{100 * lesson.seg.rough[true].mean():.0f} % of the rust" in said
 
 

@@ -55,7 +55,7 @@ def test_a_photo_without_corrosion_has_no_crf_and_no_truth() -> None:
         assert step not in thumbnails(CLEAN)
     assert "update0" not in exhibits_of(CLEAN)
     assert exhibit(CLEAN, "mask").numbers["Area"] == "0.0 %"
-    with pytest.raises(ConfigError, match="allowed for this photo"):
+    with pytest.raises(ConfigError, match="for this photo it must be one of"):
         exhibit(CLEAN, "diff-crf")
 
 
@@ -77,7 +77,7 @@ def test_channels_stand_under_their_block() -> None:
     assert last[0].caption.startswith("Channel 0: +")
     assert last[0].caption.endswith("for")
     assert last[1].caption.endswith("neither")
-    assert "15 of them silent" in groups[-1]
+    assert "15 of them inactive" in groups[-1]
 
 
 def test_all_exhibits_of_a_photo_have_one_shape() -> None:
@@ -96,7 +96,7 @@ def test_numbers_of_an_exhibit() -> None:
     assert KNOWN.truth is not None
     assert mask["IoU"] == f"{KNOWN.truth.stages['verdict'].iou:.2f}"
     assert exhibit(KNOWN, "diff-grid").numbers["IoU"] == f"{KNOWN.truth.stages['grid'].iou:.2f}"
-    assert "IoU at its best cut" in exhibit(KNOWN, "heat").numbers
+    assert "IoU at the best threshold" in exhibit(KNOWN, "heat").numbers
     assert "IoU" not in exhibit(teach(SEG, MODEL), "mask").numbers
 
 
