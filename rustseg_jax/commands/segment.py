@@ -132,7 +132,7 @@ class _Worker:
         photo = images.read(data, name=str(job.photo))
         shape, side = (photo.shape[0], photo.shape[1]), self.model.config.input_size
         if cost := plan_tiles(shape, self.config.tiles, input_size=side):
-            say(f"{job.photo}, {shape[1]} x {shape[0]} pixels: {cost.describe()}")
+            say(f"{job.photo}, {shape[1]} x {shape[0]} pixels: analysing {cost.describe()}")
         place.file(FACTS).unlink(missing_ok=True)  # from here on the photo is not finished
         seg = segment(photo, self.model, self.config)
         write(place.file(MASK), png(seg.mask))

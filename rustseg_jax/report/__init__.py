@@ -1,5 +1,5 @@
-"""A result for people: in words, as JSON, as grades, as files.
+"""Reporting of a result: in words, as JSON, as grades, as files.
 
-`report` says what was found, `grading` what grade the rusted area implies, `surface` measures the
-marked part of a photo, `outcomes` sums up many photos and `results_folder` keeps them.
+`report` describes a result, `grading` derives the grade from the rusted area, `surface` measures
+the marked part of a photo, `outcomes` summarises many photos and `results_folder` stores them.
 """

@@ -1,10 +1,9 @@
-"""Many photos, one after the other: what became of each, and one table of all.
+"""Batch processing of photos: the outcome of each, and a summary table.
 
-A photo that cannot be used becomes an outcome that says why, and the others go on. The
-command line and the app both tell of their photos in these words; `results_folder` is
-where the app keeps results.
+A photo that cannot be used becomes a failed outcome with the reason, and the rest continue. The
+command line and the app share this module; the app stores its results with `results_folder`.
 
-Imports nothing slow: the command line reads this before it knows what is asked.
+Imports nothing slow, because the command line loads this module before it parses its arguments.
 """
 
 from __future__ import annotations
@@ -48,30 +47,30 @@ COLUMNS = (
 
 SUMMARY = "summary.csv"
 MASK, OVERLAY, FACTS = ".mask.png", ".overlay.png", ".json"
-"""Endings of the three files of a photo."""
+"""File name endings of the three files of a photo."""
 
 ORDERS = {
     "area": "Rusted area",
-    "doubt": "Doubt",
+    "doubt": "Uncertainty",
     "probability": "Probability",
     "name": "Name",
 }
-"""What `sort_outcomes` sorts by, and what people call it."""
+"""Sort keys of `sort_outcomes`, with their labels."""
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What became of one photo.
+    """The outcome of one photo.
 
     Attributes
     ----------
-    photo : what it is called: its path, or the name that it was uploaded under
+    photo : its path, or the name of the uploaded file
     status : "done", "skipped" (done by an earlier call) or "failed"
-    files : where its files are, a relative path without ending; "" when it failed
-    facts : what `report.to_json` says of it; None when it failed
-    error : why it failed, in a sentence; ""
+    files : relative path of its files without the ending; "" if it failed
+    facts : its `report.to_json`; None if it failed
+    error : the reason of the failure, in a sentence; "" otherwise
     """
 
     photo: str
@@ -82,7 +81,7 @@ class Outcome:
 
     @classmethod
     def failure(cls, photo: str, error: str) -> Outcome:
-        """Say why a photo failed."""
+        """Return the outcome of a photo that failed."""
         return cls(photo, "failed", error=error)
 
     @property
@@ -92,18 +91,18 @@ class Outcome:
 
     @property
     def doubt(self) -> float | None:
-        """How much of the picture its variants judge otherwise, in [0, 1].
+        """Share of the photo in which its variants disagree, in [0, 1].
 
-        See `Uncertainty.map`, whose mean it is. None where that was not measured.
+        The mean of `Uncertainty.map`; None if the uncertainty was not measured.
         """
         sure = (self.facts or {}).get("uncertainty")
         return sure["doubt"] if sure else None
 
     def row(self) -> Row:
-        """Its row of the table: `COLUMNS`, None where there is nothing to say."""
+        """Return its row of the table: `COLUMNS`, None for empty cells."""
         row = {name: (self.facts or {}).get(name) for name in COLUMNS}
         if self.facts is not None:
-            tiling = self.facts.get("tiling") or {"windows": 0}  # 0: looked at whole
+            tiling = self.facts.get("tiling") or {"windows": 0}  # 0: analysed as a whole
             row["windows"] = tiling["windows"]
         return {
             **row,
@@ -117,18 +116,18 @@ class Outcome:
 def attempt(
     photo: str, work: Callable[[], Outcome], *, bug: Callable[[Exception], str] = repr
 ) -> Outcome:
-    """Do a photo; whatever goes wrong with it becomes its outcome.
+    """Process a photo; an error becomes a failed outcome.
 
     Parameters
     ----------
-    photo : what it is called
-    work : does it
-    bug : says what to report of an error that no user can cause
+    photo : its name
+    work : processes it
+    bug : describes an unexpected error for the user
 
     Raises
     ------
     ConfigError
-        The results cannot be written: no other photo's could be either.
+        The results cannot be written, which would affect every other photo, too.
     """
     try:
         return work()
@@ -136,14 +135,14 @@ def attempt(
         return Outcome.failure(photo, str(error))
     except ConfigError:
         raise
-    except Exception as error:  # a bug of ours must not cost the other photos of a night
+    except Exception as error:  # an internal error must not stop an overnight run
         return Outcome.failure(
-            photo, f"{photo} failed by an error in this program: {bug(error)}; please report it"
+            photo, f"{photo} failed because of an internal error: {bug(error)}; please report it"
         )
 
 
 def summary_csv(outcomes: Iterable[Outcome]) -> bytes:
-    """Write the table of all photos: `COLUMNS`, UTF-8, a line each."""
+    """Write the table of all photos as CSV: `COLUMNS`, UTF-8, one line per photo."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -156,14 +155,14 @@ def facts_file(photo: Mapping[str, str], facts: Mapping[str, Any]) -> bytes:
 
     Parameters
     ----------
-    photo : which it is: path and sha256
+    photo : its path and sha256
     facts : see `report.to_json`
     """
     return json.dumps({"photo": photo, **facts}, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def made_with(model: Mapping[str, Any], config: Mapping[str, Any]) -> Row:
-    """Say what a photo's result was made with, as its JSON file gives it back.
+    """Return the model and configuration of a result, in the form read back from its JSON file.
 
     Parameters
     ----------
@@ -179,7 +178,7 @@ def made_with(model: Mapping[str, Any], config: Mapping[str, Any]) -> Row:
 
 
 def read_found(path: Path) -> Row | None:
-    """Read what was found of a photo; None where there is no JSON object."""
+    """Read the stored result of a photo; None if the file holds no JSON object."""
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -188,31 +187,31 @@ def read_found(path: Path) -> Row | None:
 
 
 def is_finished(found: Mapping[str, Any] | None, wanted: Mapping[str, Any]) -> bool:
-    """Whether a photo is finished: its JSON is there, and made with these weights and settings.
+    """Whether a photo is finished: its result exists and has these weights and settings.
 
     Parameters
     ----------
-    found : of `read_found`
-    wanted : of `made_with`
+    found : what `read_found` returned
+    wanted : what `made_with` returned
     """
     return found is not None and all(found.get(name) == wanted[name] for name in wanted)
 
 
 def sort_outcomes(outcomes: Iterable[Outcome], order: str) -> list[Outcome]:
-    """Sort photos: by name from A, by all else from the most; failures last, by name.
+    """Sort photos: by name ascending, by everything else descending; failures last, by name.
 
     Parameters
     ----------
-    outcomes : to sort; equals are sorted by name
+    outcomes : to sort; ties are sorted by name
     order : one of `ORDERS`
 
     Raises
     ------
     ConfigError
-        Another order.
+        `order` is not one of `ORDERS`.
     """
     if order not in ORDERS:
-        raise ConfigError(f"order is {order!r}; allowed is {', '.join(ORDERS)}")
+        raise ConfigError(f"order is {order!r}; it must be one of {', '.join(ORDERS)}")
     return sorted(outcomes, key=lambda o: (o.failed, -_size(o, order), natural(o.photo)))
 
 
@@ -225,17 +224,16 @@ def _size(outcome: Outcome, order: str) -> float:
 
 
 def result_names(photos: Sequence[str]) -> list[str]:
-    """Name the files of uploaded photos: relative, safe to unpack anywhere, each another.
+    """Return file names for uploaded photos: relative, unique and safe to unpack anywhere.
 
     Parameters
     ----------
-    photos : names as a browser sends them, with folders or without
+    photos : names as a browser sends them, with or without folders
 
     Returns
     -------
-    Names without ending. The folder that all are in is left out (`within`), as `segment
-    FOLDER` does; where NAME is taken already, also on systems that do not tell A from a,
-    NAME-2, NAME-3, ... follow.
+    Names without endings. A folder common to all is left out (`within`), as `segment FOLDER` does.
+    If NAME is taken, ignoring case, NAME-2, NAME-3, ... are used.
     """
     paths = [PurePosixPath(name) for name in within(str(_harmless(photo)) for photo in photos)]
     names: list[str] = []
@@ -251,7 +249,7 @@ def result_names(photos: Sequence[str]) -> list[str]:
 
 
 def within(names: Iterable[str]) -> list[str]:
-    """Leave out the folder that all of these are in, if there is one."""
+    """Remove the top folder that all names have in common, if any."""
     paths = [name.split("/") for name in names]
     tops = {path[0] if len(path) > 1 else "" for path in paths}
     skip = int(len(tops) == 1 and "" not in tops)
@@ -259,13 +257,13 @@ def within(names: Iterable[str]) -> list[str]:
 
 
 def natural(name: str) -> list[tuple[int, str]]:
-    """A key to sort names by: photo 2 before photo 10, capitals like small letters."""
+    """Return a key for natural sorting: photo 2 before photo 10, ignoring case."""
     parts = re.split(r"(\d+)", name.casefold())
     return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def _harmless(name: str) -> PurePosixPath:
-    """A path that stays below where it is unpacked, with nothing that a file system refuses."""
+    """Return a path that stays inside the target folder and is valid on every file system."""
     clean = re.sub(r'[\x00-\x1f<>:"|?*]', "_", name.replace("\\", "/"))
     parts = [part for part in clean.split("/") if part.strip(". ")]
     return PurePosixPath(*parts or ["photo"])

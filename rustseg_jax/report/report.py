@@ -1,7 +1,7 @@
-"""A result in words, as JSON, as files, and small enough to show.
+"""A result in words, as JSON, as files, and as previews.
 
-Everything here reads one `Segmentation` and computes no stage again. The page, the
-command line and the labels store all say the same because they all ask here.
+Everything here reads one `Segmentation` and recomputes no stage. The pages, the command line and
+the labels store use these functions, so that their texts agree.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ __all__ = [
     "verdict",
 ]
 
-_whole = partial(percent, digits=0, sure=False)  # of every verdict
+_whole = partial(percent, digits=0, sure=False)  # for all numbers in a verdict
 
-PREVIEW_SIDE = 1400  # Streamlit shows pictures at most 1460 pixels wide
+PREVIEW_SIDE = 1400  # Streamlit shows images at most 1460 pixels wide
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What is shown and downloaded of one result; a few megabytes whatever the photo's size.
+    """The parts of a result to show and download; a few megabytes for any photo size.
 
     Attributes
     ----------
@@ -52,15 +52,15 @@ class Report:
     meaning : see `meaning`
     facts : see `to_json`
     image : (h, w, 3) uint8, the photo, its longer side at most 1400 pixels
-    mask : (h, w) bool, the mask shrunk in the same way; for looking at, not for measuring
-    heatmap : (h, w) float32 in [0, 1], the one the mask was made from: (28, 28), or finer
-        where a large photo was looked at in windows
-    mask_png : the mask at the photo's own size, as a PNG file
-    doubt : (h, w) float32 in [0, 1], `Uncertainty.map` shrunk in the same way, or None where
-        the uncertainty was not measured
-    grading : what the rusted area implies: that of `part` where one was marked, else that of
-        the picture, if all of it is the surface
-    part : what was found on the marked part of the photo, or None where none was marked
+    mask : (h, w) bool, the mask reduced in the same way; for display, not for measuring
+    heatmap : (h, w) float32 in [0, 1], the one the mask was computed from: (28, 28), or finer if a
+        large photo was analysed in windows
+    mask_png : the mask at full resolution, as a PNG file
+    doubt : (h, w) float32 in [0, 1], the uncertainty map reduced in the same way, or None if the
+        uncertainty was not measured
+    grading : grades of the rusted area: of `part` if a part was marked, otherwise of the photo,
+        assuming that all of it is the surface
+    part : result on the marked part of the photo, or None if none was marked
     """
 
     headline: str
@@ -83,12 +83,12 @@ def make_report(
     side: int = PREVIEW_SIDE,
     surface: Surface | None = None,
 ) -> Report:
-    """Boil a result down to what a page shows and offers.
+    """Reduce a result to the parts to show and download.
 
     Parameters
     ----------
     seg : a result
-    sure : how sure it is, where that was measured
+    sure : its uncertainty, if measured
     side : longest side of the previews in pixels; nothing is enlarged
     surface : the part of the photo that is steel, or None for all of it
 
@@ -99,10 +99,10 @@ def make_report(
     Raises
     ------
     ConfigError
-        side is below 1, or the surface marks no pixel.
+        `side` is below 1, or the surface covers no pixel.
     """
     if side < 1:
-        raise ConfigError(f"side is {side}; it must be at least 1 pixel")
+        raise ConfigError(f"side is {side}; it must be at least 1")
     height, width = seg.mask.shape
     scale = min(1.0, side / max(height, width))
     shape = max(1, round(height * scale)), max(1, round(width * scale))
@@ -124,26 +124,26 @@ def make_report(
 
 
 def headline(seg: Segmentation) -> str:
-    """Say in two or three words what was found, for where the figures stand beside it."""
+    """Return the verdict in two or three words, without figures."""
     if not seg.corroded:
         return "No corrosion found"
-    return "Corrosion found" if seg.probability >= 0.5 else "Possibly corrosion"
+    return "Corrosion found" if seg.probability >= 0.5 else "Possible corrosion"
 
 
 def verdict(seg: Segmentation, sure: Uncertainty | None = None, part: Part | None = None) -> str:
-    """Say in one line what was found.
+    """Return the verdict in one line.
 
     Parameters
     ----------
-    seg, sure : a result, and how sure it is, where that was measured
-    part : what was found on the marked part, which is then spoken of instead of the picture
+    seg, sure : a result and its uncertainty, if measured
+    part : result on the marked part; the verdict is then about that part, not the photo
 
     Returns
     -------
-    For example "Corrosion found, 96 % sure, about 12 % of the picture" or "No corrosion
-    found, 91 % sure". No figure is rounded to certainty: from 99.5 % it is "over 99 %".
-    Where the uncertainty was measured the interval follows: "(10 to 15 %)", or, where the
-    mask itself lies outside of it, "(more likely 5 to 9 %)".
+    For example "Corrosion found, 96 % confidence, about 12 % of the photo" or "No corrosion
+    found, 91 % confidence". No figure is rounded to certainty: from 99.5 % it is "over 99 %".
+    If the uncertainty was measured, the interval follows: "(10 to 15 %)", or "(more likely 5 to
+    9 %)" if the area of the mask is outside it.
     """
     words = headline(seg)
     if not seg.corroded:
@@ -151,56 +151,56 @@ def verdict(seg: Segmentation, sure: Uncertainty | None = None, part: Part | Non
             return f"{words}: {_below(seg)}"
         return f"{words}, {_sure(1 - seg.probability)}"
     if seg.probability < 0.5:
-        so = ", if so" if seg.mask.any() else ","
-        return f"{words} ({_whole(seg.probability)} likely){so} {_where(seg, sure, part)}"
+        if_so = "; if present," if seg.mask.any() else ","
+        return f"{words} ({_whole(seg.probability)} probability){if_so} {_where(seg, sure, part)}"
     return f"{words}, {_sure(seg.probability)}, {_where(seg, sure, part)}"
 
 
 def meaning(seg: Segmentation) -> str:
-    """Say in two or three sentences what the verdict does and does not mean."""
+    """Explain in two or three sentences what the verdict does and does not mean."""
     if not seg.corroded:
         return (
-            f"The picture as a whole looks free of rust to the model: {_below(seg)}. So nothing "
-            "is marked. Small or shaded spots can be missed: where it matters, look for yourself."
+            f"No area is marked: {_below(seg)}. Small or shaded spots can be missed; check the "
+            "photo yourself if it matters."
         )
     if not seg.mask.any():
         return (
-            "The picture as a whole speaks for corrosion to the model, but no part of it stands "
-            "out, so nothing is marked. Try a closer photo."
+            "The photo as a whole indicates corrosion, but no area stands out, so nothing is "
+            "marked. Try a closer photo."
         )
     if seg.probability < 0.5:
         return (
-            "To the model this is more likely clean than corroded, but not clearly enough to pass "
-            f"over: corrosion is reported from {setting(seg.config.decision_threshold)}. Marked is "
-            "where it would be; look for yourself."
+            "The photo is more likely clean than corroded, but corrosion is reported at "
+            f"{setting(seg.config.decision_threshold)} or above. The mask shows where the rust "
+            "would be; check it yourself."
         )
     return (
-        "An estimate from the picture alone: red paint, brick and leaves can mislead it, "
-        "and small or shaded spots can be missed."
+        "This is an estimate from the photo alone. Red paint, brick and leaves can cause false "
+        "alarms; small or shaded spots can be missed."
     )
 
 
 def to_json(
     seg: Segmentation, sure: Uncertainty | None = None, part: Part | None = None
 ) -> dict[str, Any]:
-    """Everything about a result but its arrays, as plain values for JSON.
+    """Return everything about a result except its arrays, as plain values for JSON.
 
     Returns
     -------
     width, height : of the photo in pixels
     verdict : see `verdict`
     probability, corroded, reason, threshold, heat_maximum : as in `Segmentation`
-    area : share of the picture that is masked, in [0, 1]
-    grades : ISO 4628-3 and ASTM D610 that this area implies, were all of the picture steel; each
-        with the grades of both ends of the interval
-    uncertainty : see `Uncertainty.to_json`; None where it was not measured
-    surface : the marked part, see `Part.to_json`; None where none was marked
-    tiling : the windows in which a large photo was looked at, see `Tiling`; None where it
-        was looked at whole
+    area : masked share of the photo, in [0, 1]
+    grades : ISO 4628-3 and ASTM D610 grades of this area, assuming that the whole photo shows
+        steel; each with the grades of both ends of the interval
+    uncertainty : see `Uncertainty.to_json`; None if it was not measured
+    surface : the marked part, see `Part.to_json`; None if none was marked
+    tiling : the windows in which a large photo was analysed, see `Tiling`; None if it was analysed
+        as a whole
     timings : seconds by stage
-    config : what was chosen
-    model : what identifies the weights
-    version : of this library
+    config : the configuration
+    model : identifies the weights
+    version : version of this library
     """
     from rustseg_jax import __version__  # the package is still being imported above
 
@@ -235,15 +235,15 @@ def full_overlay(
     fill: bool = True,
     surface: Surface | None = None,
 ) -> bytes:
-    """Draw a stored mask on its photo at full size.
+    """Draw a stored mask on its photo at full resolution.
 
     Parameters
     ----------
-    photo : bytes of the photo's file
+    photo : bytes of the photo file
     mask_png : `Report.mask_png` of that photo
-    opacity : of the tint, 0 to 1
-    fill : whether to tint at all; else there is only the outline, in the tint's colour
-    surface : the marked part of the photo, whose outline is then drawn, too
+    opacity : opacity of the tint, 0 to 1
+    fill : whether to tint the mask; otherwise only its outline is drawn, in the tint's colour
+    surface : the marked part of the photo, to draw its outline too; None for none
 
     Returns
     -------
@@ -252,7 +252,7 @@ def full_overlay(
     Raises
     ------
     ImageError
-        The photo cannot be read, or the mask is of another size.
+        The photo cannot be read, or the mask has another size.
     """
     mask = np.asarray(Image.open(io.BytesIO(mask_png)).convert("L")) > 127
     return png(draw(images.read(photo), mask, opacity=opacity, fill=fill, surface=surface))
@@ -266,7 +266,7 @@ def draw(
     fill: bool = True,
     surface: Surface | None = None,
 ) -> np.ndarray:
-    """Draw a mask and the marked part on a photo: what pages show and files hold.
+    """Draw a mask and the marked part on a photo, for pages and files.
 
     Parameters
     ----------
@@ -287,12 +287,12 @@ def _grade(seg: Segmentation, sure: Uncertainty | None) -> Grading:
 
 
 def _where(seg: Segmentation, sure: Uncertainty | None, part: Part | None) -> str:
-    """How much of the picture, or of the marked part, is masked, in words."""
+    """Say how much of the photo, or of the marked part, is masked."""
     if not seg.mask.any():
-        return "but no part of the picture stands out"
+        return "but no area stands out"
     if part and not part.area:
         return "but none on the marked steel"
-    area, what = (part.area, "marked steel") if part else (seg.area, "picture")
+    area, what = (part.area, "marked steel") if part else (seg.area, "photo")
     interval = part.interval if part else None if sure is None else sure.interval
     span = "" if interval is None else f" ({_span(area, *interval)})"
     if area == 1:
@@ -302,7 +302,7 @@ def _where(seg: Segmentation, sure: Uncertainty | None, part: Part | None) -> st
 
 
 def _span(area: float, low: float, high: float) -> str:
-    """Say "10 to 15 %", and whether the area itself lies in between."""
+    """Write an interval, "10 to 15 %", and say if the area is outside it."""
     least, most = (_whole(bound) for bound in (low, high))
     if least == most:
         words = most
@@ -312,11 +312,11 @@ def _span(area: float, low: float, high: float) -> str:
 
 
 def _sure(share: float) -> str:
-    return f"{_whole(share)} sure"
+    return f"{_whole(share)} confidence"
 
 
 def _below(seg: Segmentation) -> str:
     return (
-        f"the probability of corrosion is {_whole(seg.probability)}, "
-        f"and it is reported from {setting(seg.config.decision_threshold)}"
+        f"the probability of corrosion is {_whole(seg.probability)}; "
+        f"corrosion is reported at {setting(seg.config.decision_threshold)} or above"
     )

@@ -1,9 +1,8 @@
-"""Results of many photos in a folder, small, and one ZIP of them written piece by piece.
+"""Compact storage of the results of many photos, and a ZIP archive of them.
 
-Of each photo a folder keeps the mask at full size, the overlay at the size of a screen, a
-thumbnail of it, and last what was found: so what is half done is not taken for done. The
-photo itself lies elsewhere and is read again where it is needed. Nothing of more than
-one photo is ever in memory.
+For each photo the folder holds the mask at full resolution, the overlay at screen size, its
+thumbnail, and the facts. The facts are written last, so that an interrupted photo does not count as
+done. Photos are stored elsewhere and read again when needed. Only one photo is in memory at a time.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ from rustseg_jax.uncertainty.doubt import measure_uncertainty
 __all__ = ["FULL_PIXELS", "PhotoFile", "ResultsFolder", "in_full", "segment_photos", "write_zip"]
 
 FULL_PIXELS = 50_000_000
-"""So many pixels of all photos together, as of the largest single one (`images.Limits`), are
-drawn as overlays at full size, PNG, in a ZIP: about 100 MB. Of more, the screen's size goes in."""
+"""Up to this many pixels in all photos together (the largest single photo, `images.Limits`), a ZIP
+has PNG overlays at full resolution, about 100 MB; above, it has overlays at screen size."""
 
 SCREEN_OVERLAY, THUMBNAIL, FOUND = ".overlay.jpg", ".thumbnail.webp", ".found.json"
-THUMBNAIL_SIDE = 480  # pixels: a card of the gallery is at most 240 wide, sharp on dense screens
-_QUALITY = {"JPEG": 88, "WEBP": 75}  # a screen's overlay is about 0.3 MB, a thumbnail 20 KB
+THUMBNAIL_SIDE = 480  # pixels: twice the width of a gallery card, sharp on high-density screens
+_QUALITY = {"JPEG": 88, "WEBP": 75}  # a screen-size overlay is about 0.3 MB, a thumbnail 20 KB
 
 _log = logging.getLogger("rustseg.results_folder")
 
@@ -67,10 +66,10 @@ class PhotoFile:
 
     Attributes
     ----------
-    name : what people call it
+    name : name to show
     files : name of its files in the ZIP, see `outcomes.result_names`
     digest : SHA-256 of its bytes
-    path : where it lies
+    path : path of the file
     """
 
     name: str
@@ -84,25 +83,25 @@ class PhotoFile:
         Raises
         ------
         ImageError
-            It is gone, or cannot be read.
+            The file was deleted, or cannot be read.
         """
         try:
             return self.path.read_bytes()
         except FileNotFoundError:
-            raise ImageError(f"{self.name} is not here any more; upload it again") from None
+            raise ImageError(f"{self.name} is no longer on the server; upload it again") from None
         except OSError as error:
             raise ImageError(f"{self.name} cannot be opened: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """A folder of results, by the SHA-256 of the photos.
+    """A folder of results, named by the SHA-256 of the photos.
 
     Attributes
     ----------
-    folder : where; made when something is kept
-    model : `Classifier.describe()` of the weights whose results count
-    config : that they must have been found with
+    folder : path; created when the first result is stored
+    model : `Classifier.describe()` of the weights; results of others are ignored
+    config : configuration; results with another are ignored
     """
 
     folder: Path
@@ -110,11 +109,11 @@ class ResultsFolder:
     config: Config
 
     def file(self, photo: PhotoFile, ending: str) -> Path:
-        """Where a file of a photo lies."""
+        """Return the path of a file of a photo."""
         return self.folder / f"{photo.digest}{ending}"
 
     def outcome(self, photo: PhotoFile) -> Outcome | None:
-        """What became of a photo; None when it is still to do, with these weights."""
+        """Return the outcome of a photo; None if it has not been analysed with these weights."""
         stored = read_found(self.file(photo, FOUND))
         if stored is None or not is_finished(stored, self._wanted):
             return None
@@ -123,32 +122,32 @@ class ResultsFolder:
         return Outcome(photo.name, "done", photo.files, stored["facts"])
 
     def do(self, photo: PhotoFile, model: Classifier) -> Outcome:
-        """Find the rust in a photo, with its uncertainty, and keep what was found."""
+        """Analyse a photo, measure the uncertainty, and store the result."""
         outcome = attempt(photo.name, lambda: self._do(photo, model), bug=_number)
         stored = {**self._wanted, "facts": outcome.facts, "error": outcome.error}
         write_whole(self.file(photo, FOUND), json.dumps(stored, allow_nan=False).encode())
         return outcome
 
     def thumbnail(self, photo: PhotoFile) -> bytes:
-        """The overlay of a photo that is done, small, as a WebP file.
+        """Return the thumbnail of a photo's overlay, a WebP file.
 
         Raises
         ------
         ImageError
-            It is gone.
+            The thumbnail was deleted.
         """
         try:
             return self.file(photo, THUMBNAIL).read_bytes()
         except OSError:
-            raise ImageError(f"the picture of {photo.name} is not here any more") from None
+            raise ImageError(f"the thumbnail of {photo.name} is no longer on the server") from None
 
     def forget(self, photo: PhotoFile) -> None:
-        """Let a photo be done again."""
+        """Delete the result of a photo, so that it is analysed again."""
         self.file(photo, FOUND).unlink(missing_ok=True)
 
     @cached_property
     def _wanted(self) -> dict[str, Any]:
-        """What a result must have been found with."""
+        """Model and configuration that a stored result must have."""
         return made_with(self.model, asdict(self.config))
 
     def _do(self, photo: PhotoFile, model: Classifier) -> Outcome:
@@ -167,23 +166,23 @@ def segment_photos(
     *,
     turn: Turn = nullcontext,
 ) -> Iterator[tuple[PhotoFile, Outcome]]:
-    """Find the rust in many photos, one after the other; what is kept is not done again.
+    """Analyse many photos, one by one; stored results are reused.
 
     Parameters
     ----------
-    photos : to do
+    photos : to analyse
     model : the weights
-    results : where results are looked for and kept
-    turn : entered for each photo that has to be done, for example to wait in line
+    results : where results are stored
+    turn : entered for each photo that is analysed, for example to wait in a queue
 
     Yields
     ------
-    Each photo and its outcome, in order, when it is kept on disk: stopping loses nothing
+    Each photo and its outcome, in order, once it is stored on disk: stopping loses nothing
     """
     for photo in photos:
         outcome = results.outcome(photo)
         if outcome is None:
-            with turn():  # while waiting somebody else may have done it
+            with turn():  # another visitor may have analysed it while this one waited
                 outcome = results.outcome(photo) or results.do(photo, model)
         yield photo, outcome
 
@@ -195,23 +194,23 @@ def write_zip(
     *,
     turn: Turn = nullcontext,
 ) -> bool:
-    """Write masks, overlays, JSON files and summary.csv of all photos that are done.
+    """Write a ZIP with masks, overlays, JSON files and summary.csv of all analysed photos.
 
     Parameters
     ----------
-    file : to write to, from its beginning
-    photos : in the order of the table; those still to do are left out
+    file : file to write to, from its beginning
+    photos : in the order of the table; photos without a result are left out
     results : their results
     turn : entered for each overlay that is drawn
 
     Returns
     -------
-    Whether the overlays are at full size, see `FULL_PIXELS`. The ZIP then holds what
-    `python -m rustseg_jax segment` writes.
+    Whether the overlays are at full resolution, see `FULL_PIXELS`. If so, the ZIP holds the same
+    files as `python -m rustseg_jax segment` writes.
     """
     done = [(photo, outcome) for photo in photos if (outcome := results.outcome(photo))]
     full = in_full(outcome for _, outcome in done)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # pictures are packed already
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:  # already compressed
         for photo, outcome in done:
             if outcome.facts is None:
                 continue
@@ -232,13 +231,13 @@ def write_zip(
 
 
 def in_full(outcomes: Iterable[Outcome]) -> bool:
-    """Whether the overlays of these go into a ZIP at full size."""
+    """Whether a ZIP of these has overlays at full resolution."""
     facts = [outcome.facts for outcome in outcomes if outcome.facts]
     return sum(f["width"] * f["height"] for f in facts) <= FULL_PIXELS
 
 
 def _number(error: Exception) -> str:
-    """A number for the visitor; the log gets the rest."""
+    """Log an error and return its number, to show to the visitor."""
     number = uuid.uuid4().hex[:8]
     _log.error("error %s", number, exc_info=error)
     return f"number {number}"
@@ -246,7 +245,7 @@ def _number(error: Exception) -> str:
 
 def _look(photo: PhotoFile, model: Classifier, config: Config) -> Report:
     seg = segment(images.read(photo.read(), name=photo.name), model, config)
-    # In windows it would cost five times as much again.
+    # For a photo in windows this would take five times as long again.
     sure = None if seg.tiling else measure_uncertainty(seg, model)
     return make_report(seg, sure)
 

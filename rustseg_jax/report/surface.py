@@ -1,8 +1,8 @@
-"""The part of a photo that is steel: its outline, what lies within, what was found there.
+"""The steel surface in a photo: its outline, its pixels, and the rust on it.
 
-Grades mean the rusted share of a steel surface. A photo shows other things, too, so a person
-marks the surface: a box or a polygon, whose corners are shares of the photo's width and height
-in [0, 1], from the left and from the top. So they hold at every size of the photo.
+Grades refer to the rusted share of a steel surface. A photo also shows other things, so a person
+marks the surface as a box or a polygon. Its corners are shares of the photo's width and height in
+[0, 1], from the left and from the top, so that they are valid for every size of the photo.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from rustseg_jax.uncertainty.interval import carry_interval
 
 __all__ = ["Part", "Surface", "measure_part", "surface_overlay"]
 
-MOST_CORNERS = 64  # more is no outline that a person draws, and an address stays short
+MOST_CORNERS = 64  # nobody draws more by hand, and the address stays short
 _UNITS = 10_000
-"""Corners are written as whole numbers of 1/10000: under a pixel of an 8000-pixel photo."""
+"""Corners are written in units of 1/10000: less than a pixel of an 8000-pixel photo."""
 
-_DIM = 0.4  # what is left of the picture's contrast outside of the surface
+_DIM = 0.4  # remaining contrast outside the surface
 _GREY = 128
 _LINE_SHARE = 1 / 400  # width of the line over the longer side
 _LIGHT, _DARK = (255, 255, 255), (20, 30, 40)
-_STRIP_PIXELS = 1 << 20  # worked on at a time
+_STRIP_PIXELS = 1 << 20  # processed at a time
 
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
@@ -42,8 +42,8 @@ class Surface:
 
     Attributes
     ----------
-    corners : (x, y) of each, shares of width and height in [0, 1]; 3 to 64, in order. Where
-        the outline crosses itself, the even-odd rule says what is inside
+    corners : (x, y) of each, shares of width and height in [0, 1]; 3 to 64, in order. If the
+        outline crosses itself, the even-odd rule applies
     """
 
     corners: tuple[tuple[float, float], ...]
@@ -52,11 +52,13 @@ class Surface:
         corners = tuple((float(x), float(y)) for x, y in self.corners)
         if not 3 <= len(corners) <= MOST_CORNERS:
             raise ConfigError(
-                f"corners are {len(corners)}; allowed are 3 to {MOST_CORNERS}, or a box"
+                f"corners has {len(corners)} entries; it must have 3 to {MOST_CORNERS}"
             )
         for corner in corners:
             if not all(0 <= share <= 1 for share in corner):
-                raise ConfigError(f"corner {corner} is outside of the photo; allowed is 0 to 1")
+                raise ConfigError(
+                    f"corner {corner} is outside the photo; both values must be between 0 and 1"
+                )
         object.__setattr__(self, "corners", corners)
 
     @classmethod
@@ -66,20 +68,20 @@ class Surface:
 
     @classmethod
     def parse(cls, text: str) -> Surface:
-        """Read what `text` wrote.
+        """Read a surface from the text that `text` returns.
 
         Raises
         ------
         ConfigError
-            It is no such text.
+            The text is not valid.
         """
         words = text.split(".")
         plain = all(word.isascii() and word.isdecimal() for word in words)
         fits = len(words) % 2 == 0 and 4 <= len(words) <= 2 * MOST_CORNERS
         if not plain or not fits or max(map(len, words)) > 5:
             raise ConfigError(
-                f"surface is {text[:60]!r}; allowed are the corners of a box (4 numbers) or of "
-                f"a polygon (6 to {2 * MOST_CORNERS}), 0 to {_UNITS}, joined by full stops"
+                f"surface is {text[:60]!r}; it must be the corners of a box (4 numbers) or of a "
+                f"polygon (6 to {2 * MOST_CORNERS}), from 0 to {_UNITS}, separated by full stops"
             )
         numbers = [int(word) / _UNITS for word in words]
         if len(numbers) == 4:
@@ -87,14 +89,14 @@ class Surface:
         return cls(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
 
     def text(self) -> str:
-        """Write the corners shortly, for an address: "1000.2000.9000.8000" is a box."""
+        """Return the corners as short text for an address: "1000.2000.9000.8000" is a box."""
         corners = self.corners
         if len(corners) == 4 and Surface.box(*corners[0], *corners[2]).corners == corners:
             corners = (corners[0], corners[2])
         return ".".join(str(round(share * _UNITS)) for corner in corners for share in corner)
 
     def mask(self, shape: tuple[int, int]) -> Mask:
-        """Mark the pixels whose centres lie inside.
+        """Return the mask of the pixels whose centres are inside.
 
         Parameters
         ----------
@@ -107,29 +109,28 @@ class Surface:
         Raises
         ------
         ConfigError
-            None does: the surface is smaller than a pixel, or a line.
+            There are none: the surface is smaller than a pixel, or a line.
         """
         height, width = shape
         inside = fill([self.corners], shape, scale=(width, height))
         if not inside.any():
-            raise ConfigError("surface marks no pixel; mark the part of the picture that is steel")
+            raise ConfigError("surface covers no pixel; mark the part of the photo that is steel")
         return inside
 
 
 @dataclass(frozen=True)
 class Part:
-    """What was found on the marked part of a photo.
+    """The result on the marked part of a photo.
 
     Attributes
     ----------
-    surface : what was marked
+    surface : the marked part
     share : share of the photo that it covers, above 0 up to 1
-    area : share of it that is masked, in [0, 1]
-    interval : between which shares the true one lies, or None where that was not measured.
-        Carried over from the whole photo by a rule
-        (`rustseg_jax.uncertainty.interval.carry_interval`): no photo with a marked part was
-        there to calibrate it on
-    grading : what the area implies
+    area : rusted share of the marked part, in [0, 1]
+    interval : lower and upper bound of the true share, or None if the uncertainty was not measured.
+        Transferred from the whole photo (`rustseg_jax.uncertainty.interval.carry_interval`); it is
+        not calibrated, as no photos with a marked part were available
+    grading : grades of the area
     """
 
     surface: Surface
@@ -153,13 +154,13 @@ class Part:
 
 
 def measure_part(mask: Mask, surface: Surface, *, interval: Sequence[float] | None = None) -> Part:
-    """Say how much of the marked surface is rusted, and what grade that implies.
+    """Measure the rusted share of the marked surface, and grade it.
 
     Parameters
     ----------
     mask : (H, W) bool, rust in the whole photo
     surface : the part that is steel
-    interval : low and high of the share of the whole photo, where that is known
+    interval : lower and upper bound of the rusted share of the whole photo, if known
 
     Returns
     -------
@@ -168,7 +169,7 @@ def measure_part(mask: Mask, surface: Surface, *, interval: Sequence[float] | No
     Raises
     ------
     ConfigError
-        The surface marks no pixel.
+        The surface covers no pixel.
     """
     inside = surface.mask((mask.shape[0], mask.shape[1]))
     share, area = float(inside.mean()), rusted_share(mask, inside)
@@ -180,21 +181,21 @@ def measure_part(mask: Mask, surface: Surface, *, interval: Sequence[float] | No
 
 
 def surface_overlay(image: Pixels, surface: Surface) -> Pixels:
-    """Draw the outline of a surface, and dim what lies outside of it.
+    """Draw the outline of a surface and dim everything outside it.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8, the photo or what was drawn on it
-    surface : what is marked
+    image : (H, W, 3) uint8, the photo or an overlay
+    surface : the marked part
 
     Returns
     -------
-    (H, W, 3) uint8, a new array; inside of the outline it is the image
+    (H, W, 3) uint8, a new array; unchanged inside the outline
 
     Raises
     ------
     ConfigError
-        The surface marks no pixel.
+        The surface covers no pixel.
     """
     height, width = image.shape[:2]
     outside = ~surface.mask((height, width))
@@ -208,6 +209,6 @@ def surface_overlay(image: Pixels, surface: Surface) -> Pixels:
     line = [(x * width, y * height) for x, y in (*surface.corners, surface.corners[0])]
     thick = max(1, round(max(height, width) * _LINE_SHARE))
     draw = ImageDraw.Draw(picture)
-    for colour, extent in ((_DARK, 3 * thick), (_LIGHT, thick)):  # seen on every photo
+    for colour, extent in ((_DARK, 3 * thick), (_LIGHT, thick)):  # visible on every photo
         draw.line(line, fill=colour, width=extent, joint="curve")
     return np.asarray(picture)

@@ -1,5 +1,5 @@
-"""Large photos in overlapping windows.
+"""Analysis of large photos in overlapping tiles (windows, in the code).
 
-`plan` says which windows and what they cost, `windows` shows them to the network, and `evidence`
-is what the network says of a photo, whole or in windows.
+`plan` lays the tiles out and estimates their cost, `windows` runs the network on them, and
+`evidence` holds the network's output for a photo, analysed as a whole or in tiles.
 """

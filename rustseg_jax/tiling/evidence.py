@@ -1,4 +1,4 @@
-"""What the network says of a photo: its verdict and heat map, whole or in windows."""
+"""The network's output for a photo: probability and heat map, as a whole or from windows."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Evidence", "look", "look_closer", "network_input", "plan_of"]
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What the network says of a photo; everything after it needs only this and the photo.
+    """The network's output for a photo; all later stages need only this and the photo.
 
     Attributes
     ----------
     probability : calibrated P(corrosion) in [0, 1]
     heatmap : (28, 28) float32 in [0, 1], of the corrosion class
-    heat_maximum : what the heat map was divided by, see `Segmentation`
-    tiling : the windows in which a large photo was looked at, or None
-    fine_heatmap : (h, w) float32 in [0, 1], of windows and whole, or None
+    heat_maximum : value that the heat map was divided by, see `Segmentation`
+    tiling : the windows in which a large photo was analysed, or None
+    fine_heatmap : (h, w) float32 in [0, 1], blended from the windows and the whole photo, or None
     """
 
     probability: float
@@ -37,22 +37,22 @@ class Evidence:
 
     @property
     def heat(self) -> np.ndarray:
-        """The heat map that the mask is made from: the fine one where there is one."""
+        """Heat map that the mask is computed from: the fine one if there is one."""
         return self.heatmap if self.fine_heatmap is None else self.fine_heatmap
 
     def crf(self, config: Config) -> CRFParams:
-        """Return the CRF's parameters for this photo: `config.crf`, adapted to its windows."""
+        """Return the CRF parameters for this photo: `config.crf`, adapted to its windows."""
         return crf_of(self.tiling.plan if self.tiling else None, config.crf, config.tiles)
 
 
 def network_input(photo: np.ndarray, model: Classifier) -> np.ndarray:
-    """(H, W, 3) uint8 -> (1, 448, 448, 3) float32 in [0, 1]: squashed, as in training."""
+    """(H, W, 3) uint8 -> (1, 448, 448, 3) float32 in [0, 1], resized as in training."""
     side = model.config.input_size
     return images.resize(photo, (side, side)).astype(np.float32)[None] / np.float32(255)
 
 
 def plan_of(photo: np.ndarray, model: Classifier, config: Config) -> Plan | None:
-    """The windows in which a photo will be looked at; None where it is looked at whole."""
+    """Return the windows in which to analyse a photo; None if it is analysed as a whole."""
     shape = (photo.shape[0], photo.shape[1])
     return plan_tiles(shape, config.tiles, input_size=model.config.input_size)
 
@@ -60,17 +60,17 @@ def plan_of(photo: np.ndarray, model: Classifier, config: Config) -> Plan | None
 def look(
     model: Classifier, x: jax.Array, output: Output, verdict: jax.Array, config: Config
 ) -> list[tuple[Evidence, float]]:
-    """Say what the network says of a batch of whole photos.
+    """Return the evidence of a batch of whole photos.
 
     Parameters
     ----------
     model, x, output : the network, (B, H, W, 3) float32 in [0, 1], and its output for them
     verdict : (B, 2) logits, `Classifier.verdict`
-    config : how heat maps are made
+    config : how to compute heat maps
 
     Returns
     -------
-    For each photo its evidence, and its margin: the logit of corrosion less that of clean
+    For each photo its evidence, and its margin: the logit of corrosion minus that of clean
     """
     heat, maximum = localise.localise(
         model, x, output, class_index=CORROSION, config=config.localise
@@ -96,19 +96,19 @@ def look_closer(
     whole: tuple[Evidence, float],
     config: Config,
 ) -> Evidence:
-    """Look at a large photo in windows, too.
+    """Add the evidence of the windows of a large photo.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : of this photo
-    whole : what `look` says of the photo as a whole
-    config : how heat maps are made, and what the whole photo's weighs
+    plan : windows of this photo
+    whole : output of `look` for the photo as a whole
+    config : how to compute heat maps, and the weight of the whole photo's
 
     Returns
     -------
-    The evidence of both together
+    The combined evidence
     """
     evidence, margin = whole
     top = np.array([evidence.heat_maximum], np.float32)

@@ -1,11 +1,11 @@
-"""Large photos in overlapping windows: which windows, what they cost, how their maps join.
+"""Layout, cost and blending of the overlapping tiles (windows) of a large photo.
 
-Shrunk to the network's input, a photo of 3000 pixels loses rust of 30. Windows at native
-scale keep it. Here is the geometry and the blending, nothing that runs the network; that
-does `rustseg_jax.pipeline`.
+Resized to the network's input, a photo of 3000 pixels loses rust patches of 30 pixels. Tiles at
+full resolution keep them. This module holds the geometry and the blending only; `windows` runs
+the network.
 
-Everything is counted in cells, the positions of the network's map: a window is `cells`
-cells a side, and the fine map of the photo is the grid of cells that the windows share.
+The unit is the cell, a position of the network's map: a window is `cells` cells a side, and the
+fine map of the photo is the grid of cells that the windows share.
 """
 
 from __future__ import annotations
@@ -33,9 +33,13 @@ __all__ = [
     "reduce",
 ]
 
-# Pixels of the photo to one of the CRF, a side. Finer masks were no better on photos and took
-# several times as long: docs/decisions/0008.
+# Photo pixels per CRF pixel, along one side. Finer masks were no better on photos and took several
+# times as long: docs/decisions/0008.
 CRF_SHRINKS = 4
+
+SECONDS_A_PASS = 0.11
+"""Estimated seconds per forward pass, threshold and CRF included: the largest photo takes 13.6 s
+for 127 passes on two cores (docs/performance.md, `python -m benchmarks.tiles --largest`)."""
 
 Map = NDArray[np.float32]
 Shape = tuple[int, int]
@@ -44,14 +48,14 @@ Box = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows of one photo, and what they cost.
+    """The layout of the windows of one photo, and their cost.
 
     Attributes
     ----------
     shape : (H, W) of the photo in pixels
     window : side of a window in pixels of the photo
-    scale : how far the photo is shrunk before the windows are cut, so that there are not
-        too many; 1 is native
+    scale : factor by which the photo is reduced before it is cut into windows, to limit their
+        number; 1 is full resolution
     cells : positions along a window's side in the network's map
     rows, columns : first cell of each row and column of windows, from 0
     """
@@ -65,15 +69,12 @@ class Plan:
 
     @property
     def windows(self) -> int:
-        """How many."""
+        """Number of windows."""
         return len(self.rows) * len(self.columns)
 
     @property
     def passes(self) -> int:
-        """Pictures that go through the network: the windows, and the whole photo.
-
-        A photo looked at whole is one, so this is also the network's work in its unit.
-        """
+        """Forward passes of the network: one per window, and one for the whole photo."""
         return self.windows + 1
 
     @property
@@ -82,9 +83,9 @@ class Plan:
         return self.rows[-1] + self.cells, self.columns[-1] + self.cells
 
     def boxes(self) -> Iterator[Box]:
-        """Rows and columns of the photo that each window covers, in pixels, row by row.
+        """Yield the rows and columns of the photo that each window covers, in pixels, row by row.
 
-        All are of one size: `window` a side, less where the photo is.
+        All have the same size: `window` a side, or the side of the photo where that is smaller.
         """
         for i in self.rows:
             for j in self.columns:
@@ -97,16 +98,18 @@ class Plan:
         return slice(start, start + size)
 
     def describe(self) -> str:
-        """Say in a line what will be done and what it costs."""
-        native = (
-            "at native scale"
+        """Describe the tiles and their cost: "72 tiles at full resolution (about 8 s)"."""
+        scale = (
+            "at full resolution"
             if self.scale == 1
-            else f"of the photo shrunk to {percent(self.scale, digits=0)}"
+            else f"of the photo reduced to {percent(self.scale, digits=0)}"
         )
-        return (
-            f"{self.windows} windows {native}: {self.passes} passes through the network "
-            "instead of 1"
-        )
+        return f"{self.windows} tiles {scale} ({self.duration()})"
+
+    def duration(self, times: int = 1) -> str:
+        """Estimate how long the analysis takes, repeated `times` times: "about 8 s"."""
+        seconds = SECONDS_A_PASS * self.passes * times
+        return f"about {max(1, round(seconds))} s"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -122,12 +125,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tiling:
-    """The windows in which a photo was looked at, and what was said of it.
+    """The windows in which a photo was analysed, and the probabilities they gave.
 
     Attributes
     ----------
     plan : the windows
-    whole : calibrated P(corrosion) of the whole photo, shrunk to the network's input
+    whole : calibrated P(corrosion) of the whole photo, resized to the network's input
     windows : calibrated P(corrosion) of the photo from its windows, see `windows.pool`
     """
 
@@ -147,23 +150,23 @@ class Tiling:
 def plan_tiles(
     shape: Shape, config: TileConfig | None = None, *, input_size: int = NetworkConfig.input_size
 ) -> Plan | None:
-    """Say how a photo of this size will be looked at, and at what cost; runs nothing.
+    """Plan how to analyse a photo of this size; runs nothing.
 
     Parameters
     ----------
     shape : (H, W) of the photo in pixels
-    config : when and how; the defaults when left out
+    config : when and how to use windows; the defaults when left out
     input_size : side in pixels of the network's input, `model.config.input_size`
 
     Returns
     -------
-    `Plan`, or None where the photo is looked at whole: the mode says so, "auto" finds it
-    small enough, or it fits into one window.
+    `Plan`, or None if the photo is analysed as a whole: because of the mode, because it is small
+    enough for "auto", or because it fits into one window.
 
     Raises
     ------
     ConfigError
-        A side is below 1, or the input size no multiple of 16.
+        A side is below 1, or the input size is not a multiple of 16.
 
     Examples
     --------
@@ -177,7 +180,7 @@ def plan_tiles(
     if min(shape) < 1:
         raise ConfigError(f"shape is {shape}; both sides must be at least 1")
     if input_size < STRIDE or input_size % STRIDE:
-        raise ConfigError(f"input_size is {input_size}; allowed are the multiples of {STRIDE}")
+        raise ConfigError(f"input_size is {input_size}; it must be a multiple of {STRIDE}")
     small = config.mode == "auto" and max(shape) <= config.from_side
     if config.mode == "whole" or small or max(shape) <= config.window:
         return None
@@ -188,8 +191,8 @@ def plan_tiles(
 
 
 def _affordable(shape: Shape, config: TileConfig, cells: int) -> int:
-    """Return the smallest side of a window, from the wanted one up, that is not too many."""
-    low, high = config.window, max(shape)  # one window of the longer side covers all
+    """Return the smallest window side, from the configured one up, that stays within the limit."""
+    low, high = config.window, max(shape)  # one window as long as the longer side covers all
 
     def count(window: int) -> int:
         return math.prod(
@@ -203,22 +206,22 @@ def _affordable(shape: Shape, config: TileConfig, cells: int) -> int:
 
 
 def _grid(side: int, window: int, cells: int) -> int:
-    """Return how many cells a side of the photo has; rounded up, so that windows reach its end."""
+    """Return the number of cells along a side, rounded up so that windows reach its end."""
     return max(cells, math.ceil(side * cells / window))
 
 
 def _starts(grid: int, cells: int, overlap: float) -> tuple[int, ...]:
-    """Return the first cells of the windows: evenly spread, from border to border."""
+    """Return the first cell of each window: evenly spaced, from border to border."""
     step = max(1, math.floor(cells * (1 - overlap)))
     steps = math.ceil((grid - cells) / step)
     return tuple(round(k * (grid - cells) / max(steps, 1)) for k in range(steps + 1))
 
 
 def fade(cells: int) -> Map:
-    """Weights across a window: 1 in its middle, nearly 0 at its borders (Hann's window).
+    """Return the weights across a window: 1 in the middle, nearly 0 at the borders (Hann window).
 
-    Near a window's border the convolutions see its padding instead of the photo: about
-    four cells deep. There the neighbouring window knows better.
+    About four cells deep at a window's border, the convolutions see padding instead of the photo;
+    there the neighbouring window is more reliable.
 
     Parameters
     ----------
@@ -232,26 +235,26 @@ def fade(cells: int) -> Map:
 
 
 def blend(maps: Map, plan: Plan) -> Map:
-    """Join the maps of the windows to the fine map of the photo.
+    """Blend the maps of the windows into the fine map of the photo.
 
     Parameters
     ----------
-    maps : (windows, cells, cells) float32, in the order of `Plan.boxes`, in one unit
+    maps : (windows, cells, cells) float32, in the order of `Plan.boxes`, all on the same scale
     plan : of the photo
 
     Returns
     -------
-    `plan.grid` float32: at each cell the mean of the windows that see it, weighted by
-    `fade` in both directions; never below or above what they say
+    `plan.grid` float32: for each cell the mean of the windows that cover it, weighted by `fade` in
+    both directions; never below their minimum or above their maximum
 
     Raises
     ------
     ConfigError
-        The maps are not those of the plan.
+        The shape of the maps does not match the plan.
     """
     wanted = (plan.windows, plan.cells, plan.cells)
     if maps.shape != wanted:
-        raise ConfigError(f"maps has the shape {maps.shape}; the plan has {wanted}")
+        raise ConfigError(f"maps has the shape {maps.shape}; the plan needs {wanted}")
     edge = fade(plan.cells).astype(np.float64)
     weight = np.outer(edge, edge)
     total, weights = np.zeros(plan.grid), np.zeros(plan.grid)
@@ -264,35 +267,34 @@ def blend(maps: Map, plan: Plan) -> Map:
 
 
 def reduce(fine: Map, side: int) -> Map:
-    """Shrink a fine map to a square one: each cell the mean of what it covers.
+    """Reduce a fine map to a square one: each cell is the mean of the area it covers.
 
     Parameters
     ----------
     fine : (h, w) float32 in [0, 1]
-    side : of the result
+    side : side of the result
 
     Returns
     -------
     (side, side) float32 in [0, 1]
     """
-    # The filter may leave the interval by its last bit.
+    # Rounding in the filter may leave the interval by the last bit.
     return np.clip(shrink_map(fine, (side, side)), 0, 1)
 
 
 def crf_of(plan: Plan | None, crf: CRFParams, config: TileConfig) -> CRFParams:
-    """Return the CRF for a photo: in a tiled one it reaches as far as in one window.
+    """Return the CRF parameters for a photo; in a tiled one the CRF reaches as far as in a window.
 
     Parameters
     ----------
     plan : of the photo; None leaves the parameters as they are
-    crf : for a photo looked at whole
-    config : says how large the CRF may be
+    crf : parameters for a photo analysed as a whole
+    config : gives the largest working size of the CRF
 
     Returns
     -------
-    `crf` at a quarter of the photo's size, never below its own working size nor above that
-    of `config`. Its standard deviations are, in pixels of the photo, those of a photo that
-    is one window.
+    `crf` at a quarter of the photo's size, but not below its own working size or above that of
+    `config`. In photo pixels, its standard deviations equal those for a photo of one window.
     """
     if plan is None:
         return crf

@@ -1,4 +1,4 @@
-"""What the network says of the windows of a large photo, and of all of them together."""
+"""The network's output for the windows of a large photo, one by one and pooled."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rustseg_jax.tiling.plan import Plan, Tiling, blend
 
 __all__ = ["Found", "Views", "absolute", "agree", "look", "look_closer", "pool"]
 
-BATCH = 4  # windows at once through the network, always: one shape to compile
+BATCH = 4  # windows per forward pass, always, so that only one shape is compiled
 
 
 class Views(NamedTuple):
-    """What the network says of each window.
+    """The network's output for each window.
 
     Attributes
     ----------
     margins : (windows,) float64, logit of corrosion less that of clean
-    maps : (windows, cells, cells) float32 >= 0, heat maps before any normalising
+    maps : (windows, cells, cells) float32 >= 0, heat maps before normalisation
     """
 
     margins: NDArray[np.float64]
@@ -36,14 +36,14 @@ class Views(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is known of a large photo once it was looked at whole and in windows.
+    """The evidence of a large photo, from the whole photo and its windows.
 
     Attributes
     ----------
     probability : calibrated P(corrosion), see `agree`
-    heat : `Plan.grid` float32 in [0, 1], the blended heat maps of the windows and the whole
-    maximum : what it was divided by; its own maximum for score maps, which stay as they are
-    tiling : the windows, and what was said
+    heat : `Plan.grid` float32 in [0, 1], the blended heat maps of the windows and the whole photo
+    maximum : value that the heat map was divided by; score maps are not normalised: their maximum
+    tiling : the windows and their probabilities
     """
 
     probability: float
@@ -61,15 +61,15 @@ def look_closer(
     *,
     share: float,
 ) -> Found:
-    """Look at a large photo in windows, too.
+    """Add the evidence of the windows to that of the whole photo.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : of this photo
-    whole : what the network says of the whole photo, as if it were a single window
-    config : how heat maps are made
+    plan : windows of this photo
+    whole : the network's output for the whole photo, in the form of a single window
+    config : how to compute heat maps
     share : weight of the whole photo's heat map, see `TileConfig.whole_share`
 
     Returns
@@ -92,37 +92,37 @@ def look_closer(
 def absolute(
     heat: NDArray[np.float32], maximum: NDArray[np.float32], config: LocaliseConfig
 ) -> NDArray[np.float32]:
-    """Undo the normalising of `localise`, so that maps of several pictures compare.
+    """Undo the normalisation of `localise`, so that maps of several images are comparable.
 
     Parameters
     ----------
     heat, maximum : (B, h, w) and (B,), as `localise` returns them
-    config : what they were made with
+    config : how they were computed
 
     Returns
     -------
     (B, h, w) float32 >= 0
     """
-    if config.method == "score_map":  # probabilities, which `localise` leaves as they are
+    if config.method == "score_map":  # probabilities, which `localise` does not normalise
         return heat
     return heat * maximum[:, None, None]
 
 
 def pool(margins: NDArray[np.floating[Any]], network: NetworkConfig) -> float:
-    """Pool the windows' evidence as the network's head pools positions.
+    """Pool the windows' margins as the network's head pools positions.
 
-    The head averages over positions ("mean") or takes ``log(mean(exp(r z))) / r``. Means of
-    means are means, so what windows of one size say pools in the same way. It is a mean,
-    not a maximum: more windows are not more chances for a false alarm.
+    The head averages over positions ("mean") or takes ``log(mean(exp(r z))) / r``. Windows are of
+    one size, so the same formula applies to their margins. Unlike a maximum, a mean does not raise
+    the risk of a false alarm with the number of windows.
 
     Parameters
     ----------
     margins : (windows,) logit of corrosion less that of clean, of each window
-    network : says how its head pools
+    network : gives the pooling of the head
 
     Returns
     -------
-    The margin of all windows together, between their mean and their maximum
+    The pooled margin, between the mean and the maximum of the windows
     """
     z = np.asarray(margins, np.float64)
     if network.pooling == "mean":
@@ -132,15 +132,15 @@ def pool(margins: NDArray[np.floating[Any]], network: NetworkConfig) -> float:
 
 
 def agree(whole: float, windows: float) -> float:
-    """Verdict on a photo that was looked at whole and in windows: the mean of both margins.
+    """Combine the margins of the whole photo and of its windows: their mean.
 
-    In log odds, so that each can outweigh the other only as far as it is surer. Taking the
-    larger one instead calls more clean photos corroded: docs/decisions/0008.
+    The mean is taken in log odds, so that the more confident one counts more. Taking the larger one
+    instead calls more clean photos corroded: docs/decisions/0008.
 
     Parameters
     ----------
-    whole : margin of the photo shrunk to the network's input
-    windows : margin of its windows together, see `pool`
+    whole : margin of the photo resized to the network's input
+    windows : pooled margin of its windows, see `pool`
 
     Returns
     -------
@@ -150,14 +150,14 @@ def agree(whole: float, windows: float) -> float:
 
 
 def look(photo: NDArray[np.uint8], model: Classifier, plan: Plan, config: LocaliseConfig) -> Views:
-    """Show the network each window.
+    """Run the network on each window.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : of this photo
-    config : how heat maps are made
+    plan : windows of this photo
+    config : how to compute heat maps
 
     Returns
     -------
@@ -174,7 +174,7 @@ def look(photo: NDArray[np.uint8], model: Classifier, plan: Plan, config: Locali
 
 
 def _batches(photo: NDArray[np.uint8], plan: Plan, side: int) -> Iterator[tuple[jnp.ndarray, int]]:
-    """The windows as the network wants them, and how many of a batch count: the rest fills up."""
+    """Yield batches of windows as network input, and how many are real; the rest is padding."""
     boxes = plan.boxes()
     while chunk := list(islice(boxes, BATCH)):
         x = np.zeros((BATCH, side, side, 3), np.float32)

@@ -84,7 +84,7 @@ def test_the_share_of_the_steel_alone() -> None:
 @pytest.mark.parametrize(
     ("share", "interval", "words"),
     [
-        (-0.1, None, "share is -0.1; allowed is a share from 0 to 1"),
+        (-0.1, None, "share is -0.1; it must be a share between 0 and 1"),
         (12, None, "share is 12"),
         (float("nan"), None, "share is nan"),
         ("much", None, "share is 'much'"),
@@ -103,10 +103,10 @@ def test_wrong_shares_are_refused_by_name(share: float, interval: object, words:
     [
         (np.zeros((2, 2)), None, "mask is float64"),
         (np.zeros(4, bool), None, r"mask is bool\(4,\)"),
-        (np.zeros((0, 2), bool), None, "must have a pixel"),
+        (np.zeros((0, 2), bool), None, "must not be empty"),
         (np.zeros((2, 2), bool), np.zeros((2, 3), bool), r"surface is bool\(2, 3\)"),
         (np.zeros((2, 2), bool), np.ones((2, 2)), "surface is float64"),
-        (np.zeros((2, 2), bool), np.zeros((2, 2), bool), "surface marks no pixel"),
+        (np.zeros((2, 2), bool), np.zeros((2, 2), bool), "surface covers no pixel"),
     ],
 )
 def test_wrong_surfaces_are_refused_by_name(

@@ -85,7 +85,7 @@ def test_orders(order: str, names: list[str]) -> None:
 
 
 def test_another_order_is_refused() -> None:
-    with pytest.raises(ConfigError, match="order is 'size'; allowed is area, doubt"):
+    with pytest.raises(ConfigError, match="order is 'size'; it must be one of area, doubt"):
         sort_outcomes(PHOTOS, "size")
 
 
@@ -121,7 +121,7 @@ def test_what_goes_wrong_with_a_photo_is_its_outcome() -> None:
     refused = attempt("a.jpg", lambda: fail(ImageError("a.jpg is empty")))
     assert (refused.failed, refused.error) == (True, "a.jpg is empty")
     bug = attempt("a.jpg", lambda: fail(KeyError("x")), bug=lambda _: "number 7")
-    assert bug.error == "a.jpg failed by an error in this program: number 7; please report it"
+    assert bug.error == "a.jpg failed because of an internal error: number 7; please report it"
     with pytest.raises(ConfigError):  # no other photo could be written either
         attempt("a.jpg", lambda: fail(ConfigError("disk full")))
     assert not attempt("a.jpg", lambda: done("a.jpg")).failed

@@ -48,21 +48,21 @@ def _mask(share: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("corroded", "probability", "area", "threshold", "words"),
     [
-        (True, 0.96, 0.12, 0.5, "Corrosion found, 96 % sure, about 12 % of the picture"),
-        (True, 0.9999, 0.003, 0.5, "Corrosion found, over 99 % sure, under 1 % of the picture"),
-        (True, 1.0, 1.0, 0.5, "Corrosion found, over 99 % sure, all of the picture"),
-        (True, 0.8, 0.999, 0.5, "Corrosion found, 80 % sure, over 99 % of the picture"),
-        (True, 0.7, 0.0, 0.5, "Corrosion found, 70 % sure, but no part of the picture stands out"),
+        (True, 0.96, 0.12, 0.5, "Corrosion found, 96 % confidence, about 12 % of the photo"),
+        (True, 0.9999, 0.003, 0.5, "Corrosion found, over 99 % confidence, under 1 % of the photo"),
+        (True, 1.0, 1.0, 0.5, "Corrosion found, over 99 % confidence, all of the photo"),
+        (True, 0.8, 0.999, 0.5, "Corrosion found, 80 % confidence, over 99 % of the photo"),
+        (True, 0.7, 0.0, 0.5, "Corrosion found, 70 % confidence, but no area stands out"),
         (
             True, 0.3, 0.2, 0.25,
-            "Possibly corrosion (30 % likely), if so about 20 % of the picture",
+            "Possible corrosion (30 % probability); if present, about 20 % of the photo",
         ),
-        (False, 0.09, 0.0, 0.5, "No corrosion found, 91 % sure"),
-        (False, 0.0, 0.0, 0.5, "No corrosion found, over 99 % sure"),
+        (False, 0.09, 0.0, 0.5, "No corrosion found, 91 % confidence"),
+        (False, 0.0, 0.0, 0.5, "No corrosion found, over 99 % confidence"),
         (
             False, 0.6, 0.0, 0.75,
-            "No corrosion found: the probability of corrosion is 60 %, "
-            "and it is reported from 75 %",
+            "No corrosion found: the probability of corrosion is 60 %; "
+            "corrosion is reported at 75 % or above",
         ),
     ],
 )  # fmt: skip
@@ -87,12 +87,12 @@ def test_the_verdict_in_words(
 @pytest.mark.parametrize(
     ("area", "low", "high", "words"),
     [
-        (0.12, 0.10, 0.15, "about 12 % of the picture (10 to 15 %)"),
-        (0.12, 0.0, 0.15, "about 12 % of the picture (under 1 % to 15 %)"),
-        (0.12, 0.0, 1.0, "about 12 % of the picture (under 1 % to over 99 %)"),
-        (0.121, 0.12, 0.122, "about 12 % of the picture (12 %)"),
-        (0.12, 0.05, 0.09, "about 12 % of the picture (more likely 5 to 9 %)"),
-        (1.0, 0.8, 1.0, "all of the picture (80 to over 99 %)"),
+        (0.12, 0.10, 0.15, "about 12 % of the photo (10 to 15 %)"),
+        (0.12, 0.0, 0.15, "about 12 % of the photo (under 1 % to 15 %)"),
+        (0.12, 0.0, 1.0, "about 12 % of the photo (under 1 % to over 99 %)"),
+        (0.121, 0.12, 0.122, "about 12 % of the photo (12 %)"),
+        (0.12, 0.05, 0.09, "about 12 % of the photo (more likely 5 to 9 %)"),
+        (1.0, 0.8, 1.0, "all of the photo (80 to over 99 %)"),
     ],
 )
 def test_the_interval_in_words(
@@ -100,12 +100,12 @@ def test_the_interval_in_words(
 ) -> None:
     seg = replace(rusty, probability=0.96, mask=_mask(area))
     found = verdict(seg, replace(sure, low=low, high=high))
-    assert found == f"Corrosion found, 96 % sure, {words}"
+    assert found == f"Corrosion found, 96 % confidence, {words}"
 
 
 def test_a_report_says_how_sure_it_is(rusty: rs.Segmentation, sure: rs.Uncertainty) -> None:
     found = make_report(rusty, replace(sure, low=0.2, high=0.4))
-    assert found.verdict.endswith("about 25 % of the picture (20 to 40 %)")
+    assert found.verdict.endswith("about 25 % of the photo (20 to 40 %)")
     assert found.facts["verdict"] == found.verdict
     assert found.facts["uncertainty"]["high"] == 0.4
     assert found.facts["grades"]["astm_d610"] == {"value": 2, "least": 2, "most": 1}
@@ -126,12 +126,12 @@ def test_the_meaning_follows_the_verdict(rusty: rs.Segmentation, clean: rs.Segme
     assert "nothing is marked" in meaning(replace(rusty, mask=np.zeros_like(rusty.mask)))
     doubtful = meaning(replace(rusty, probability=0.4))
     assert "more likely clean" in doubtful
-    assert "from 30 %" in doubtful
+    assert "30 % or above" in doubtful
 
 
 def test_the_headline_is_the_verdict_without_figures(rusty: rs.Segmentation) -> None:
     assert headline(rusty) == "Corrosion found"
-    assert headline(replace(rusty, probability=0.4)) == "Possibly corrosion"
+    assert headline(replace(rusty, probability=0.4)) == "Possible corrosion"
     assert headline(replace(rusty, corroded=False)) == "No corrosion found"
 
 

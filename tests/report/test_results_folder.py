@@ -121,7 +121,7 @@ def test_a_photo_that_is_gone_fails_in_words(
 ) -> None:
     photos[1].path.unlink()
     [(_, outcome)] = segment_photos(photos[1:2], model, results)
-    assert outcome.error.endswith("is not here any more; upload it again")
+    assert outcome.error.endswith("is no longer on the server; upload it again")
 
 
 def test_a_bug_costs_one_photo_and_shows_a_number(

@@ -91,13 +91,13 @@ def test_other_addresses_are_refused(text: str) -> None:
 
 
 def test_outlines_that_are_none() -> None:
-    with pytest.raises(rs.ConfigError, match="corners are 2"):
+    with pytest.raises(rs.ConfigError, match="corners has 2 entries; it must have 3 to 64"):
         Surface(((0, 0), (1, 1)))
-    with pytest.raises(rs.ConfigError, match="outside of the photo"):
+    with pytest.raises(rs.ConfigError, match="outside the photo"):
         Surface(((0, 0), (1, 0), (0, 1.1)))
-    with pytest.raises(rs.ConfigError, match="outside of the photo"):
+    with pytest.raises(rs.ConfigError, match="outside the photo"):
         Surface(((0, 0), (1, 0), (0, float("nan"))))
-    with pytest.raises(rs.ConfigError, match="marks no pixel"):
+    with pytest.raises(rs.ConfigError, match="covers no pixel"):
         Surface.box(0.1, 0.1, 0.1, 0.9).mask((10, 10))
 
 
