@@ -1,4 +1,4 @@
-"""Stages: a photo taken apart step by step, or anything of it beside anything else."""
+"""Stages: the method on one photo, step by step, or any two results side by side."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def main() -> None:
 
 
 def _take_apart(subject: lessons.Subject) -> None:
-    """Compute what is shown; until it is there, the photo itself is."""
+    """Compute the lesson; show the photo itself until it is ready."""
     place, key = st.empty(), subject.key()
     if st.session_state.get("taken-apart") != key:
         place.image(cases.thumbnail(str(subject.case.path)), alt=subject.case.title, width=480)
-    with st.spinner("Taking the photo apart …", show_time=True):
+    with st.spinner("Analysing the photo …", show_time=True):
         lessons.lesson(subject)
     st.session_state["taken-apart"] = key
     place.empty()
@@ -57,12 +57,12 @@ def _take_apart(subject: lessons.Subject) -> None:
 def _photo(case: cases.ChosenPhoto) -> None:
     with st.popover("Photo", icon=":material/photo_library:", width="content"):
         st.file_uploader(
-            "Your own photo",
+            "Upload a photo",
             type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
             key="stages-upload",
             on_change=_take_upload,
         )
-        st.caption(f"Kept on this server for {cases.KEEP_HOURS} hours, then deleted.")
+        st.caption(f"Stored on this server for {cases.KEEP_HOURS} hours, then deleted.")
         draw_samples(partial(_pick, case), width=130)
 
 
@@ -97,7 +97,7 @@ def _method(subject: lessons.Subject) -> None:
         offered = models.offered_weights()
         if len(offered) > 1:
             pick("Weights", "weights", offered, subject.weights, default="")
-        st.button("Back to the defaults", on_click=_reset, disabled=not _other(subject))
+        st.button("Reset to defaults", on_click=_reset, disabled=not _other(subject))
 
 
 def _reset() -> None:
@@ -110,8 +110,8 @@ def _other(subject: lessons.Subject) -> bool:
 
 def _downloads(subject: lessons.Subject) -> None:
     title = subject.case.title
-    with st.popover("One figure", icon=":material/download:", width="content"):
-        st.caption("All steps with their words and numbers, for slides.")
+    with st.popover("Download figure", icon=":material/download:", width="content"):
+        st.caption("All steps with texts and numbers on one sheet.")
         for form, kind in (("png", "image/png"), ("pdf", "application/pdf")):
             st.download_button(
                 form.upper(),
@@ -125,13 +125,13 @@ def _downloads(subject: lessons.Subject) -> None:
 
 
 def _said(subject: lessons.Subject) -> None:
-    """Which photo, and what differs from the default."""
+    """Name the photo and the settings that differ from the defaults."""
     choice = subject.choice
     parts = [escape(subject.case.title)]
     others = {n: getattr(choice, n) for n, d in DEFAULTS.items() if getattr(choice, n) != d}
     parts += [OPTIONS[name][value] for name, value in others.items()]
     if choice.cut is not None:
-        parts.append(f"cut by hand at {choice.cut:.2f}")
+        parts.append(f"threshold set to {choice.cut:.2f}")
     if subject.weights:
         parts.append(f"weights {escape(subject.weights)}")
     if subject.marked:
@@ -139,7 +139,7 @@ def _said(subject: lessons.Subject) -> None:
     height, width = size(subject.case)
     if max(height, width) > lessons.LESSON_SIDE:
         parts.append(
-            f"{width} x {height} pixels, here shrunk to {lessons.LESSON_SIDE} on the longer side"
+            f"{width} x {height} pixels, reduced here to {lessons.LESSON_SIDE} on the longer side"
         )
     st.caption(" · ".join(parts))
 

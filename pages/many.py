@@ -1,8 +1,8 @@
-"""Many photos: choose them, follow the work, look through what was found, take it away.
+"""Many photos: choose them, follow the progress, browse and download the results.
 
-The photos of a visit are a set in the address, see `sets`. The work goes on photo by photo
-in the page's own run: a click, or another page, ends that run after the photo in hand, and
-the next run goes on where it ended. Streamlit lets the run of a closed tab go on for a while.
+The photos of a visit form a set whose id is in the address, see `photo_sets`. They are analysed one
+by one within the page's own run: a click, or another page, ends that run after the current photo,
+and the next run continues from there. Streamlit keeps the run of a closed tab alive for a while.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def _show(photos: photo_sets.PhotoSet) -> None:
 
 
 def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes) -> None:
-    """How far the work is, and what it found so far."""
+    """Show the progress and the results so far."""
     total, done = len(photos.photos), len(outcomes)
     failed = sum(outcome.failed for outcome in outcomes.values())
     rusty = sum(bool(o.facts and o.facts["corroded"]) for o in outcomes.values())
     with said.container(gap="small"):
         st.markdown(
-            f"**{done} of {total}** {'photo' if total == 1 else 'photos'} looked at · "
+            f"**{done} of {total}** {'photo' if total == 1 else 'photos'} analysed · "
             f":material/flag: **{rusty}** with corrosion · "
             f":material/check_circle: **{done - failed - rusty}** without"
             + (f" · :material/error: **{failed}** failed" if failed else "")
@@ -74,7 +74,7 @@ def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes) 
         if photos.twice:
             names = ", ".join(map(escape, photos.twice[:3]))
             more = f" and {len(photos.twice) - 3} more" if len(photos.twice) > 3 else ""
-            st.caption(f"Chosen twice, and listed once: {names}{more}")
+            st.caption(f"Duplicates, listed once: {names}{more}")
 
 
 def _buttons(
@@ -91,7 +91,7 @@ def _buttons(
             return
         if todo:
             st.button(
-                f"Go on with the other {len(todo)}",
+                f"Continue ({len(todo)} remaining)",
                 key="go-on",
                 on_click=photos.go_on,
                 icon=":material/play_arrow:",
@@ -107,18 +107,21 @@ def _buttons(
             st.download_button(
                 "Table (CSV)", summary_csv(outcomes.values()), "summary.csv", "text/csv",
                 on_click="ignore", icon=":material/download:",
-                help="A row for each photo, as the command line writes it",
+                help="One row per photo, in the same format as the command line",
             )  # fmt: skip
         if failed:
             st.button(
-                "Try the failed again",
+                "Retry failed photos",
                 key="again",
                 on_click=_again,
                 args=(results, failed),
                 icon=":material/replay:",
             )
         st.button(
-            "Other photos", key="other", on_click=_close, icon=":material/add_photo_alternate:"
+            "Choose other photos",
+            key="other",
+            on_click=_close,
+            icon=":material/add_photo_alternate:",
         )
 
 
@@ -132,14 +135,14 @@ def _close() -> None:
 
 
 def _in_the_zip(outcomes: Outcomes) -> str:
-    size = "" if in_full(outcomes.values()) else ", the overlays at the size of a screen"
+    size = "" if in_full(outcomes.values()) else "; the overlays are reduced to screen size"
     return f"Mask, overlay and data of each photo, and the table{size}"
 
 
 def _results(
     results: ResultsFolder, outcomes: Outcomes, todo: list[PhotoFile], *, working: bool
 ) -> dict[PhotoFile, DeltaGenerator]:
-    """Draw what is there; returns the empty cells of photos that are to come."""
+    """Draw the results so far; returns the empty cells of the remaining photos."""
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         order = st.segmented_control(
             "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, default="area",
@@ -166,7 +169,7 @@ def _work(
     line: DeltaGenerator,
     cells: Mapping[PhotoFile, DeltaGenerator],
 ) -> None:
-    """Look at the photos that are left; any click, or leaving, ends this between two of them."""
+    """Analyse the remaining photos; a click, or leaving the page, stops this between two photos."""
     model = models.model()
     for photo, outcome in segment_photos(todo, model, results, turn=lambda: turn(line)):
         outcomes[photo] = outcome
@@ -174,7 +177,7 @@ def _work(
         if photo in cells:
             with cells[photo].container():
                 gallery.card(results, photo, outcome, "area")
-        if photos.stopped:  # in another window
+        if photos.stopped:  # from another tab
             break
     st.rerun()
 

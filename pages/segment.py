@@ -1,4 +1,4 @@
-"""The first page: a photo in; the answer in words, the marked picture, controls and files out."""
+"""Find rust: choose a photo; see the verdict and the overlay, adjust the result, download files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pages.shared.sample_picker import draw_samples
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import Sample
 
-# A click on a sample's picture is a click on its button: the button's area covers its card.
-# What Streamlit puts between the two must not be positioned, and the picture needs no tools.
+# Clicking a sample's image clicks its button: the button's area covers the whole card. The elements
+# that Streamlit puts between the two must not be positioned, and the image needs no toolbar.
 _WHOLE_CARD = """<style>
 [class*="st-key-card-"] { position: relative; }
 [class*="st-key-sample-"], [class*="st-key-sample-"] * { position: static; }
@@ -25,9 +25,9 @@ def main() -> None:
     st.title("Find rust in a photo", anchor=False)
     case = _case()
     if not case:
-        st.markdown("Is there corrosion, where, and how much? Upload a photo or try a sample.")
+        st.markdown("Does a photo show corrosion, where, and how much? Upload one or try a sample.")
     with st.expander(
-        "Another photo" if case else "Choose a photo",
+        "Choose another photo" if case else "Choose a photo",
         expanded=case is None,
         icon=":material/add_a_photo:",
     ):
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _case() -> cases.ChosenPhoto | None:
-    """The photo of the address; where it is gone, the page says so and starts afresh."""
+    """Return the photo named in the address; if it is gone, warn and start again without one."""
     try:
         return cases.current_case()
     except cases.CaseError as error:
@@ -48,7 +48,7 @@ def _case() -> cases.ChosenPhoto | None:
 
 
 def _upload(case: cases.ChosenPhoto | None) -> None:
-    """The uploader; a new key empties it when another photo is shown (a sample, or Back)."""
+    """Draw the uploader; a new key empties it when another photo is shown (a sample, or Back)."""
     state = st.session_state
     if state.get("uploaded") and not (case and case.digest == state["uploaded"]):
         state["uploads"] = state.get("uploads", 0) + 1
@@ -62,16 +62,18 @@ def _upload(case: cases.ChosenPhoto | None) -> None:
         args=(key,),
     )
     st.caption(
-        f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, "
-        "then deleted. Sent nowhere else."
+        f"Photos are stored on this server for {cases.KEEP_HOURS} hours so that you can reload the "
+        "page, then deleted. They are not sent anywhere else."
     )
-    st.page_link("pages/many.py", label="Many photos or a folder", icon=":material/photo_library:")
+    st.page_link(
+        "pages/many.py", label="Analyse many photos or a folder", icon=":material/photo_library:"
+    )
 
 
 def _camera() -> None:
-    """The camera, which the browser asks for only once it was switched on here."""
+    """Draw the camera; the browser asks for permission only after it is switched on here."""
     if st.toggle("Take a photo with the camera", key="camera"):
-        st.camera_input("Photo of the camera", key="shot", label_visibility="collapsed",
+        st.camera_input("Camera photo", key="shot", label_visibility="collapsed",
                         on_change=_take_shot, width=480)  # fmt: skip
 
 
@@ -88,7 +90,7 @@ def _take_shot() -> None:
     if shot:  # clearing the shot keeps its result
         with later():
             cases.open_case(upload=cases.keep_upload("Camera.jpg", shot.getvalue()))
-            st.session_state["camera"] = False  # and the camera goes off
+            st.session_state["camera"] = False  # switches the camera off
 
 
 def _take_sample(name: str) -> None:
@@ -96,7 +98,7 @@ def _take_sample(name: str) -> None:
 
 
 def _samples() -> None:
-    st.markdown("Or a sample:")
+    st.markdown("Or try a sample:")
     st.html(_WHOLE_CARD)
     draw_samples(_pick)
 

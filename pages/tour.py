@@ -1,4 +1,4 @@
-"""The guided tour: one stop at a time, its number in the address."""
+"""The guided tour, one stop at a time; the address holds the number of the stop."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def _number(complaints: st.delta_generator.DeltaGenerator) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= len(TOUR):
         return int(text[:6])
     complaints.warning(
-        f"The tour has no stop {escape(repr(text[:20]))}: there are 1 to {len(TOUR)}. "
-        "You are at the first one.",
+        f"Step {escape(repr(text[:20]))} of the tour not found: use a number from 1 to "
+        f"{len(TOUR)}. Showing the first step.",
         icon=":material/link_off:",
     )
     return 1
@@ -85,7 +85,7 @@ def _subject(name: str) -> lessons.Subject:
 def _words(stop: TourStop) -> None:
     values = {}
     if "{" in stop.text:
-        with st.spinner("Looking at the sample …"):
+        with st.spinner("Analysing the sample …"):
             values = lessons.of_lesson(_subject(stop.subjects[0]), facts)
     st.markdown(keep_together(stop.text.format(**values)))
 
@@ -102,7 +102,7 @@ def _mask(stop: TourStop) -> None:
 
 
 def _labels(stop: TourStop) -> None:
-    """Samples with the one word that a training picture has."""
+    """Show samples with the one-word label that a training image has."""
     samples = {sample.name: sample for sample in list_samples()}
     with st.grid("auto", min_column_width=150, gap="small"):
         for name in stop.subjects:
@@ -117,7 +117,7 @@ def _truth(stop: TourStop) -> None:
     st.image(str(case.path), caption="The scene", alt=case.title, width="stretch")
     if true is not None:
         st.image(
-            png(true), caption="Its true mask: white is rust",
+            png(true), caption="True mask (white: rust)",
             alt="The true mask: large ragged patches and many spots", width="stretch",
         )  # fmt: skip
 
@@ -127,7 +127,7 @@ def _scores(stop: TourStop) -> None:
     teach.drawing(
         lessons.of_lesson(subject, scores),
         key="tour-scores",
-        alt="The curve from margin to probability, with the point of this photo",
+        alt="Curve of the probability over the margin, with this photo as a point",
     )
     st.image(str(subject.case.path), caption="The photo", alt=subject.case.title, width=360)
 
@@ -139,22 +139,25 @@ def _heatmap(stop: TourStop) -> None:
 
 
 def _outcomes(stop: TourStop) -> None:
-    """Photo and answer side by side, and whether the answer is right."""
+    """Show photo and mask side by side, and whether the verdict is right."""
     corroded = {sample.name: bool(sample.corroded) for sample in list_samples()}
     for name in stop.subjects:
-        with st.spinner(f"Rendering and judging: {name.replace('_', ' ')} …", show_time=True):
+        with st.spinner(f"Rendering and analysing: {name.replace('_', ' ')} …", show_time=True):
             subject = _subject(name)
             rusty = true_masks.true_mask(subject.case) is not None or corroded.get(name, False)
             said = lessons.of_lesson(subject, outcome, rusty)
             views = [lessons.of_lesson(subject, exhibit, show).view for show in ("photo", "mask")]
-        captions = subject.case.title, "What is marked as rust"
+        captions = subject.case.title, "Marked as rust"
         with st.grid(2, min_column_width=140, gap="small"):
             for view, caption in zip(views, captions, strict=True):
                 st.image(view.data, caption=caption, alt=view.alt, width="stretch")
         st.markdown(keep_together(said))
         query = {"case": subject.case.digest} if name in SCENES else {"sample": name}
         st.page_link(
-            "pages/compare.py", label="Take it apart", icon=":material/layers:", query_params=query
+            "pages/compare.py",
+            label="See every stage",
+            icon=":material/layers:",
+            query_params=query,
         )
 
 
@@ -166,13 +169,13 @@ def _links(stop: TourStop) -> None:
 
 
 _WAYS: tuple[tuple[str, str, dict[str, str], str], ...] = (
-    ("A pipe, step by step, cut at 0.20", "pages/compare.py",
+    ("A pipe, step by step, threshold at 0.20", "pages/compare.py",
      {"sample": "pipe", "step": "threshold", "cut": "0.20"}, "layers"),
     ("Four heat maps of one photo", "pages/compare.py",
      {"sample": "pipe", "view": "side", "topic": "cam", "layout": "grid"}, "grid_view"),
     ("Which stage loses most?", "pages/compare.py",
      {"sample": "plate", "step": "truth"}, "fact_check"),
-    ("A photo of your own", "pages/segment.py", {}, "add_a_photo"),
+    ("Your own photo", "pages/segment.py", {}, "add_a_photo"),
 )  # fmt: skip
 
 _FIGURES: dict[str, Callable[[TourStop], None]] = {

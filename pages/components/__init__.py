@@ -1,1 +1,1 @@
-"""Parts of pages that run in the browser: a Python face, and HTML, CSS and JavaScript each."""
+"""Browser components of the pages: a Python interface, and HTML, CSS and JavaScript for each."""

@@ -104,7 +104,7 @@ def read_choice(link: Mapping[str, str]) -> tuple[Choice, tuple[str, ...]]:
         if value in allowed:
             good[name] = value
         else:
-            complaints.append(f"{name}={value[:40]!r} is not valid: use {', '.join(allowed)}")
+            complaints.append(f"{name}={value[:40]!r} is not known: use {', '.join(allowed)}")
     cut, complaint = _read_cut(link.get("cut", ""))
     if complaint:
         complaints.append(complaint)
@@ -121,7 +121,7 @@ def _read_cut(text: str) -> tuple[float | None, str]:
         value = math.nan
     if LEAST_CUT <= value <= MOST_CUT:
         return value, ""
-    return None, f"cut={text[:40]!r} is not valid: use a number from {LEAST_CUT} to {MOST_CUT}"
+    return None, f"cut={text[:40]!r} is not known: use a number from {LEAST_CUT} to {MOST_CUT}"
 
 
 def refine_as(choice: Choice, seg: Segmentation) -> Segmentation:

@@ -168,7 +168,7 @@ def test_a_save_without_an_answer_comes_again_under_the_same_nonce(
     page.reload()
     canvas = Canvas(page)
     canvas.drag((50, 50), (90, 60))
-    canvas.wait_saved("Not saved; kept in this browser")
+    canvas.wait_saved("Not saved; stored in this browser")
     canvas.keys("Control+s")
     canvas.wait_saved("Saving")
     page.clock.run_for(8_500)
@@ -239,7 +239,7 @@ def test_unsaved_work_survives_reruns_page_switches_and_reload(visit: Visit) -> 
     page.reload()
     canvas = Canvas(page)
     assert asked == ["beforeunload"]
-    assert page.locator(".note").inner_text().startswith("Unsaved work of ")
+    assert page.locator(".note").inner_text().startswith("Unsaved changes of ")
     assert canvas.area() == kept
     canvas.keys("Control+y")
     assert canvas.area() != kept
@@ -259,34 +259,34 @@ def test_work_on_an_earlier_mask_is_offered_and_neither_is_lost(
     offer = page.locator(".offer")
     canvas = Canvas(page)
     canvas.drag((50, 50), (90, 60))
-    canvas.wait_saved("Not saved; kept in this browser")
+    canvas.wait_saved("Not saved; stored in this browser")
     old = canvas.area()
     page.goto(page.url + "&newer")  # somebody else has saved a correction
     canvas = Canvas(page)
-    offer.get_by_text("You have unsaved work on an earlier mask").wait_for()
+    offer.get_by_text("You have unsaved changes to an earlier mask").wait_for()
     newer = canvas.area()
     assert newer != old
     canvas.drag((50, 350), (90, 360))
     both = canvas.area()
-    page.get_by_role("button", name="Go on with it").click()
-    offer.get_by_text("You have unsaved work on the newer mask").wait_for()
+    page.get_by_role("button", name="Continue with them").click()
+    offer.get_by_text("You have unsaved changes to the newer mask").wait_for()
     assert canvas.area() == old
     page.get_by_role("button", name="Run again").click()
     page.wait_for_selector(IDLE)
     assert canvas.area() == old
-    page.get_by_role("button", name="Go on with it").click()
-    offer.get_by_text("You have unsaved work on an earlier mask").wait_for()
+    page.get_by_role("button", name="Continue with them").click()
+    offer.get_by_text("You have unsaved changes to an earlier mask").wait_for()
     assert canvas.area() == both
-    page.get_by_role("button", name="Drop it").click()
+    page.get_by_role("button", name="Discard them").click()
     offer.wait_for(state="hidden")
     page.goto(page.url.replace("&newer", ""))
     canvas = Canvas(page)
-    page.get_by_role("button", name="Go on with it").click()
-    offer.get_by_text("This is your work on an earlier mask").wait_for()
+    page.get_by_role("button", name="Continue with them").click()
+    offer.get_by_text("These are your changes to an earlier mask").wait_for()
     assert Canvas(page).area() == both  # once it is there: the offer comes before the mask
-    page.get_by_role("button", name="To the newer mask").click()
-    page.get_by_role("button", name="Go on with it").click()
-    offer.get_by_text("This is your work on an earlier mask").wait_for()
+    page.get_by_role("button", name="Go to the newer mask").click()
+    page.get_by_role("button", name="Continue with them").click()
+    offer.get_by_text("These are your changes to an earlier mask").wait_for()
     canvas.save()
     assert offer.is_hidden()
     _, save = _only(running, known)
@@ -300,7 +300,7 @@ def test_damaged_and_foreign_drafts_do_no_harm(visit: Visit) -> None:
     page = visit("/?case=damaged")
     canvas = Canvas(page)
     canvas.drag((50, 50), (90, 60))
-    canvas.wait_saved("Not saved; kept in this browser")
+    canvas.wait_saved("Not saved; stored in this browser")
     damage = """() => new Promise((resolve) => {
       const request = indexedDB.open("rustseg-canvas")
       request.onsuccess = () => {
@@ -318,9 +318,9 @@ def test_damaged_and_foreign_drafts_do_no_harm(visit: Visit) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
     canvas = Canvas(page)
-    assert "was damaged" in page.locator(".note").inner_text()
+    assert "were damaged" in page.locator(".note").inner_text()
     canvas.drag((50, 50), (90, 60))
-    canvas.wait_saved("Not saved; kept in this browser")
+    canvas.wait_saved("Not saved; stored in this browser")
 
 
 KEPT = """() => new Promise((resolve) => {
@@ -406,9 +406,9 @@ def test_drafts_of_earlier_versions_are_gone_on_with(visit: Visit, running: Save
     sent = running.saves()[nonce]
     page.goto(page.url.replace("&deaf", "&newer"))
     canvas = Canvas(page)
-    page.get_by_role("button", name="Go on with it").click()
+    page.get_by_role("button", name="Continue with them").click()
     canvas = Canvas(page)
-    canvas.wait_saved("Not saved; kept in this browser")  # the save came again and was taken
+    canvas.wait_saved("Not saved; stored in this browser")  # the save came again and was taken
     assert canvas.area() == shown
     assert set(running.saves()) - known == {nonce}
     again = running.saves()[nonce]
@@ -426,12 +426,12 @@ def test_a_browser_that_changes_pixels_is_found_out(visit: Visit, running: Saves
     page.add_init_script(NOISE)
     page.goto(page.url.replace("&deaf", "&newer"))
     Canvas(page)
-    page.locator(".offer").get_by_text("this browser cannot read it").wait_for()
+    page.locator(".offer").get_by_text("this browser cannot read them").wait_for()
     assert page.locator("[data-do=other]").is_hidden()
-    assert page.get_by_role("button", name="Drop it").is_visible()
+    assert page.get_by_role("button", name="Discard them").is_visible()
     page.goto(page.url.replace("&newer", ""))  # its own mask comes from the server
     canvas = Canvas(page)
-    page.locator(".note", has_text="please save once more").wait_for()
+    page.locator(".note", has_text="save once more").wait_for()
     assert canvas.area() == shown
     canvas.save()
 
@@ -453,7 +453,7 @@ def test_a_killed_server_loses_nothing(browser: Any, tmp_path: Path) -> None:
         canvas.wait_saved("Not saved yet")
         assert kept.saves() == {}
         server.start()
-        canvas.wait_saved("Not saved; kept in this browser")  # the third stroke
+        canvas.wait_saved("Not saved; stored in this browser")  # the third stroke
         (save,) = kept.saves().values()
         assert len(json.loads(str(save["strokes"]))) == 2
         assert _differing(save) == 0
@@ -561,7 +561,7 @@ def test_keys_wheel_help_and_calm(visit: Visit) -> None:
     page.keyboard.up("h")
     assert page.locator(".labels").evaluate("e => getComputedStyle(e).visibility") == "visible"
     canvas.keys("?")
-    assert page.get_by_role("dialog", name="Keys and gestures").is_visible()
+    assert page.get_by_role("dialog", name="Keyboard shortcuts and gestures").is_visible()
     for button in page.locator("[data-key]").all():  # every key of a button is on the list
         for key in button.get_attribute("data-key").split():
             assert key in page.locator(".keys").inner_text()

@@ -41,12 +41,12 @@ def test_the_strip_goes_to_a_step_and_its_address_opens_afresh(visit: Visit) -> 
     _gone_to(page, "Threshold and rough mask")
     again = visit(page.url.removeprefix(page.evaluate("location.origin")))
     assert again.locator("h2").inner_text() == "5. Threshold and rough mask"
-    assert "otsu rule" in again.locator("p", has_text="Cut at").inner_text()
+    assert "otsu rule" in again.locator("p", has_text="At the threshold").inner_text()
 
 
 def test_the_player_shows_each_update_and_keeps_it_in_the_address(visit: Visit) -> None:
     page = visit("/compare?sample=pipe&step=crf&update=0")
-    range_ = page.get_by_role("slider", name="Update of the CRF")
+    range_ = page.get_by_role("slider", name="CRF update")
     caption = page.locator("figcaption[aria-live]")
     assert range_.input_value() == "0"
     assert "Before the first update" in caption.inner_text()
@@ -83,7 +83,7 @@ def test_two_stages_with_a_slider_from_a_link(visit: Visit) -> None:
 
 def test_the_figure_comes_as_png_and_pdf(visit: Visit) -> None:
     page = visit("/compare?sample=pipe")
-    page.get_by_role("button", name="One figure").click()
+    page.get_by_role("button", name="Download figure").click()
     files = {}
     for form in ("PNG", "PDF"):
         with page.expect_download() as waiting:
@@ -97,7 +97,7 @@ def test_the_figure_comes_as_png_and_pdf(visit: Visit) -> None:
 
 def test_formulas_are_set_without_an_outside_request(visit: Visit) -> None:
     page = visit("/compare?step=scores")  # `visit` fails on any request to another host
-    page.get_by_text("The formula").click()
+    page.get_by_text("Formula", exact=True).click()
     page.wait_for_selector(".katex")
     assert page.evaluate("document.fonts.ready.then(() => true)")
     drawing = page.locator('[role="img"] svg')
@@ -131,9 +131,9 @@ def test_the_tour_goes_on_by_keyboard_and_leads_to_the_stages(visit: Visit) -> N
     onward.focus()
     onward.press("Enter")
     page.wait_for_url("**step=9")
-    page.wait_for_selector('h1:has-text("a little rust")')
+    page.wait_for_selector('h1:has-text("small rust")')
     page.wait_for_selector(IDLE)
-    page.get_by_role("link", name="Take it apart").click()
+    page.get_by_role("link", name="See every stage").click()
     page.wait_for_selector('h1:has-text("stage by stage")')
-    page.locator(STRIP, has_text="Truth").wait_for()  # its true mask is known
+    page.locator(STRIP, has_text="True mask").wait_for()  # its true mask is known
     assert "/compare?case=" in page.url

@@ -43,11 +43,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _open(page: Any) -> None:
-    page.wait_for_selector("text=/photos looked at/")
+    page.wait_for_selector("text=/photos analysed/")
 
 
 def _done(page: Any) -> int:
-    """How many photos were looked at, as the page says it."""
+    """Number of analysed photos as shown on the page."""
     return int(page.locator(".st-key-progress p").first.inner_text().split()[0])
 
 
@@ -63,7 +63,7 @@ def test_a_folder_from_upload_to_zip(
     page.get_by_role("radio", name="A folder").click()
     page.wait_for_selector(f"{INPUT}[webkitdirectory]", state="attached")
     page.set_input_files(INPUT, folder)
-    page.wait_for_selector("text=/5 of 5.* photos looked at/", timeout=150_000)  # compiles first
+    page.wait_for_selector("text=/5 of 5.* photos analysed/", timeout=150_000)  # compiles first
     page.wait_for_selector(".st-key-other")
     assert "set=" in page.url
     by_area = _names(page)
@@ -127,7 +127,7 @@ def test_stop_go_on_and_a_photo_opened_from_its_card(visit: Visit) -> None:
     page.wait_for_selector(".st-key-go-on")  # still stopped
     assert _done(page) - done in (0, 1)  # the one in hand when Stop was pressed is kept, too
     page.locator(".st-key-go-on button").click()
-    page.wait_for_selector(f"text=/{PHOTOS} of {PHOTOS}.* photos looked at/")
+    page.wait_for_selector(f"text=/{PHOTOS} of {PHOTOS}.* photos analysed/")
     page.wait_for_selector(".st-key-other")
     assert len(_names(page)) == 24  # a page of them
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

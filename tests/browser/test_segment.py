@@ -103,7 +103,7 @@ def test_controls_change_picture_words_and_address_and_reload_keeps_them(visit: 
     facts = json.loads(Path(waiting.value.path()).read_bytes())
     assert facts["turned"] == {"rust": 2, "edges": -1}
     assert facts["config"]["crf"]["bilateral_compat"] == 5
-    page.get_by_role("button", name="Back to defaults").click()
+    page.get_by_role("button", name="Reset to defaults").click()
     page.wait_for_function(
         "([where, words]) => document.querySelector(where).innerText === words",
         arg=['[class*="st-key-verdict"] h2', first],
@@ -172,7 +172,7 @@ def test_the_steel_is_marked_with_the_mouse(visit: Visit) -> None:
     assert stage.locator(".corner:not(.between)").count() == 3
     stage.get_by_role("button", name="Clear").click()
     page.wait_for_function("!location.search.includes('surface')")
-    page.wait_for_selector(f'{VERDICT}:has-text("of the picture")')
+    page.wait_for_selector(f'{VERDICT}:has-text("of the photo")')
 
 
 def test_the_steel_is_marked_with_keys_on_a_phone(visit: Visit) -> None:
@@ -196,7 +196,7 @@ def test_the_steel_is_marked_with_keys_on_a_phone(visit: Visit) -> None:
     page.wait_for_url("**surface=2300.2510.7500.7500")  # a box again
     page.wait_for_selector(IDLE)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.get_by_role("button", name="All of the picture").click()
+    page.get_by_role("button", name="Use the whole photo").click()
     page.wait_for_function("!location.search.includes('surface')")
     stage.locator(".corner").first.wait_for(state="detached")
 

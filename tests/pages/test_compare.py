@@ -60,7 +60,7 @@ def test_without_a_photo_it_begins_with_a_real_one(app: AppTest) -> None:
     assert app.header[0].value == "1. What the network sees"
     assert "Steel beam, rusting" in _texts(app)
     assert [i.alt for i in _images(app)][-2:] == [
-        "The photo as it was given",
+        "The original photo",
         "The same photo squashed to a square of 64 by 64 pixels",
     ]
     assert not app.warning
@@ -107,20 +107,20 @@ def test_a_threshold_by_hand_changes_what_follows_and_is_in_the_address(app: App
     _open(app, case=_upload(data), step="threshold")
     app.slider(key="address-cut").set_value(0.9).run()
     assert app.query_params["cut"] == "0.90"
-    assert "Cut at 0.90 (chosen by hand" in _texts(app)
-    assert "cut by hand at 0.90" in _texts(app)
-    next(b for b in app.button if b.label.startswith("Back to the rule")).click().run()
+    assert "At the threshold 0.90 (set by hand" in _texts(app)
+    assert "threshold set to 0.90" in _texts(app)
+    next(b for b in app.button if b.label.startswith("Reset to the rule")).click().run()
     assert "cut" not in app.query_params
     assert "dynamic rule" in _texts(app)
 
 
 def test_the_method_is_chosen_in_the_address(app: AppTest) -> None:
     _open(app, cam="grad_cam_pp_author", rule="fixed", crf="deeplab", step="heatmap")
-    assert "the authors' code · Fixed · DeepLab" in _texts(app)
+    assert "Grad-CAM++ (the authors' code) · Fixed · DeepLab" in _texts(app)
     assert "Grad-CAM++, over its maximum" in _texts(app)
     app.selectbox(key="address-cam").set_value("grad_cam").run()
     assert app.query_params["cam"] == "grad_cam"
-    next(b for b in app.button if b.label == "Back to the defaults").click().run()
+    next(b for b in app.button if b.label == "Reset to defaults").click().run()
     assert not {"cam", "rule", "crf"} & set(app.query_params)
     app.query_params["step"] = "crf"
     app.query_params["crf"] = "psa"
@@ -172,7 +172,7 @@ def test_a_new_topic_forgets_the_old_pair(app: AppTest) -> None:
 
 def test_differences_of_a_sample(app: AppTest) -> None:
     _open(app, sample="pipe", view="side", left="diff-threshold", right="diff-verdict")
-    assert "Most was lost by" in _texts(app)
+    assert "The largest loss is due to" in _texts(app)
     assert _texts(app).count("IoU\N{NO-BREAK SPACE}") == 2
 
 
@@ -183,7 +183,7 @@ def test_two_photos(app: AppTest) -> None:
     assert app.query_params["other"] == "brick"
     # What one photo has and the other has not is said, not failed over.
     _open(app, show="diff-crf")
-    assert "no such picture of this photo" in _texts(app)
+    assert "not available for this photo" in _texts(app)
 
 
 def test_two_photos_of_which_one_is_an_upload(app: AppTest) -> None:
@@ -304,7 +304,7 @@ def test_large_photos_are_shrunk_and_the_page_says_so(app: AppTest) -> None:
     lesson = lessons.lesson(lessons.Subject(case))
     assert lesson.seg.image.shape[:2] == (62, 2048)
     _open(app, case=case.digest)
-    assert "2100 x 64 pixels, here shrunk to 2048" in _texts(app)
+    assert "2100 x 64 pixels, reduced here to 2048" in _texts(app)
     _open(app, sample="pipe")
     assert "here shrunk" not in _texts(app)
 
@@ -344,7 +344,8 @@ def test_a_corrected_photo_is_judged_by_the_experts_mask(
 
     def iou() -> str:
         _open(app, case=photo.sha256, step="truth")
-        return next(m.value for m in app.markdown if "IoU" in m.value).split()[4]
+        words = next(m.value for m in app.markdown if "IoU" in m.value)
+        return words.split("true mask is ")[1].split(":")[0]
 
     first = correct(whole)
     assert iou() == "0.25"  # a quarter of the photo is found
@@ -358,7 +359,7 @@ def test_a_corrected_photo_is_judged_by_the_experts_mask(
     assert "is no longer available" in _texts(app)
     _upload(png(picture(rusty=True)))
     _open(app, step="")
-    assert "Truth" not in _texts(app)
+    assert "True mask" not in _texts(app)
     assert "Ada" not in _texts(app)
 
 

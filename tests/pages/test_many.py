@@ -73,7 +73,7 @@ def test_empty(many: AppTest) -> None:
     assert not many.exception
     assert not many.error
     assert many.title[0].value == "Find rust in many photos"
-    assert "Up to 200 photos, 400 MB together" in many.file_uploader[0].label
+    assert "Up to 200 photos, 400 MB in total" in many.file_uploader[0].label
     assert f"{cases.KEEP_HOURS} hours" in _texts(many)
 
 
@@ -81,17 +81,17 @@ def test_a_folder_with_one_bad_photo_and_one_twice(many: AppTest) -> None:
     _upload(many, FIVE)
     assert not many.exception
     text = _texts(many)
-    assert "**4 of 4** photos looked at" in text
+    assert "**4 of 4** photos analysed" in text
     assert "**2** with corrosion" in text
     assert "**1** without" in text
     assert "**1** failed" in text
-    assert "Chosen twice, and listed once: gate 1.png" in text
+    assert "Duplicates, listed once: gate 1.png" in text
     assert "broken.jpg is not a picture" in text.replace("\\", "")
     assert "Corrosion found, over 99" in text
     # 25 % of the picture in both: equals are sorted by name, 2 before 10.
     assert _links(many) == ["again.png", "gate 2.png", "gate 10.png"]
     assert "Stop" not in _labels(many)
-    assert {"All results (ZIP)", "Table (CSV)", "Try the failed again"} <= set(_labels(many))
+    assert {"All results (ZIP)", "Table (CSV)", "Retry failed photos"} <= set(_labels(many))
     assert not many.file_uploader  # and so nothing stays in the uploader's memory
 
 
@@ -116,7 +116,7 @@ def test_orders_and_table(many: AppTest) -> None:
     assert list(control) == ["Sort by", "View"]
     control["Sort by"].set_value("doubt").run()
     assert not many.exception
-    assert "doubt" in _texts(many)
+    assert "uncertainty" in _texts(many)
     {g.proto.label: g for g in many.get("button_group")}["Sort by"].set_value("name").run()
     {g.proto.label: g for g in many.get("button_group")}["View"].set_value("table").run()
     assert not many.exception
@@ -124,7 +124,7 @@ def test_orders_and_table(many: AppTest) -> None:
     assert list(table["Photo"]) == [
         "again.png", "gate 2.png", "gate 10.png", "broken.jpg",
     ]  # fmt: skip
-    assert list(table["Verdict"]) == ["corrosion", "corrosion", "no corrosion", "failed"]
+    assert list(table["Verdict"]) == ["Corrosion", "Corrosion", "No corrosion", "Failed"]
     assert table["Rusted area"][0] == 25
     assert table["Open"][0] == f"/?case={sha256(RUSTY)}"
     assert "is not a picture" in table["Note"][3]
@@ -136,10 +136,10 @@ def test_stop_keeps_what_is_done_and_go_on_goes_on(many: AppTest) -> None:
     many.query_params["set"] = made.id
     many.run()
     assert not many.exception
-    assert "**0 of 4** photos looked at" in _texts(many)
+    assert "**0 of 4** photos analysed" in _texts(many)
     assert not many.get("download_button")  # nothing to take away yet
     many.button(key="go-on").click().run()
-    assert "**4 of 4** photos looked at" in _texts(many)
+    assert "**4 of 4** photos analysed" in _texts(many)
     assert not made.stopped
 
 
@@ -155,8 +155,8 @@ def test_a_stop_in_another_window_is_heeded(many: AppTest, monkeypatch: pytest.M
     monkeypatch.setattr(ResultsFolder, "do", do)
     many.query_params["set"] = made.id
     many.run()
-    assert "**1 of 4** photos looked at" in _texts(many)
-    assert many.button(key="go-on").label == "Go on with the other 3"
+    assert "**1 of 4** photos analysed" in _texts(many)
+    assert many.button(key="go-on").label == "Continue (3 remaining)"
     assert _links(many) == ["again.png"]
     assert "All results (ZIP)" in _labels(many)
 
@@ -170,7 +170,7 @@ def test_all_bad(many: AppTest) -> None:
     assert "All results (ZIP)" not in _labels(many)
     assert "Table (CSV)" in _labels(many)
     many.button(key="again").click().run()
-    assert "**2 of 2** photos looked at" in _texts(many)
+    assert "**2 of 2** photos analysed" in _texts(many)
 
 
 def test_samples_can_be_picked(many: AppTest) -> None:
@@ -181,14 +181,14 @@ def test_samples_can_be_picked(many: AppTest) -> None:
     many.run()
     many.button(key="take-samples").click().run()
     assert not many.exception
-    assert "**2 of 2** photos looked at" in _texts(many)
+    assert "**2 of 2** photos analysed" in _texts(many)
     assert sorted(_links(many)) == ["chelsea.png", "rocket.jpg"]
 
 
 def test_a_folder_can_be_chosen(many: AppTest) -> None:
     many.get("button_group")[0].set_value("directory").run()
     assert many.file_uploader[0].proto.accept_directory
-    assert "Of a folder only pictures are sent" in _texts(many)
+    assert "Only the photos in the folder are uploaded" in _texts(many)
 
 
 def test_other_photos(many: AppTest) -> None:
@@ -242,7 +242,7 @@ def test_many_photos_come_in_pages(many: AppTest) -> None:
     files = [(f"photo {k}.jpg", f"no picture {k}".encode()) for k in range(30)]
     _upload(many, [*files, ("gate.png", RUSTY)])
     assert not many.exception
-    assert "**31 of 31** photos looked at" in _texts(many)
+    assert "**31 of 31** photos analysed" in _texts(many)
     assert _links(many) == ["gate.png"]
     assert "photo 22.jpg" in _texts(many).replace("\\", "")
     assert "photo 23.jpg" not in _texts(many).replace("\\", "")

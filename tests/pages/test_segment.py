@@ -70,14 +70,14 @@ def test_an_upload_is_judged_kept_and_found_again_by_a_new_session(app: AppTest)
     _upload(app, "gate*1*.png", data)
     assert not app.exception
     assert app.query_params["case"] == sha256(data)
-    words = ":material/flag: Corrosion found, over 99 % sure, about 25 % of the picture ("
+    words = ":material/flag: Corrosion found, over 99 % confidence, about 25 % of the photo ("
     assert app.header[0].value.replace("\N{NO-BREAK SPACE}", " ").startswith(words)
     figures = _figures(app)
     assert figures["Probability of corrosion"] == "over 99.9\N{NO-BREAK SPACE}%"
     assert figures["Rusted area"] == "25.0\N{NO-BREAK SPACE}%"
     assert figures["ISO 4628-3"] == "Ri 5"  # a quarter of the picture
     assert figures["ASTM D610"] == "Grade 2"
-    assert "range of what variants" in _texts(app)  # these weights have no calibration
+    assert "range over variants" in _texts(app)  # these weights have no calibration
     assert "mark the steel" in _texts(app)
     assert r"gate\*1\*\.png" in _texts(app) or r"gate\*1\*.png" in _texts(app)
     again = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
@@ -91,7 +91,7 @@ def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
     _upload(app, "plate.png", png(picture(rusty=False)))
     assert app.header[0].value.startswith(":material/check_circle: No corrosion found, 88")
     assert app.metric[0].value == "11.9\N{NO-BREAK SPACE}%"  # 1 / (1 + e^2)
-    assert "look for yourself" in _texts(app)
+    assert "check the photo yourself" in _texts(app)
     assert app.metric[1].value == "0.0\N{NO-BREAK SPACE}%"
     assert "nothing marked" in _images(app)[-1].caption
     assert "ISO 4628-3" not in _figures(app)
@@ -243,28 +243,29 @@ def test_a_large_photo_says_what_it_costs_and_can_be_looked_at_whole(app: AppTes
     # pixels are 4 x 15 cells, and a step of 3 cells gives windows from 0, 3, 6, 8 and 11 on.
     _upload(app, "wall.png", png(picture(rusty=True, size=(200, 1600))))
     assert not app.exception
-    cost = "5 windows at native scale: 6 passes through the network instead of 1"
+    cost = "5 tiles at full resolution (about 1 s)"  # 6 passes of 0.11 s
     assert cost in _texts(app)
-    assert re.search(r"looked at as a whole \(.*%\) and in 5 windows \(.*%\)", _texts(app))
+    assert re.search(r"probability as a whole .*%, in 5 tiles at full resolution .*%", _texts(app))
     assert "the interval" not in _texts(app).lower()  # it would cost five times as much
     app.segmented_control(key="view").set_value("doubt").run()
-    assert "30 passes through the network" in _texts(app)  # of five variants
+    assert "5 variants" in _texts(app)
+    assert "(about 3 s)" in _texts(app)  # 30 passes
     app.button(key="measure").click().run()
     assert not app.exception
     assert "Yellow" in _images(app)[-1].caption
-    assert "range of what variants" in _texts(app)
+    assert "range over variants" in _texts(app)
     assert app.radio(key="mode").value == "auto"
     app.radio(key="mode").set_value("whole").run()
     assert not app.exception
     assert app.query_params["mode"] == "whole"
-    assert "looked at as a whole ·" in _texts(app)
+    assert "analysed as a whole ·" in _texts(app)
     assert cost in _texts(app)  # still there to choose
 
 
 def test_a_small_photo_leaves_no_choice(app: AppTest) -> None:
     _upload(app, "gate.png", png(picture(rusty=True)))
     assert not app.radio
-    assert "looked at as a whole ·" in _texts(app)
+    assert "analysed as a whole ·" in _texts(app)
 
 
 def test_downloads(app: AppTest) -> None:
@@ -316,7 +317,7 @@ def test_the_answer_follows_the_controls_and_the_address_holds_them(app: AppTest
     )
     assert more[0] != before[0]
     assert app.query_params["rust"] == "2"
-    assert "moved along with the mask" in _texts(app)
+    assert "estimated from the changed settings" in _texts(app)
     app.slider(key="edges").set_value(-3).run()
     assert _shares(app) != more
     both = _shares(app)
@@ -409,9 +410,9 @@ def test_the_marked_steel_is_what_counts(app: AppTest) -> None:
     app.run()
     assert not app.exception
     assert "all of the marked steel" in app.header[0].value
-    assert _figures(app)["Rust on the steel"] == "100.0\N{NO-BREAK SPACE}%"
+    assert _figures(app)["Rust on the marked steel"] == "100.0\N{NO-BREAK SPACE}%"
     assert _figures(app)["ASTM D610"] == "Grade 0"
-    assert "25.0\N{NO-BREAK SPACE}% of the picture" in _texts(app)
+    assert "25.0\N{NO-BREAK SPACE}% of the photo" in _texts(app)
     assert "Dimmed" in _images(app)[-1].caption
     app.query_params["surface"] = "0.0.2000.2000"
     app.run()
@@ -419,7 +420,7 @@ def test_the_marked_steel_is_what_counts(app: AppTest) -> None:
     assert _figures(app)["ISO 4628-3"] == "Ri 0"
     app.button(key="unmark").click().run()
     assert "surface" not in app.query_params
-    assert "of the picture" in app.header[0].value
+    assert "of the photo" in app.header[0].value
 
 
 def test_marking_is_a_view_of_its_own(app: AppTest) -> None:
@@ -433,7 +434,7 @@ def test_marking_is_a_view_of_its_own(app: AppTest) -> None:
 
 @pytest.mark.parametrize(
     ("surface", "words"),
-    [("1.2.3", "allowed are the corners"), ("5000.1000.5000.9000", "marks no pixel")],
+    [("1.2.3", "must be the corners"), ("5000.1000.5000.9000", "covers no pixel")],
 )
 def test_a_part_that_is_none_is_said_and_left_out(app: AppTest, surface: str, words: str) -> None:
     _upload(app, "gate.png", png(picture(rusty=True)))
@@ -441,7 +442,7 @@ def test_a_part_that_is_none_is_said_and_left_out(app: AppTest, surface: str, wo
     app.run()
     assert not app.exception
     assert words in app.warning[0].value
-    assert "of the picture" in app.header[0].value
+    assert "of the photo" in app.header[0].value
 
 
 def test_a_clean_photo_has_no_steel_to_mark(app: AppTest) -> None:

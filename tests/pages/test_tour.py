@@ -74,7 +74,7 @@ def test_a_scene_is_a_case_that_links_can_open(app: AppTest) -> None:
     app.query_params.update(case=case.digest, step="truth")
     app.run()
     assert not app.exception
-    assert app.header[0].value.endswith("Against the truth")
+    assert app.header[0].value.endswith("Comparison with the true mask")
     assert SCENES["small"] not in _texts(app)  # another visitor does not know its name
 
 

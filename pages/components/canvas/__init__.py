@@ -1,9 +1,9 @@
 """The canvas on which experts correct masks.
 
-Painting happens in the browser only: no script runs until the expert saves, or asks that the
-rest be completed. What comes back is exact to the pixel of the photo (`docs/decisions`).
+Painting happens in the browser only: no script runs until the expert saves or requests a
+completion. The returned masks are exact to the pixel of the photo (`docs/decisions`).
 
-A page draws it, acts on what it returns, and draws it again with the answer:
+A page draws the canvas, handles the event that it returns, and draws it again with the answer:
 
 >>> event = canvas(photo, mask, key="canvas", case=digest, saved=st.session_state.get("saved"))
 ...                                                                  # doctest: +SKIP
@@ -54,10 +54,10 @@ class Suggestion:
 
     Attributes
     ----------
-    nonce : of the question
-    mask : (H, W) bool, what is proposed; what the expert set by hand stays all the same
-    words : what to tell, such as `rustseg_jax.correct.completion.Judgement.words`
-    boxes : what to look at again, (left, top, right, bottom) in pixels
+    nonce : nonce of the request
+    mask : (H, W) bool, the suggested mask; pixels set by hand stay unchanged
+    words : message to show, such as `rustseg_jax.correct.completion.Judgement.words`
+    boxes : areas to check, (left, top, right, bottom) in pixels
     """
 
     nonce: str
@@ -85,63 +85,63 @@ def canvas(
     offers: bool = True,
     name: str = "The photo",
 ) -> Save | Ask | None:
-    """Draw the canvas, as wide as its place.
+    """Draw the canvas, as wide as its container.
 
     Parameters
     ----------
     photo
-        What `encode_photo` returned, which is worth keeping; what it takes; or an address of
-        the app's own ("/media/...") whose picture is upright and of the mask's size.
+        What `encode_photo` returned (worth storing), anything that it accepts, or a local address
+        ("/media/...") of an upright image of the mask's size.
     mask
-        (H, W) bool, where the correction begins. After a save the page goes on to another case
-        or passes what was saved: the strokes of the next save begin there.
+        (H, W) bool, initial mask of the correction. After a save, pass the saved mask or another
+        case: the strokes of the next save begin there.
     key
-        Names this canvas on its page; always the same one, whatever it shows.
+        Name of this canvas on its page; always the same, whatever it shows.
     case
-        Names the photo. Unsaved work is kept in the browser under the case and its mask.
+        Name of the photo. The browser stores unsaved changes by case and initial mask.
     ignore
-        (H, W) bool, pixels of which nobody can tell; they win over the mask.
+        (H, W) bool, pixels labelled "can't tell"; they take precedence over the mask.
     heatmap, doubt
-        (h, w) in [0, 1], of any size, to lay under the mask.
+        (h, w) in [0, 1], of any size, to show under the mask.
     superpixels
         (h, w) numbers from 0, at most the photo's size (`rustseg_jax.correct.superpixels`).
     suggestion
-        The answer to the last `Ask`; may be passed again and again, it is taken once.
+        The answer to the last `Ask`; may be passed repeatedly and is applied once.
     saved
-        Nonce of the last save that is stored. Without it the browser says "not saved yet"
-        and sends the same save again.
+        Nonce of the last stored save. Without it the browser shows "Not saved yet" and sends the
+        save again.
     refused
-        Nonce and reason of a save that will not be stored.
+        Nonce and reason of a save that was rejected.
     grades
-        (largest share in [0, 1], name) in rising order: what the rusted share means, as
-        `rustseg_jax.report.grading.ISO_4628_3` has it; shown beside it.
+        (largest share in [0, 1], name) in ascending order: grades of the rusted share, as in
+        `rustseg_jax.report.grading.ISO_4628_3`; shown beside it.
     readonly
-        To look at only.
+        Whether the mask cannot be edited.
     can_save
-        False lets visitors try everything but saving.
+        False lets visitors try everything except saving.
     offers
-        Whether unsaved work of this case that began from another mask is offered, to go on with or
-        to drop; not where the expert has just chosen this mask.
+        Whether to offer unsaved changes of this case that began from another mask; False if the
+        expert has just chosen this mask.
     name
-        The photo in words, for who cannot see it.
+        Alternative text of the photo.
 
     Returns
     -------
-    `Save` or `Ask` in the run that the browser asked for, else None. Of both, the save.
+    `Save` or `Ask` in a run started by the browser, otherwise None; the save if there are both.
 
     Raises
     ------
     ConfigError
-        An argument is not allowed.
+        An argument is invalid.
     ImageError
         The photo cannot be read.
     CorrectionError
-        The browser sent something that is no correction of this photo.
+        The browser sent data that are not a correction of this photo.
     """
     mask, ignore = _check_masks(mask, ignore)
     for label, text in (("key", key), ("case", case)):
         if not isinstance(text, str) or not text:
-            raise ConfigError(f"{label} is {text!r}; allowed is any text that is not empty")
+            raise ConfigError(f"{label} is {text!r}; it must be a non-empty string")
     shape = (mask.shape[0], mask.shape[1])
     send = _Files(key)
     data = {
@@ -174,24 +174,24 @@ def canvas(
 
 
 def _of_case(sent: Any, case: str) -> Any:
-    """Drop what was sent for a photo that is not shown any more.
+    """Ignore data for a photo that is no longer shown.
 
-    A save may come once more after the page has gone on; it is stored already, or comes again
-    when its photo is opened again.
+    A save may arrive again after the page has moved on; it is already stored, or is sent again
+    when its photo is reopened.
     """
     gone = isinstance(sent, Mapping) and isinstance(sent.get("case"), str) and sent["case"] != case
     return None if gone else sent
 
 
 def _nothing() -> None:
-    """Streamlit names a trigger by its callback."""
+    """Do nothing; Streamlit registers a trigger by its callback."""
 
 
 class _Files:
-    """Give files to the server; returns their addresses, "/media/...".
+    """Register files with the server; returns their addresses, "/media/...".
 
-    As `st.image` does it; the store is not public, but the Streamlit version is pinned. Equal
-    files are kept once for all visitors, and freed when no page shows them any more.
+    Done as in `st.image`; the store is not a public API, but the Streamlit version is pinned. Equal
+    files are stored once for all visitors, and freed when no page shows them any more.
     """
 
     def __init__(self, key: str) -> None:
@@ -208,14 +208,14 @@ def _check_masks(mask: object, ignore: object) -> tuple[Mask, Mask]:
         return rust, np.zeros_like(rust)
     unsure = _check_mask(ignore, "ignore")
     if rust.shape != unsure.shape:
-        raise ConfigError(f"ignore is {unsure.shape}; allowed is the mask's {rust.shape}")
+        raise ConfigError(f"ignore has the shape {unsure.shape}; it must be {rust.shape}")
     return np.logical_and(rust, ~unsure), unsure
 
 
 def _check_mask(value: object, name: str) -> Mask:
     array = np.asarray(value)
     if array.dtype != np.bool_ or array.ndim != 2 or not 0 < array.size <= MOST_PIXELS:
-        raise ConfigError(f"{name} is {array.dtype}{array.shape}; allowed is (H, W) bool")
+        raise ConfigError(f"{name} is {array.dtype}{array.shape}; it must be bool (H, W)")
     return array
 
 
@@ -226,7 +226,7 @@ def _photo_url(photo: object, shape: tuple[int, int], send: _Files) -> str:
     if (encoded.height, encoded.width) != shape:
         raise ConfigError(
             f"photo is {encoded.width} x {encoded.height} pixels and mask is {shape[1]} x "
-            f"{shape[0]}; allowed is one size"
+            f"{shape[0]}; both must have the same size"
         )
     return send("photo", encoded.data, "image/jpeg")
 
@@ -238,7 +238,7 @@ def _underlays(
     if heatmap is not None:
         found.append({"name": "Heat map", "url": send("heat", pictures.heat_png(heatmap))})
     if doubt is not None:
-        found.append({"name": "Doubt", "url": send("doubt", pictures.doubt_png(doubt))})
+        found.append({"name": "Uncertainty map", "url": send("doubt", pictures.doubt_png(doubt))})
     return found
 
 
@@ -251,11 +251,11 @@ def _pieces(
     kind = numbers.dtype.kind in "iu" and numbers.ndim == 2 and numbers.size
     if not kind or numbers.shape[0] > shape[0] or numbers.shape[1] > shape[1]:
         raise ConfigError(
-            f"superpixels are {numbers.dtype}{numbers.shape}; allowed are whole numbers, (h, w) up "
-            f"to {shape}"
+            f"superpixels is {numbers.dtype}{numbers.shape}; it must be integers, (h, w) up to "
+            f"{shape}"
         )
     if numbers.min() < 0 or numbers.max() >= 1 << 16:
-        raise ConfigError("superpixels have numbers outside 0 to 65535")
+        raise ConfigError("superpixels has invalid values; all must be between 0 and 65535")
     height, width = numbers.shape
     url = send("pieces", pictures.pack_pieces(numbers), _PACKED)
     return {"url": url, "width": width, "height": height}
@@ -267,7 +267,7 @@ def _suggestion(
     if suggestion is None:
         return None
     if suggestion.mask.dtype != np.bool_ or suggestion.mask.shape != shape:
-        return None  # of another photo: the page has gone on since
+        return None  # for another photo: the page has moved on
     return {
         "nonce": suggestion.nonce,
         "mask": send("suggestion", pictures.pack_mask(suggestion.mask), _PACKED),

@@ -1,7 +1,7 @@
-"""What the canvas shows, as files that a browser reads exactly.
+"""The files that the canvas sends to the browser.
 
-Masks are rows of bits and numbers of pieces two bytes each, both deflated: nothing that a
-browser does to the colours of pictures can change a label. What is only shown is a picture.
+Masks are rows of bits, and superpixel numbers are two bytes each, both deflated: a browser that
+alters the colours of images cannot change a label. Only display layers are images.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ __all__ = [
 
 _QUALITY = 88  # JPEG with colour at full resolution: 12 megapixels take 3 to 6 MB
 _LEVEL = 6  # of zlib, its default: 12 megapixels of mask take 10 to 60 ms, at level 9 up to 700
-_UNDER_SIDE = 1024  # heat and doubt are smooth; the browser enlarges them
+_UNDER_SIDE = 1024  # heat and uncertainty maps are smooth; the browser enlarges them
 
 _Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo as it goes to the browser; made by `encode_photo`, may be kept and used again.
+    """A photo encoded for the browser by `encode_photo`; may be stored and reused.
 
     Attributes
     ----------
-    data : a JPEG file, upright, at the photo's own size, without any metadata
+    data : a JPEG file, upright, at full resolution, without any metadata
     width, height : in pixels
     """
 
@@ -51,16 +51,16 @@ class Photo:
 
 
 def encode_photo(photo: object) -> Photo:
-    """Make a photo ready for the canvas; 12 megapixels take about half a second.
+    """Encode a photo for the canvas; 12 megapixels take about half a second.
 
     Parameters
     ----------
-    photo : whatever `rustseg_jax.images.read` takes
+    photo : anything that `rustseg_jax.images.read` accepts
 
     Raises
     ------
     ImageError
-        It cannot be read, or is too small or too large.
+        The photo cannot be read, or is too small or too large.
     """
     if isinstance(photo, Photo):
         return photo
@@ -71,9 +71,9 @@ def encode_photo(photo: object) -> Photo:
 
 
 def base_of(mask: _Array, ignore: _Array) -> str:
-    """Name a mask by its size and pixels, as the browser does: for telling masks of one case apart.
+    """Return the name of a mask, from its size and pixels, as the browser computes it.
 
-    It is a checksum, no proof against who wants to deceive.
+    It tells the masks of one case apart. It is a checksum and not safe against forgery.
     """
     height, width = mask.shape
     sums = (zlib.crc32(_rows(bits)) for bits in (mask, ignore))
@@ -81,7 +81,7 @@ def base_of(mask: _Array, ignore: _Array) -> str:
 
 
 def pack_mask(mask: _Array) -> bytes:
-    """(H, W) bool -> its rows of bits, each filled up to whole bytes, deflated."""
+    """(H, W) bool -> rows of bits, each padded to whole bytes, deflated."""
     return zlib.compress(_rows(mask), _LEVEL)
 
 
@@ -90,17 +90,17 @@ def _rows(mask: _Array) -> bytes:
 
 
 def pack_pieces(pieces: _Array) -> bytes:
-    """(h, w) numbers below 65536 -> two bytes each, the low one first, deflated."""
+    """(h, w) numbers below 65536 -> two bytes each, low byte first, deflated."""
     return zlib.compress(pieces.astype("<u2").tobytes(), _LEVEL)
 
 
 def heat_png(heatmap: _Array) -> bytes:
-    """(h, w) in [0, 1] -> a picture in the colours of the app's heat maps."""
+    """(h, w) in [0, 1] -> PNG in the colours of the app's heat maps."""
     return _png(heat_colours(_small(heatmap, "heatmap")))
 
 
 def doubt_png(doubt: _Array) -> bytes:
-    """(h, w) in [0, 1] -> yellow where there is doubt, transparent where there is none."""
+    """(h, w) in [0, 1] -> PNG of the uncertainty map: yellow where uncertain, else transparent."""
     small = _small(doubt, "doubt")
     picture = np.empty((*small.shape, 4), np.uint8)
     picture[..., :3] = DOUBT_COLOUR
@@ -117,10 +117,8 @@ def _png(picture: _Array) -> bytes:
 def _small(values: _Array, name: str) -> _Array:
     array = np.asarray(values)
     if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
-        raise ConfigError(
-            f"{name} is {array.dtype}{array.shape}; allowed is (h, w), floating point"
-        )
+        raise ConfigError(f"{name} is {array.dtype}{array.shape}; it must be floating point (h, w)")
     if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-        raise ConfigError(f"{name} has values outside 0 to 1")
+        raise ConfigError(f"{name} has invalid values; all must be between 0 and 1")
     step = max(1, -(-max(array.shape) // _UNDER_SIDE))
     return np.ascontiguousarray(array[::step, ::step], dtype=np.float32)

@@ -1,8 +1,8 @@
-"""What comes from the browser, checked: whoever sends it may have made it up.
+"""Validation of data from the browser, which is not trusted.
 
-Sizes are limited before anything is unpacked. A mask is its rows of bits, as np.packbits has
-them, deflated: exactly those of the photo's size, and nothing after them. Strokes are checked
-number by number (`rustseg_jax.correct.strokes.check_strokes`).
+Sizes are limited before anything is decompressed. A mask is its rows of bits as from np.packbits,
+deflated: exactly the size of the photo, with nothing after it. Strokes are checked number by number
+(`rustseg_jax.correct.strokes.check_strokes`).
 """
 
 from __future__ import annotations
@@ -31,21 +31,20 @@ Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True, eq=False)
 class Save:
-    """A correction that the expert wants to keep.
+    """A correction to save.
 
-    The same save may come more than once, under the same nonce: store it once, and answer each
+    The same save may arrive more than once, with the same nonce: store it once, and answer each
     time by drawing the canvas with ``saved=nonce``.
 
     Attributes
     ----------
-    nonce : 32 hexadecimal digits, its own
-    case : of the canvas that sent it
-    base : names the mask that the strokes began from, see `canvas.base_of`
+    nonce : 32 hexadecimal digits, unique to this save
+    case : case of the canvas that sent it
+    base : name of the initial mask of the strokes, see `canvas.base_of`
     mask, ignore : (H, W) bool; no pixel is True in both
-    strokes : as `rustseg_jax.correct.strokes` describes; replayed on the base they give mask
-        and ignore
-    seconds : of work, without pauses
-    undos : how often a step was undone
+    strokes : see `rustseg_jax.correct.strokes`; replayed on the base they give mask and ignore
+    seconds : working time, without pauses
+    undos : number of undone steps
     """
 
     nonce: str
@@ -60,17 +59,17 @@ class Save:
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """The wish that the rest be completed from what was set by hand.
+    """A request to complete the mask from the pixels set by hand.
 
     Answer by drawing the canvas with a `Suggestion` of the same nonce.
 
     Attributes
     ----------
     nonce, case : as in `Save`
-    kind : how; "crf" is the only one
-    mask : (H, W) bool, the mask as it is now
-    rust, clean : (H, W) bool; no pixel is True in both. For `rustseg_jax.resegment`
-    scribbled : (H, W) bool, what of them spreads; the rest was drawn with care and stays as it is
+    kind : method; "crf" is the only one
+    mask : (H, W) bool, the current mask
+    rust, clean : (H, W) bool strokes for `rustseg_jax.resegment`; no pixel is True in both
+    scribbled : (H, W) bool, the part of them that the CRF spreads; the rest stays unchanged
     """
 
     nonce: str
@@ -83,27 +82,27 @@ class Ask:
 
 
 def read_save(sent: object, *, case: str, shape: tuple[int, int]) -> Save:
-    """Read what the browser sent as a save.
+    """Read a save sent by the browser.
 
     Parameters
     ----------
-    sent : anything
-    case, shape : of the canvas, (H, W)
+    sent : data from the browser, of any type
+    case, shape : case and (H, W) of the canvas
 
     Raises
     ------
     CorrectionError
-        It is damaged, of another photo, or not a save at all.
+        The data are damaged, of another photo, or not a save.
     """
     values = _values(sent, case, shape)
     mask = _mask(values.get("mask"), "mask", shape)
     given = values.get("ignore")
     ignore = np.zeros(shape, bool) if given is None else _mask(given, "ignore", shape)
     if (mask & ignore).any():
-        raise CorrectionError("mask and ignore overlap; each pixel has one label")
+        raise CorrectionError("mask and ignore overlap; each pixel must have one label")
     base = values.get("base")
     if not isinstance(base, str) or len(base) > 80:
-        raise CorrectionError("base is no name of a mask")
+        raise CorrectionError("base is not the name of a mask")
     return Save(
         nonce=values["nonce"],
         case=case,
@@ -117,14 +116,14 @@ def read_save(sent: object, *, case: str, shape: tuple[int, int]) -> Save:
 
 
 def read_ask(sent: object, *, case: str, shape: tuple[int, int]) -> Ask:
-    """Read what the browser sent as a wish for completion; see `read_save`."""
+    """Read a request for completion sent by the browser; see `read_save`."""
     values = _values(sent, case, shape)
     if values.get("kind") != "crf":
-        raise CorrectionError(f"kind is {values.get('kind')!r:.40}; allowed is 'crf'")
+        raise CorrectionError(f"kind is {values.get('kind')!r:.40}; it must be 'crf'")
     names = ("mask", "rust", "clean")
     mask, rust, clean = (_mask(values.get(name), name, shape) for name in names)
     if (rust & clean).any():
-        raise CorrectionError("rust and clean overlap; mark each pixel once")
+        raise CorrectionError("rust and clean overlap; each pixel must have one label")
     marked = rust | clean
     text = values.get("scribbled")
     scribbled = marked if text is None else marked & _mask(text, "scribbled", shape)
@@ -133,20 +132,20 @@ def read_ask(sent: object, *, case: str, shape: tuple[int, int]) -> Ask:
 
 def _values(sent: object, case: str, shape: tuple[int, int]) -> Mapping[str, Any]:
     if not isinstance(sent, Mapping):
-        raise CorrectionError(f"a correction is an object, not {type(sent).__name__}")
+        raise CorrectionError(f"correction is {type(sent).__name__}; it must be an object")
     nonce = sent.get("nonce")
     if not isinstance(nonce, str) or not _NONCE.fullmatch(nonce):
-        raise CorrectionError("nonce is not 32 hexadecimal digits")
+        raise CorrectionError("nonce is not valid; it must be 32 hexadecimal digits")
     if sent.get("case") != case:
-        raise CorrectionError("the correction is of another photo than the one shown")
+        raise CorrectionError("the correction is for another photo than the one shown")
     if (sent.get("height"), sent.get("width")) != shape:
-        raise CorrectionError(f"the correction is not of the photo's size, {shape[1]} x {shape[0]}")
+        raise CorrectionError(f"the correction does not fit the photo, {shape[1]} x {shape[0]}")
     return sent
 
 
 def _decoded(text: object, name: str, most: int) -> bytes:
     if not isinstance(text, str):
-        raise CorrectionError(f"{name} is {type(text).__name__}; allowed is base64 text")
+        raise CorrectionError(f"{name} is {type(text).__name__}; it must be base64 text")
     if len(text) > most:
         raise CorrectionError(f"{name} is larger than {most / 1e6:g} MB")
     try:
@@ -156,18 +155,18 @@ def _decoded(text: object, name: str, most: int) -> bytes:
 
 
 def _inflated(packed: bytes, name: str, most: int) -> bytes:
-    """Unpack at most `most` bytes; a larger stream is refused before it is unpacked further."""
+    """Decompress at most `most` bytes; larger data are rejected without decompressing the rest."""
     inflate = zlib.decompressobj()
     try:
         plain = inflate.decompress(packed, most + 1)
     except zlib.error as error:
-        raise CorrectionError(f"{name} cannot be unpacked: it is damaged ({error})") from error
+        raise CorrectionError(f"{name} is damaged and cannot be unpacked ({error})") from error
     if len(plain) > most:
         raise CorrectionError(f"{name} is larger than {most:,} bytes unpacked")
     if not inflate.eof:
         raise CorrectionError(f"{name} is cut short")
     if inflate.unused_data:
-        raise CorrectionError(f"{name} has something after its end")
+        raise CorrectionError(f"{name} has extra data after its end")
     return plain
 
 
@@ -177,7 +176,7 @@ def _mask(text: object, name: str, shape: tuple[int, int]) -> Mask:
     plain = _inflated(_decoded(text, name, MOST_TEXT), name, size)
     if len(plain) < size:
         raise CorrectionError(
-            f"{name} has {len(plain):,} bytes unpacked; {width} x {height} pixels have {size:,}"
+            f"{name} has {len(plain):,} bytes unpacked; {width} x {height} pixels need {size:,}"
         )
     bits = np.unpackbits(np.frombuffer(plain, np.uint8).reshape(height, -1), axis=1)
     if bits[:, width:].any():
@@ -190,11 +189,11 @@ def _strokes(text: object, shape: tuple[int, int]) -> tuple[Stroke, ...]:
     try:
         found = json.loads(plain)
     except (ValueError, RecursionError) as error:
-        raise CorrectionError("strokes cannot be read: they are no JSON") from error
+        raise CorrectionError("strokes is not valid JSON") from error
     return check_strokes(found, shape=shape)
 
 
 def _number(value: object, name: str) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e7:
         return float(value)
-    raise CorrectionError(f"{name} is {value!r:.40}; allowed is 0 to 10,000,000")
+    raise CorrectionError(f"{name} is {value!r:.40}; it must be between 0 and 10,000,000")

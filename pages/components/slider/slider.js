@@ -1,7 +1,8 @@
-// Two pictures over each other and a divider. Nothing is sent to Python: moving it reruns no script.
+// Two images on top of each other with a divider. Moving it sends nothing to Python and causes no
+// script run.
 
-const SLACK = 6 // pixels a finger may tremble before it drags or scrolls
-const lefts = new Map() // key -> percent: a divider that was taken off the page comes back there
+const SLACK = 6 // pixels that a finger may move before it drags or scrolls
+const lefts = new Map() // key -> percent: restores the divider when it is shown again
 
 export default function (component) {
   const { data, parentElement } = component
@@ -22,14 +23,14 @@ export default function (component) {
 function show(layer, side) {
   const image = layer.querySelector("img")
   const url = place(side.url)
-  // The old picture stays until the new one is there; the same one is not fetched again.
+  // The old image stays until the new one is loaded; the same one is not fetched again.
   if (image.src !== url) image.src = url
   image.alt = side.alt
   layer.querySelector(".tag").textContent = side.label
   layer.dataset.label = side.label
 }
 
-// Media lie beside the page's address, also where the app is served under a path.
+// Media addresses are relative to the page, also if the app is served under a path.
 function place(url) {
   return url.startsWith("/") ? new URL(url.slice(1), document.baseURI).href : url
 }
@@ -60,10 +61,10 @@ function begin(stage, range, data) {
   move(lefts.get(data.key) ?? data.start)
 }
 
-// A mouse moves the divider wherever it is pressed. A finger first has to show that it does not
-// scroll: by going sideways, or by a tap.
+// A mouse moves the divider wherever it is pressed. A finger moves it after a sideways movement or a
+// tap, because it may also scroll the page.
 function follow(stage, range, moveTo) {
-  let pressed = null // {id, x, dragging} of the one pointer that counts
+  let pressed = null // {id, x, dragging} of the active pointer
   stage.onpointerdown = (event) => {
     if (pressed || event.button !== 0) return
     const mouse = event.pointerType === "mouse"
@@ -73,7 +74,7 @@ function follow(stage, range, moveTo) {
     stage.classList.remove("glide")
     if (mouse) moveTo(event)
   }
-  stage.onmousedown = (event) => event.preventDefault() // else it takes the focus from the range
+  stage.onmousedown = (event) => event.preventDefault() // otherwise the range loses the focus
   stage.onpointermove = (event) => {
     if (event.pointerId !== pressed?.id) return
     pressed.dragging ||= Math.abs(event.clientX - pressed.x) > SLACK

@@ -1,7 +1,7 @@
-"""Mark the steel in a photo: a box is dragged, a polygon tapped, corners are moved.
+"""Component to mark the steel in a photo: drag a box, tap a polygon, move corners.
 
-With a mouse, a finger or keys. All of it happens in the browser; Python hears of an outline
-once it is done: a short text, `rs.Surface.text`, or "" for none.
+Works with mouse, touch and keyboard, in the browser only. Python receives each finished outline as
+a short text, `rs.Surface.text`, or "" for none.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ def mark_surface(
     Parameters
     ----------
     picture
-        The photo, as `pages.components.slider.encode` takes it.
+        The photo, as for `pages.components.slider.encode`.
     surface
-        What is marked, or None. Another one than the visitor's last replaces it.
+        The marked surface, or None; replaces the visitor's outline if it differs.
     key
-        Names this marker on its page.
+        Name of this component on its page.
     alt
-        The picture in words.
+        Alternative text of the photo.
     on_change
-        Called with what the visitor marked, or None, before the page runs again.
+        Called with the new surface, or None, before the page runs again.
 
     Raises
     ------
     ConfigError, ImageError
-        As `pages.components.slider.encode`.
+        As for `pages.components.slider.encode`.
     """
     shown = encode(picture)
 

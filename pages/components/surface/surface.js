@@ -1,12 +1,12 @@
-// An outline on a photo: a box is dragged, a polygon tapped corner by corner, corners are moved.
-// Corners are [x, y], shares of the photo's width and height. Python hears of finished outlines.
+// An outline on a photo: drag a box, tap the corners of a polygon, move corners. Corners are [x, y],
+// shares of the photo's width and height. Only finished outlines are sent to Python.
 
 const UNITS = 10000 // as rustseg_jax.report.surface writes corners
 const MOST = 64
-const NEAR = 16 // pixels within which the first corner is hit
-const SLACK = 8 // pixels: less is a tap, no box
-const STEP = 0.01 // of the photo, an arrow key; with Shift a tenth of it
-const QUIET = 500 // milliseconds after the last key before Python hears of it
+const NEAR = 16 // pixels: a tap this close to the first corner closes the outline
+const SLACK = 8 // pixels: a shorter movement is a tap
+const STEP = 0.01 // share of the photo per arrow key; with Shift a tenth of it
+const QUIET = 500 // milliseconds after the last key until the outline is sent
 
 const marks = new WeakMap() // stage -> Marker
 
@@ -19,7 +19,7 @@ export default function (component) {
   marker.show(data)
 }
 
-// Media lie beside the page's address, also where the app is served under a path.
+// Media addresses are relative to the page, also if the app is served under a path.
 function place(url) {
   return url.startsWith("/") ? new URL(url.slice(1), document.baseURI).href : url
 }
@@ -53,8 +53,8 @@ class Marker {
     this.tool = "box"
     this.corners = []
     this.open = false // a polygon that is not closed yet
-    this.said = "" // what Python knows
-    this.pressed = null // the pointer that counts
+    this.said = "" // the outline last exchanged with Python
+    this.pressed = null // the active pointer
     this.timer = 0
     for (const button of root.querySelectorAll("[data-tool]"))
       button.onclick = (event) => this.choose(button.dataset.tool, event.detail === 0)
@@ -80,7 +80,7 @@ class Marker {
     image.alt = data.alt
     this.stage.style.setProperty("--ratio", data.width / data.height)
     if (data.marked !== this.said) {
-      // A link, Back or "clear" outside: it replaces what is here.
+      // A link, Back or a reset on the page replaces the outline.
       clearTimeout(this.timer)
       this.said = data.marked
       this.corners = read(data.marked)
@@ -90,7 +90,7 @@ class Marker {
     this.draw()
   }
 
-  // Python hears of a finished outline, once.
+  // Send a finished outline to Python, once.
   finish(later = 0) {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => {
@@ -107,7 +107,7 @@ class Marker {
       this.corners = read(this.said)
       this.open = false
     }
-    // Keys cannot drag: they get an outline whose corners they move.
+    // Keys cannot drag: start with an outline whose corners they can move.
     if (byKey && !this.corners.length) {
       this.corners = box([0.25, 0.25], [0.75, 0.75])
       this.finish()
@@ -138,7 +138,7 @@ class Marker {
     ]
   }
 
-  // Distance of two corners in pixels on the screen.
+  // Distance of two corners in screen pixels.
   apart(a, b) {
     const frame = this.stage.getBoundingClientRect()
     return Math.hypot((a[0] - b[0]) * frame.width, (a[1] - b[1]) * frame.height)
@@ -185,7 +185,7 @@ class Marker {
     this.draw()
   }
 
-  // The browser took the pointer (two fingers zoom): as if it had not been there.
+  // The browser took the pointer (pinch zoom): restore the outline before it.
   drop() {
     this.corners = this.pressed.before
     this.pressed = null
@@ -201,7 +201,7 @@ class Marker {
     if (this.corners.length === MOST) this.close()
   }
 
-  // A box stays a box while its tool is chosen: the opposite corner stands still.
+  // With the box tool a box stays a box: the opposite corner does not move.
   drag(index, here) {
     const [a, , c] = this.corners
     const [x, y] = here
@@ -278,18 +278,18 @@ class Marker {
   words() {
     if (this.open)
       return this.corners.length > 2
-        ? "Tap the first corner again to close the outline; Escape gives it up."
+        ? "Tap the first corner to close the outline, or press Escape to cancel."
         : "Tap the next corner."
     if (this.corners.length && this.tool === "box" && this.boxed())
-      return "Drag a corner to move it, or drag a new box. Keys: Tab to a corner, arrows move it."
+      return "Drag a corner to move it, or drag a new box. Keyboard: Tab selects a corner, arrow keys move it."
     if (this.corners.length)
-      return "Drag a corner to move it, or a small dot to add one. Keys: Tab to a corner, arrows move it, Delete takes it away."
+      return "Drag a corner to move it, or a small dot to add one. Keyboard: Tab selects a corner, arrow keys move it, Delete removes it."
     return this.tool === "box"
-      ? "Drag across the part that is steel. With keys: press Enter on Box."
-      : "Tap the corners of the part that is steel, one after the other. With keys: press Enter on Polygon."
+      ? "Drag a box around the steel. Keyboard: press Enter on Box."
+      : "Tap the corners of the steel, one by one. Keyboard: press Enter on Polygon."
   }
 
-  // One button a corner, kept while it is dragged or has the focus.
+  // One button per corner, reused while it is dragged or has the focus.
   handles() {
     const holder = this.stage.querySelector(".corners")
     const count = this.corners.length

@@ -1,8 +1,8 @@
-"""Small parts of the teaching pages that run in the browser alone.
+"""Small browser components of the teaching pages.
 
-`strip`: steps with thumbnails, to go to one of them; `player`: the frames of one picture, with a
-button that plays them; `drawing`: a vector drawing in the colours of the theme. No code and no
-picture comes from another host.
+`strip`: navigation strip of steps with thumbnails; `player`: frames of one image, with a slider
+and a play button; `drawing`: an SVG drawing in the colours of the theme. No code or image is loaded
+from another host.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 
 
 def _component(name: str, html: str) -> Any:
-    """Streamlit tells code from a path by its line breaks; the files have many."""
+    """Register a component; Streamlit takes text with line breaks for code, not for a path."""
     css, js = ((_HERE / f"{name}.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     return st.components.v2.component(f"rustseg.{name}", html=html, css=css, js=js)
 
@@ -36,7 +36,7 @@ _drawing = _component("drawing", '<div class="drawing" role="img"></div>\n')
 
 @dataclass(frozen=True)
 class Stop:
-    """One step of a strip: its name in the address, its title, and a thumbnail or a sign."""
+    """One step of a strip: its name in the address, its title, and a thumbnail or a short text."""
 
     name: str
     title: str
@@ -54,17 +54,17 @@ def strip(
     name: str = "step",
     go: Callable[[str], None],
 ) -> None:
-    """Draw steps in a row, each a link; a row too long for the screen can be swiped.
+    """Draw steps in a row, each a link; a row wider than the screen can be scrolled.
 
     Parameters
     ----------
-    stops : in order
-    current : name of the one that is shown
-    key : names this strip on its page
-    label : what the strip is, for screen readers
-    query : the address as it is; a link keeps it but for the step
-    name : of the step in the address
-    go : is called with the name of the step that was chosen, before the page runs again
+    stops : steps in order
+    current : name of the current step
+    key : name of this strip on its page
+    label : label for screen readers
+    query : current query parameters; a link changes only the step
+    name : query parameter of the step
+    go : called with the name of the chosen step, before the page runs again
     """
 
     def chosen() -> None:
@@ -91,15 +91,15 @@ def strip(
 def player(
     frames: Sequence[View], frame: int, *, key: str, label: str, go: Callable[[int], None]
 ) -> None:
-    """Draw one frame with a slider through all of them and a button that plays them.
+    """Draw one of several frames, with a slider and a play button.
 
     Parameters
     ----------
-    frames : at least one, of one size
-    frame : the one to begin with, from 0
-    key : names this player on its page; the same key keeps the frame where the visitor left it
-    label : what the slider chooses
-    go : is called with the frame at which the visitor stopped, before the page runs again
+    frames : at least one, all of the same size
+    frame : index of the first frame to show, from 0
+    key : name of this player on its page; with the same key it keeps its frame
+    label : label of the slider
+    go : called with the frame at which the visitor stopped, before the page runs again
     """
 
     def stopped() -> None:
@@ -121,18 +121,18 @@ def player(
 
 
 def drawing(svg: str, *, key: str, alt: str) -> None:
-    """Draw what `rustseg_jax.teaching.drawings` made, in the colours of the theme.
+    """Draw the output of `rustseg_jax.teaching.drawings` in the colours of the theme.
 
     Parameters
     ----------
-    svg : our own SVG text; it is put into the page as it is
-    key : names this drawing on its page
-    alt : what it shows, for who cannot see it
+    svg : trusted SVG text; it is inserted into the page unchanged
+    key : name of this drawing on its page
+    alt : alternative text
     """
     _drawing(key=key, data={"svg": svg, "alt": alt})
 
 
 def _serve(view: View, place: str) -> str:
-    """Give a picture to the server as `st.image` does, and return its address, "/media/..."."""
+    """Register an image with the server as `st.image` does; return its address, "/media/..."."""
     store = runtime.get_instance().media_file_mgr
     return store.add(view.data, view.kind, f"teach.{place}")

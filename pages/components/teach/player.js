@@ -1,6 +1,6 @@
-// The frames of one picture. They all lie over each other; playing them asks nothing of Python.
+// The frames of one image, stacked on top of each other; playing them does not involve Python.
 
-const PACE = 900 // milliseconds a frame
+const PACE = 900 // milliseconds per frame
 const timers = new WeakMap()
 
 export default function (component) {
@@ -46,7 +46,7 @@ export default function (component) {
     frames.dataset.told = range.value
     setStateValue("frame", Number(range.value))
   }
-  // Python's frame counts where it is news (another address), not where it repeats what it was told.
+  // Use Python's frame if it is new (another address), not if it repeats what was sent to it.
   const news = frames.dataset.key !== data.key || frames.dataset.start !== String(data.start)
   if (frames.dataset.key !== data.key) {
     stop(false)

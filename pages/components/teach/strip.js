@@ -1,4 +1,4 @@
-// Steps in a row. A click asks Python for the step; each is a link, so that it can also be copied.
+// Steps in a row. A click requests the step from Python; each is a link, so that it can be copied.
 
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component

@@ -1,1 +1,1 @@
-"""What the pages Stages and Tour are made of: a lesson, its steps, its address."""
+"""Parts of the pages Stages and Tour: a lesson, its steps, its address."""

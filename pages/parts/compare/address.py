@@ -1,6 +1,6 @@
-"""The address of the teaching pages: everything that is chosen is in it, nothing is elsewhere.
+"""The address of the teaching pages, which holds all settings.
 
-A link that a teacher hands out opens what the teacher saw.
+A link that a teacher shares opens the same view.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from rustseg_jax.teaching.choice import Choice, read_choice
 __all__ = ["SAMPLE", "Reader", "pick", "put", "sample_case", "switch"]
 
 SAMPLE = "steel_beam"
-"""What is shown where the address names no photo: a real one, in which the model is right."""
+"""Sample to show if the address names no photo: a real photo with a correct result."""
 
 
 class Reader(address.Reader):
-    """Reads the address of this run, and gathers what is wrong with it.
+    """Reads the address of this run and collects its errors.
 
     Attributes
     ----------
-    person : who looks: what experts said is not for everybody
+    person : the visitor; corrections are not shown to everyone
     """
 
     def __init__(self) -> None:
@@ -33,13 +33,13 @@ class Reader(address.Reader):
         self.person = people.somebody()
 
     def choice(self) -> Choice:
-        """What is chosen of the method."""
+        """Return the options of the method."""
         choice, complaints = read_choice(self.link)
         self.complaints += complaints
         return choice
 
     def case(self) -> cases.ChosenPhoto:
-        """The photo; a sample where the address names none, or one that is gone."""
+        """Return the photo; a sample if the address names none, or one that was deleted."""
         try:
             photo = self._stored() or cases.current_case()
         except cases.CaseError as error:
@@ -48,23 +48,23 @@ class Reader(address.Reader):
         return photo or sample_case(SAMPLE)
 
     def _stored(self) -> cases.ChosenPhoto | None:
-        """The photo where the labels store has it; it is not for every visitor."""
+        """Return the photo from the labels store, if it is there and the visitor may see it."""
         digest = self.link.get("case")
         if not digest or not self.person.may_save:
             return None
-        with suppress(rs.LabelsError):  # then only the uploads are there
+        with suppress(rs.LabelsError):  # then only uploads are available
             return label_store.stored_case(digest, self.person)
         return None
 
     def subject(self) -> lessons.Subject:
-        """The photo, the way through the method, the weights."""
+        """Return the photo, the options of the method and the weights."""
         weights = self.one_of("weights", models.offered_weights(), "")
         case = self.case()
         return lessons.Subject(case, self.choice(), weights, true_masks.marked(case, self.person))
 
 
 def sample_case(name: str) -> cases.ChosenPhoto:
-    """A sample as a case; the first one where there is none of that name."""
+    """Return a sample as a case; the first one if there is none of that name."""
     samples = list_samples()
     sample = next((s for s in samples if s.name == name), samples[0])
     return cases.case_of(sample)

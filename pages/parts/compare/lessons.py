@@ -1,7 +1,7 @@
-"""Photos taken apart for the teaching pages: lessons, and what is drawn of them.
+"""Lessons on photos for the teaching pages, and the cache of their drawings.
 
-Lessons are large, some 100 MB at most, and few are kept; what is drawn of one is a few hundred
-kilobytes and kept apart, so that going through the steps needs no lesson any more.
+Lessons take up to about 100 MB, so only a few are cached. Their drawings take a few hundred
+kilobytes and are cached separately, so that stepping through a lesson does not need the lesson.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from rustseg_jax.teaching.network import look_inside
 from rustseg_jax.teaching.tour import SCENES, tour_scene
 
 LESSON_SIDE = 2048
-"""Photos with a longer side are shrunk to this many pixels before they are taken apart."""
+"""Larger photos are reduced to this many pixels on the longer side for a lesson."""
 
-LESSONS, DRAWN, ROADS = 4, 64, 256  # how many of each are kept
+LESSONS, DRAWN, ROADS = 4, 64, 256  # how many of each are cached
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is taken apart.
+    """The subject of a lesson.
 
     Attributes
     ----------
     case : the photo
-    choice : the way through the method
-    weights : by name, "" are ours
-    marked : the expert's mask that counts as true, where there is one that this visitor may see
+    choice : the options of the method
+    weights : name of the weights, "" for the shipped ones
+    marked : an expert's mask to use as the true mask, if there is one that this visitor may see
     """
 
     case: ChosenPhoto
@@ -55,18 +55,18 @@ class Subject:
     marked: Marked | None = None
 
     def key(self) -> tuple[str, str, Choice, str]:
-        """What the answer hangs on."""
+        """Return the cache key: everything that affects the lesson."""
         truth = self.marked.id if self.marked else ""
         return self.case.digest, self.model.digest, self.choice, truth
 
     @property
     def model(self) -> rs.Classifier:
-        """Its weights; raises `WeightsError`."""
+        """The model with these weights; raises `WeightsError`."""
         return models.named_model(self.weights)
 
 
 def tour_case(name: str) -> ChosenPhoto:
-    """A rendered scene of the tour as a case: kept like an upload, so that links to it work."""
+    """Return a rendered scene of the tour as a case, stored like an upload so that links work."""
     data = once("scene", (name,), lambda: _scene(name), size=len(SCENES))
     digest = keep_upload(SCENES[name], data)
     return ChosenPhoto(SCENES[name], name, photos_folder() / digest, digest)
@@ -81,15 +81,15 @@ def _scene(name: str) -> bytes:
 
 
 def lesson(subject: Subject) -> Lesson:
-    """Take a photo apart; kept for the same bytes, weights and choice.
+    """Compute the lesson of a photo; cached by photo, weights and options.
 
     Raises
     ------
     RustsegError
-        The photo or the weights cannot be used, or too many wait.
+        The photo or the weights cannot be used, or the queue is full.
     """
     chosen, model = subject.choice, subject.model
-    # Where only threshold or CRF differ, the network has already looked.
+    # If only threshold or CRF differ, the output of the network can be reused.
     base = None if chosen == chosen.seen else lesson(replace(subject, choice=chosen.seen))
 
     def work() -> Lesson:
@@ -101,7 +101,7 @@ def lesson(subject: Subject) -> Lesson:
         photo = _at_most(images.read(subject.case.path.read_bytes()), LESSON_SIDE)
         seg = rs.segment(photo, model, chosen.config())
         inside = look_inside(seg, model)
-        # The channels that are shown are copies; all of them together are 25 MB.
+        # The channels to show are copies; all activations together take 25 MB.
         inside = replace(inside, output=inside.output._replace(blocks=()))
         return teach(seg, model, true=true, inside=inside)
 
@@ -114,12 +114,12 @@ def _at_most(photo: np.ndarray, side: int) -> np.ndarray:
 
 
 def of_lesson(subject: Subject, draw: Callable[..., T], *arguments: Any) -> T:
-    """What a function makes of a lesson; kept, and without the lesson.
+    """Return the output of a function of a lesson; cached separately from the lesson.
 
     Parameters
     ----------
-    subject : what is taken apart
-    draw : is called as ``draw(lesson, *arguments)``; what it returns is small and never changed
+    subject : subject of the lesson
+    draw : called as ``draw(lesson, *arguments)``; its output must be small and is never changed
     arguments : plain values
     """
     key = *subject.key(), f"{draw.__module__}.{draw.__qualname__}", *arguments
@@ -127,7 +127,7 @@ def of_lesson(subject: Subject, draw: Callable[..., T], *arguments: Any) -> T:
 
 
 def faithful(subject: Subject) -> Road:
-    """How faithful the heat map of a photo is: eight more passes through the network."""
+    """Measure the faithfulness of the heat map of a photo; runs the network eight times."""
 
     def work() -> Road:
         taken = lesson(subject)
@@ -137,7 +137,7 @@ def faithful(subject: Subject) -> Road:
 
 
 def figure_file(subject: Subject, title: str, form: str) -> bytes:
-    """All steps of a photo as one figure, a PNG or PDF file."""
+    """Return all steps of a photo as one figure, a PNG or PDF file."""
     taken = lesson(subject)
     with turn():
         return figure_bytes(taken, title=title, form=form)

@@ -1,4 +1,4 @@
-"""Side by side: anything of a photo beside anything else, with a slider or all at once."""
+"""Side by side: compare two results with a slider, or all of them at once."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ TOPICS = {
     "weights": "Two models",
 }
 ABOUT = {
-    "stages": "Any two stages of this photo, one over the other.",
-    "cam": "One network, one photo, four ways to ask where its verdict comes from. Grad-CAM++ "
-    "exists in two forms that do not agree: its paper's equation, and its authors' code.",
-    "rule": "One heat map, three rules for the cut. All that comes after follows from it.",
-    "crf": "One rough mask, five sets of CRF settings; all but the first are from published code.",
+    "stages": "Compare any two stages of this photo.",
+    "cam": "Four methods to locate the evidence for one verdict. Grad-CAM++ exists in two versions "
+    "that differ: the equation in the paper and the authors' code.",
+    "rule": "Three threshold rules for one heat map. The later stages depend on the threshold.",
+    "crf": "Five sets of CRF settings for one rough mask; all but the first are from published "
+    "code.",
     "photos": "The same method on another photo.",
-    "weights": "The same photo, judged by other weights.",
+    "weights": "The same photo with other weights.",
 }
-LAYOUTS = {"slider": "Two, with a slider", "grid": "All at once"}
+LAYOUTS = {"slider": "Two, with a slider", "grid": "All in a grid"}
 PAIRS = {
     "stages": ("photo", "mask"),
     "cam": ("score_map", "grad_cam_pp_eq19"),
@@ -48,14 +49,14 @@ PAIRS = {
 SHOWN = {"cam": "heat", "rule": "rough", "crf": "mask", "photos": "mask", "weights": "mask"}
 HEATS = ("heat", "heatmap")
 FAITHFUL = (
-    "ROAD, from -1 to 1: P(corrosion) with the coldest places taken away, less P with the hottest "
-    "taken away. Above 0 the network relies on what the map marks; chance is 0. Eight passes."
+    "ROAD score from -1 to 1: P(corrosion) without the coldest areas minus P(corrosion) without "
+    "the hottest areas. Above 0, the network relies on the areas that the map marks; chance is 0."
 )
 
 
 @dataclass(frozen=True)
 class Item:
-    """One of the things to compare: what is taken apart, and what of it is shown."""
+    """One item of a comparison: its subject, and the exhibit to show."""
 
     title: str
     subject: lessons.Subject
@@ -63,7 +64,7 @@ class Item:
 
 
 def draw(reader: address.Reader, subject: lessons.Subject) -> None:
-    """The topic of the address: two items with a slider, or all of them."""
+    """Draw the topic given in the address: two items with a slider, or all of them."""
     several = len(models.offered_weights()) > 1
     topics = {k: v for k, v in TOPICS.items() if several or k != "weights"}
     topic = reader.one_of("topic", topics, "stages")
@@ -97,13 +98,13 @@ def _layout(reader: address.Reader, topic: str) -> str:
 
 
 def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict[str, Item]:
-    """Name in the address -> item; the first one of two photos is not among them."""
+    """Return name in the address -> item, without the first of two photos."""
     allowed = lessons.of_lesson(subject, exhibits_of)
     if topic == "stages":
         return {name: Item(title, subject, name) for name, title in allowed.items()}
     shows = {k: v for k, v in allowed.items() if k in SHOWS and k != "photo"}
     show = reader.one_of("show", shows, SHOWN[topic])
-    address.pick("Compare their", "show", shows, show, default=SHOWN[topic], width=300)
+    address.pick("Show", "show", shows, show, default=SHOWN[topic], width=300)
     if topic == "photos":
         varied = {
             name: (
@@ -126,7 +127,7 @@ def _items(reader: address.Reader, subject: lessons.Subject, topic: str) -> dict
 
 
 def _photos_to_choose(reader: address.Reader) -> dict[str, cases.ChosenPhoto]:
-    """Name in the address -> photo: this visit's uploads, the one of the link, the samples."""
+    """Return name in the address -> photo: this visit's uploads, the linked one, the samples."""
     photos = {}
     for digest in dict.fromkeys([*cases.uploads(), reader.link.get("other", "")]):
         with suppress(cases.CaseError):
@@ -135,7 +136,7 @@ def _photos_to_choose(reader: address.Reader) -> dict[str, cases.ChosenPhoto]:
 
 
 def _one(topic: str, name: str) -> dict[str, Any]:
-    """What differs; a cut by hand would make all rules and heat maps alike."""
+    """Return the option to vary; a threshold set by hand would make all rules equal."""
     return {topic: name} if topic == "crf" else {topic: name, "cut": None}
 
 
@@ -166,12 +167,12 @@ def _other(reader: address.Reader, subject: lessons.Subject, items: Mapping[str,
     titles = {name: item.title for name, item in items.items()}
     usual = next(n for n, i in items.items() if i.subject.case.digest != subject.case.digest)
     name = reader.one_of("other", titles, usual)
-    address.pick("With", "other", titles, name, default="", width=300)
+    address.pick("Compare with", "other", titles, name, default="", width=300)
     return name
 
 
 def _photos(reader: address.Reader, subject: lessons.Subject, other: Item) -> None:
-    """Two photos have two shapes: beside each other, without a slider."""
+    """Draw two photos beside each other; their shapes differ, so without a slider."""
     pair = Item(subject.case.title, subject, other.show), other
     for column, item in zip(st.columns(2), pair, strict=True):
         with column:
@@ -198,18 +199,18 @@ def _picture(reader: address.Reader, item: Item) -> None:
 
 
 def _shown(item: Item) -> Exhibit | None:
-    """The picture of an item, or in its place why there is none."""
+    """Return the image of an item, or draw the reason why there is none."""
     try:
         if item.show in lessons.of_lesson(item.subject, exhibits_of):
             return lessons.of_lesson(item.subject, exhibit, item.show)
-        st.info(f"{escape(item.title)}: there is no such picture of this photo.")
+        st.info(f"{escape(item.title)}: not available for this photo.")
     except rs.WeightsError as error:
         st.error(f"{escape(item.title)}: {sentence(error)}")
     return None
 
 
 def _numbers(reader: address.Reader, item: Item, exhibited: Exhibit | None) -> None:
-    """Title and numbers, and for a heat map how faithful it is."""
+    """Draw title and numbers, and for a heat map its faithfulness."""
     st.markdown(f"**{escape(item.title)}**")
     if not exhibited:
         return
@@ -233,7 +234,7 @@ def _faithfulness(reader: address.Reader, item: Item) -> None:
 
 
 def _legend(items: Collection[Item]) -> None:
-    """What the colours of these items mean."""
+    """Explain the colours of these items."""
     heats = {item.subject.choice.cam for item in items if item.show in HEATS}
     if heats:
         legend("heat" if heats == {"score_map"} else "relative")
@@ -246,8 +247,10 @@ def _legend(items: Collection[Item]) -> None:
 def _worst(lesson: Lesson) -> str:
     truth = lesson.truth
     if truth is None:
-        return "The true mask of this photo is not known: there is no IoU and no difference."
+        return "The true mask of this photo is not known, so IoU and differences are not available."
     if not truth.worst:
-        return "Nothing was lost on the way."
+        return "No stage causes a loss."
     lost = truth.stages[truth.worst].lost
-    return f"Most was lost by {STAGES[truth.worst]}: {lost:.2f} of IoU. The step Truth shows it."
+    return (
+        f"The largest loss is due to {STAGES[truth.worst]}: {lost:.2f} IoU. See the step True mask."
+    )

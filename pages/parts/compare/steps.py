@@ -1,4 +1,4 @@
-"""Step by step: the whole way of one photo, one step in focus."""
+"""Step by step: all stages of one photo, one step at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST = "seen"
 
 
 def draw(reader: address.Reader, subject: lessons.Subject) -> None:
-    """The strip, and the step of the address."""
+    """Draw the navigation strip and the step given in the address."""
     words = lessons.of_lesson(subject, _words)
     here = reader.one_of("step", {step.name: step.title for step in words}, FIRST)
     small = lessons.of_lesson(subject, thumbnails)
@@ -50,7 +50,7 @@ def _words(lesson: Lesson) -> tuple[Step, ...]:
 
 
 def _sign(step: Step) -> str:
-    """What stands in the strip where a step has no picture."""
+    """Return the text to show in the strip for a step without a thumbnail."""
     return keep_together(step.numbers["P(corrosion)"]) if step.name == "scores" else "-"
 
 
@@ -66,11 +66,11 @@ def _text(step: Step) -> None:
         rows = "".join(
             f"<dt>{label}</dt><dd>{keep_together(value)}</dd>"
             for label, value in step.numbers.items()
-            if label != "IoU by stage"  # the drawing says it
+            if label != "IoU by stage"  # shown in the drawing
         )
         st.html(f'<p class="head">In this photo</p><dl class="numbers">{rows}</dl>')
     if step.formula:
-        with st.expander("The formula"):
+        with st.expander("Formula"):
             st.latex(step.formula)
 
 
@@ -121,7 +121,7 @@ def _pictures(reader: address.Reader, subject: lessons.Subject, step: Step) -> N
 
 
 def scores(lesson: Lesson) -> str:
-    """The drawing of the verdict."""
+    """Draw the scores of a lesson."""
     return draw_scores(lesson.inside.scores)
 
 
@@ -155,11 +155,11 @@ def _threshold(subject: lessons.Subject, views: Sequence[View], step: Step) -> N
     cut = lessons.of_lesson(subject, _cut)
     st.session_state["address-cut"] = cut
     st.slider(
-        "Cut it elsewhere", 0.01, 0.99, step=0.01, key="address-cut", width=420,
-        on_change=_take_cut, help="The rough mask, and all that follows, change with it",
+        "Change the threshold", 0.01, 0.99, step=0.01, key="address-cut", width=420,
+        on_change=_take_cut, help="Changes the rough mask and all later stages",
     )  # fmt: skip
     if subject.choice.cut is not None:
-        st.button("Back to the rule's threshold", on_click=address.put, kwargs={"cut": None})
+        st.button("Reset to the rule's threshold", on_click=address.put, kwargs={"cut": None})
 
 
 def _cut(lesson: Lesson) -> float:
@@ -173,7 +173,7 @@ def _take_cut() -> None:
 def _updates(reader: address.Reader, views: Sequence[View]) -> None:
     last = len(views) - 1
     teach.player(
-        views, reader.number("update", last, last), key="updates", label="Update of the CRF",
+        views, reader.number("update", last, last), key="updates", label="CRF update",
         go=lambda k: address.put(update=str(k)),
     )  # fmt: skip
 
@@ -187,54 +187,55 @@ def _mask(views: Sequence[View]) -> None:
         labels=("Photo", "Mask"),
         alt=(photo.alt, over.alt),
     )
-    with st.expander("The mask alone"):
+    with st.expander("Mask only"):
         grid([plain], width=300)
 
 
 def encoded(view: View) -> Encoded:
-    """A picture as the slider takes it."""
+    """Return a view in the form that the slider needs."""
     return Encoded(view.data, view.width, view.height)
 
 
 def grid(views: Sequence[View], *, width: int) -> None:
-    """Pictures with captions in rows; no narrower than `width` in pixels if that fits."""
+    """Draw images with captions in rows; not narrower than `width` in pixels if that fits."""
     with st.grid("auto", min_column_width=width, gap="small"):
         for view in views:
             st.image(view.data, caption=view.caption, alt=view.alt, width="stretch")
 
 
 _LEGENDS = {
-    "heat": '<span>0, nothing</span><i class="ramp"></i><span>1, certain</span>',
-    "relative": '<span>0, nothing</span><i class="ramp"></i><span>1, the most in this photo</span>',
+    "heat": '<span>0, no evidence</span><i class="ramp"></i><span>1, certain</span>',
+    "relative": '<span>0, no evidence</span><i class="ramp"></i>'
+    "<span>1, highest in this photo</span>",
     "unary": '<span>5 %, clean</span><i class="ramp"></i><span>95 %, rust</span>',
-    "channel": '<span>silent</span><i class="ramp"></i><span>most in this photo</span>',
+    "channel": '<span>inactive</span><i class="ramp"></i><span>highest in this photo</span>',
     "difference": '<i class="hit"></i><span>found</span><i class="missed"></i><span>missed</span>'
-    '<i class="extra"></i><span>marked, but none</span>',
+    '<i class="extra"></i><span>false alarm</span>',
 }
 
 
 def legend(kind: str) -> None:
-    """What the colours mean: of a "heat" map, a "channel", a "difference"."""
+    """Explain the colours of a "heat" map, a "channel", a "difference" and so on."""
     st.html(f'<p class="legend">{_LEGENDS[kind]}</p>')
 
 
 def faithfulness(reader: address.Reader, subject: lessons.Subject) -> None:
-    """The number under a heat map; it costs eight passes, so it is asked for."""
+    """Draw the faithfulness of a heat map; it takes eight forward passes, so only on request."""
     if reader.one_of("faithful", {"": "no", "1": "yes"}, "") != "1":
         st.button(
-            "Measure how faithful it is",
+            "Measure faithfulness",
             icon=":material/straighten:",
             on_click=address.put,
             kwargs={"faithful": "1"},
-            help="Takes the hottest, then the coldest places away and asks the network again",
+            help="Removes the hottest, then the coldest areas and runs the network again",
         )
         return
-    with st.spinner("Asking the network again with parts taken away …", show_time=True):
+    with st.spinner("Measuring faithfulness …", show_time=True):
         road = lessons.faithful(subject)
     st.markdown(
-        f"**Faithfulness {road.score:+.2f}** (ROAD, -1 to 1; chance is 0). With the hottest fifth "
-        f"taken away P(corrosion) is {percent(road.without_hottest[0], sure=False)}, with "
-        f"the coldest {percent(road.without_coldest[0], sure=False)}."
+        f"**Faithfulness {road.score:+.2f}** (ROAD, -1 to 1; chance is 0). P(corrosion) is "
+        f"{percent(road.without_hottest[0], sure=False)} without the hottest fifth and "
+        f"{percent(road.without_coldest[0], sure=False)} without the coldest fifth."
     )
 
 
@@ -257,4 +258,4 @@ dl.numbers > dd { text-align: right; }
 .legend i.missed { background: #f0e442; }
 .legend i.extra { background: #d55e00; }
 </style>"""
-"""Of both teaching pages: a readable width, and the colours of the legends."""
+"""Style of both teaching pages: a readable width, and the colours of the legends."""

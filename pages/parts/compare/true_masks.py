@@ -1,6 +1,6 @@
-"""True masks: of rendered scenes, and what an expert marked in a photo of the labels store.
+"""True masks: of rendered scenes, and experts' corrections from the labels store.
 
-What experts said is not for every visitor: who may not save sees rendered truths alone.
+Only visitors who may save see corrections; others see the true masks of rendered scenes only.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCENE_MASKS: dict[str, Mask] = {}  # of the tour's few scenes, by the photo's d
 
 @dataclass(frozen=True)
 class Marked:
-    """What an expert marked, as the true mask: the id of the correction, in words whose it is."""
+    """An expert's correction used as the true mask: its id, description and mask."""
 
     id: str
     words: str
@@ -34,17 +34,17 @@ class Marked:
 
 
 def keep_scene(data: bytes, mask: Mask) -> None:
-    """Remember the true mask of a rendered scene, by the bytes of its file."""
+    """Store the true mask of a rendered scene under the bytes of its file."""
     _SCENE_MASKS[images.sha256(data)] = mask
 
 
 def true_mask(case: ChosenPhoto, given: Marked | None = None) -> Mask | None:
-    """The true mask of a photo, (H, W) bool at its own size, where it is known.
+    """Return the true mask of a photo, (H, W) bool at full resolution, if it is known.
 
     Parameters
     ----------
     case : the photo
-    given : what `marked` found
+    given : what `marked` returned
     """
     if given is not None:
         return given.mask.decode()
@@ -57,10 +57,11 @@ def true_mask(case: ChosenPhoto, given: Marked | None = None) -> Mask | None:
 
 
 def marked(case: ChosenPhoto, person: Person) -> Marked | None:
-    """The expert's correction that a photo is judged by; None where there is none to be seen.
+    """Return the expert's correction to compare a photo with; None if there is none to show.
 
-    The latest approved one, else the latest that counts. A rendered truth is exact, so there
-    nothing is asked; nor of a store that cannot be read, which the page of corrections tells.
+    This is the latest approved one, otherwise the latest valid one. The true mask of a rendered
+    scene is exact and takes precedence. A store that cannot be read is ignored here; the page
+    Correct reports it.
     """
     if not person.may_save or true_mask(case) is not None:
         return None

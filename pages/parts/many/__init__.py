@@ -1,1 +1,1 @@
-"""What the page Many photos is made of: choosing photos, and the gallery of results."""
+"""Parts of the page Many photos: the photo chooser and the gallery of results."""

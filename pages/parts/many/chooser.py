@@ -1,4 +1,4 @@
-"""Choosing many photos: files, a folder, samples; they become a set in the address."""
+"""Chooser for many photos: files, a folder or samples; they become a set named in the address."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ SOURCES = {"photos": "Photos", "directory": "A folder", "samples": "Samples"}
 
 
 def choose() -> None:
-    """Draw what there is to choose from, and what was wrong with the last choice."""
+    """Draw the chooser, and the error of the last choice, if any."""
     st.markdown(
-        "Which of them are rusted, and how much? Choose photos; they are looked at one after the "
-        "other, and you can sort them by rusted area or by doubt and download everything."
+        "Choose photos to analyse one by one. Sort the results by rusted area or uncertainty, and "
+        "download everything."
     )
     if refused := st.session_state.pop("refused", ""):
         st.error(refused, icon=":material/error:")
     names = SOURCES.__getitem__
     source = st.segmented_control(
-        "Where from", list(SOURCES), format_func=names, default="photos", required=True
+        "Source", list(SOURCES), format_func=names, default="photos", required=True
     )
     if source == "samples":
         _choose_samples()
         return
     key = f"many-{source}-{st.session_state.get('many', 0)}"
     st.file_uploader(
-        f"Up to {photo_sets.MAX_PHOTOS} photos, {photo_sets.MAX_BYTES / 1e6:.0f} MB together",
+        f"Up to {photo_sets.MAX_PHOTOS} photos, {photo_sets.MAX_BYTES / 1e6:.0f} MB in total",
         type=[suffix.removeprefix(".") for suffix in PHOTO_SUFFIXES],
         accept_multiple_files="directory" if source == "directory" else True,
         key=key,
@@ -39,9 +39,9 @@ def choose() -> None:
         args=(key,),
     )
     st.caption(
-        f"Kept on this server for {cases.KEEP_HOURS} hours, so that reloading works, then "
-        "deleted. Sent nowhere else."
-        + (" Of a folder only pictures are sent." if source == "directory" else "")
+        f"Photos are stored on this server for {cases.KEEP_HOURS} hours so that you can reload the "
+        "page, then deleted. They are not sent anywhere else."
+        + (" Only the photos in the folder are uploaded." if source == "directory" else "")
     )
 
 
@@ -55,7 +55,7 @@ def _choose_samples() -> None:
     draw_samples(pick)
     some = f"{len(chosen)} samples" if len(chosen) != 1 else "1 sample"
     st.button(
-        f"Find rust in {some}" if chosen else "Pick some samples first",
+        f"Analyse {some}" if chosen else "Select samples first",
         key="take-samples",
         disabled=not chosen,
         on_click=_take_samples,
@@ -66,7 +66,7 @@ def _choose_samples() -> None:
 
 def _take_files(key: str) -> None:
     files = [photo_sets.File(f.name, f.size, f.getvalue) for f in st.session_state[key]]
-    # Another key empties the uploader, which would keep all of them in memory.
+    # A new key empties the uploader, which would otherwise keep all files in memory.
     st.session_state["many"] = st.session_state.get("many", 0) + 1
     _open(files)
 
@@ -80,5 +80,5 @@ def _open(files: list[photo_sets.File]) -> None:
     try:
         st.query_params.from_dict({"set": photo_sets.make_set(files).id})
     except RustsegError as error:
-        # What a callback draws is gone when the page is drawn.
+        # The page run that follows would erase anything that a callback draws.
         st.session_state["refused"] = sentence(error)

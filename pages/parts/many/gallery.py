@@ -14,11 +14,11 @@ from rustseg_jax.errors import ImageError
 from rustseg_jax.report.outcomes import Outcome
 from rustseg_jax.report.results_folder import PhotoFile, ResultsFolder
 
-PAGE = 24  # cards at a time: divides by 2, 3, 4 and 6 columns; half a megabyte of thumbnails
+PAGE = 24  # cards per page: divisible by 2, 3, 4 and 6 columns; half a megabyte of thumbnails
 
-# A click anywhere on a card is a click on its link, whose area covers the card. What Streamlit
-# puts between the two must not be positioned, and the picture needs no tools. All pictures of
-# a row are of one height, whatever their shape, and names too long for a line end in dots.
+# Clicking anywhere on a card clicks its link, whose area covers the card. The elements that
+# Streamlit puts between the two must not be positioned, and the image needs no toolbar. All images
+# have the same height, whatever their shape.
 _CARDS = """<style>
 [class*="st-key-photo-"] { position: relative; }
 [class*="st-key-photo-"] [data-testid="stElementContainer"]:has([data-testid="stPageLink"]),
@@ -44,14 +44,14 @@ def show(
 
     Parameters
     ----------
-    results : where the thumbnails are
+    results : holds the thumbnails
     listed : photos that are done or failed, in order
-    todo : photos that are to come; they follow
-    order : what `listed` is sorted by
+    todo : remaining photos, shown after them
+    order : sort key of `listed`
 
     Returns
     -------
-    The cells on this page of those to come, to draw a `card` into
+    The cells of the remaining photos on this page, to draw a `card` into
     """
     pages = -(-(len(listed) + len(todo)) // PAGE)
     key = f"page-{pages}"
@@ -66,7 +66,7 @@ def show(
                 card(results, photo, outcome, order)
         for photo in rest:
             cells[photo] = st.empty()
-            # In a container like a card: what the card does not draw over would stay.
+            # In a container like a card's, so that the card replaces all of it.
             with cells[photo].container(), st.container(gap="xsmall"):
                 st.skeleton(height=120)
                 st.caption(escape(photo.name))
@@ -76,7 +76,7 @@ def show(
 
 
 def card(results: ResultsFolder, photo: PhotoFile, outcome: Outcome, order: str) -> None:
-    """Draw one photo: its overlay, name and verdict; a click opens it on the first page."""
+    """Draw one photo: its overlay, name and verdict; a click opens it on the page Find rust."""
     facts = outcome.facts
     if facts is None:
         with st.container(gap="xsmall", border=True, key=f"failed-{photo.digest[:16]}"):
@@ -99,10 +99,10 @@ def card(results: ResultsFolder, photo: PhotoFile, outcome: Outcome, order: str)
 
 
 def inline(webp: bytes) -> str:
-    """A picture as an address that holds it, 20 to 30 KB.
+    """Return an image as a data URL of 20 to 30 KB.
 
-    A click while the work goes on ends a run before all of its cards are drawn, and Streamlit
-    then drops the files of those that are still on the screen: they would stay broken.
+    A click during the analysis ends a run before all cards are drawn. Streamlit then deletes the
+    files of cards that are still on the screen, and their images would stay broken.
     """
     return f"data:image/webp;base64,{base64.b64encode(webp).decode()}"
 
@@ -111,8 +111,8 @@ def _doubt(outcome: Outcome, order: str) -> str:
     if order != "doubt":
         return ""
     if outcome.doubt is None:
-        return " · doubt not measured: a large photo"
-    return f" · doubt {percent(outcome.doubt)}"
+        return " · uncertainty not measured (large photo)"
+    return f" · uncertainty {percent(outcome.doubt)}"
 
 
 def table(listed: Sequence[tuple[PhotoFile, Outcome]]) -> None:
@@ -126,35 +126,35 @@ def table(listed: Sequence[tuple[PhotoFile, Outcome]]) -> None:
         hide_index=True,
         height="content" if len(listed) <= PAGE else 600,
         column_config={
-            "Probability": share("Of corrosion, in the picture as a whole"),
-            "Rusted area": share("Share of the picture that is marked"),
-            "At least": share("The true area is probably more than this"),
-            "At most": share("The true area is probably less than this"),
-            "Doubt": share(
-                "How much of the picture is judged otherwise when it is mirrored, shifted or "
-                "looked at in another size"
+            "Probability": share("Probability of corrosion in the photo as a whole"),
+            "Rusted area": share("Share of the photo that is marked"),
+            "At least": share("Lower end of the interval of the rusted area"),
+            "At most": share("Upper end of the interval of the rusted area"),
+            "Uncertainty": share(
+                "Share of the photo where the result changes when it is mirrored, shifted or "
+                "resized"
             ),
-            "Open": st.column_config.LinkColumn(display_text="open", width="small"),
+            "Open": st.column_config.LinkColumn(display_text="Open", width="small"),
             "Note": st.column_config.TextColumn(width="large"),
         },
         placeholder="",
-        alt="Every photo with its verdict, probability, rusted area and doubt",
+        alt="All photos with verdict, probability, rusted area and uncertainty",
     )
 
 
 def _row(photo: PhotoFile, outcome: Outcome) -> dict[str, object]:
     facts = outcome.facts
     if facts is None:
-        return {"Photo": photo.name, "Verdict": "failed", "Note": outcome.error}
+        return {"Photo": photo.name, "Verdict": "Failed", "Note": outcome.error}
     sure = facts["uncertainty"] or {}
     return {
         "Photo": photo.name,
-        "Verdict": "corrosion" if facts["corroded"] else "no corrosion",
+        "Verdict": "Corrosion" if facts["corroded"] else "No corrosion",
         "Probability": 100 * facts["probability"],
         "Rusted area": 100 * facts["area"],
         "At least": _times_100(sure.get("low")),
         "At most": _times_100(sure.get("high")),
-        "Doubt": _times_100(outcome.doubt),
+        "Uncertainty": _times_100(outcome.doubt),
         "Size": f"{facts['width']} x {facts['height']}",
         "Open": f"/?case={photo.digest}",
         "Note": facts["reason"] if facts["corroded"] else "",

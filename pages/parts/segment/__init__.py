@@ -1,1 +1,1 @@
-"""What the page Find rust is made of: the result, its pictures, its controls."""
+"""Parts of the page Find rust: the result, its images, its controls."""

@@ -1,7 +1,7 @@
-"""What a visitor chose for a result: in the address, so that a link shows the same.
+"""Settings of a result, stored in the address so that a link reproduces the view.
 
-The address is the truth: before a widget is drawn it gets the value of the address, and a
-widget that was moved writes its value there. What equals the default stays out of it.
+The address is the single source of truth: each widget takes its value from the address before it is
+drawn and writes changes back to it. Default values are left out of the address.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ VIEWS = {
     "doubt": "Uncertainty",
     "steel": "Mark the steel",
 }
-MODES = {"auto": "In windows: finds small rust", "whole": "As a whole: quicker"}
+MODES = {"auto": "In tiles (finds small rust)", "whole": "As a whole (faster)"}
 STYLES = {"fill": "Filled", "line": "Outline"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen; names as in the address.
+    """Settings of a result; field names as in the address.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Choice:
     mode : of `rs.TileConfig`, "auto" or "whole"
     view : one of `VIEWS`
     style : one of `STYLES`
-    strength : of the colours, 0 to 100 percent
+    strength : opacity of the colours, 0 to 100 percent
     surface : the marked part of the photo, or None
     """
 
@@ -51,7 +51,7 @@ class Choice:
 
     @property
     def turned(self) -> rs.Adjustment:
-        """The controls for the library."""
+        """Return the slider positions as the library takes them."""
         return rs.Adjustment(self.rust, self.edges)
 
 
@@ -59,7 +59,7 @@ _DEFAULT = Choice()
 
 
 def read() -> Choice:
-    """What the address says; what is not allowed there is told, and counts for nothing."""
+    """Read the settings from the address; invalid values are reported and ignored."""
     reader = address.Reader()
     choice = Choice(
         rust=reader.number("rust", RUST_MOST, _DEFAULT.rust, least=-RUST_MOST),
@@ -84,7 +84,7 @@ def _surface(reader: address.Reader) -> rs.Surface | None:
 
 
 def write(**chosen: object) -> None:
-    """Put choices into the address; what equals the default is taken out of it."""
+    """Write settings to the address; defaults are removed from it."""
     address.put(**{name: _text(name, value) for name, value in chosen.items()})
 
 
@@ -95,7 +95,7 @@ def _text(name: str, value: object) -> str | None:
 
 
 def reset() -> None:
-    """Back to the method's own choices; how the result is shown stays."""
+    """Reset the settings of the method; the display settings stay."""
     write(rust=_DEFAULT.rust, edges=_DEFAULT.edges, mode=_DEFAULT.mode)
 
 
@@ -103,16 +103,16 @@ def turn(choice: Choice, case: ChosenPhoto, *, corroded: bool) -> None:
     """Draw the controls that change the result."""
     st.markdown("**Adjust**")
     if not corroded:
-        st.caption("Nothing to adjust: the verdict is on the picture as a whole.")
+        st.caption("Nothing to adjust: no corrosion was found.")
     else:
         _slider(choice, "rust", "Less or more rust", RUST_MOST,
-                "How much evidence a place needs to be marked: to the left only what is surest, "
-                "to the right also what is faint.")  # fmt: skip
+                "How much evidence is needed to mark a place: move left to mark only clear rust, "
+                "right to include faint rust.")  # fmt: skip
         _slider(choice, "edges", "Looser or tighter edges", EDGES_MOST,
-                "How closely the border follows colours in the photo.")  # fmt: skip
+                "How closely the outline follows the colours in the photo.")  # fmt: skip
     _mode(choice, case)
     if (choice.rust, choice.edges, choice.mode) != (0, 0, "auto"):
-        st.button("Back to defaults", icon=":material/undo:", on_click=reset, key="reset")
+        st.button("Reset to defaults", icon=":material/undo:", on_click=reset, key="reset")
 
 
 def _slider(choice: Choice, name: str, label: str, most: int, words: str) -> None:
@@ -122,27 +122,27 @@ def _slider(choice: Choice, name: str, label: str, most: int, words: str) -> Non
 
 
 def _mode(choice: Choice, case: ChosenPhoto) -> None:
-    """How a large photo is looked at, with what it costs; small ones leave no choice."""
+    """Choose how to analyse a large photo, and show what it costs; small ones have no choice."""
     plan = results.plan(case)
     if plan is None:
         return
     _follow(choice, "mode")
-    st.radio("This is a large photo. How to look at it", list(MODES), key="mode",
+    st.radio("Large photo: analyse it", list(MODES), key="mode",
              format_func=MODES.__getitem__, on_change=_moved, args=("mode",))  # fmt: skip
-    st.caption(f"In windows means {plan.describe()}.")
+    st.caption(f"In tiles: {plan.describe()}.")
 
 
 def view(choice: Choice, *, steel: bool) -> None:
-    """Draw the choice of the picture; where nothing is graded no steel is marked."""
+    """Draw the choice of the view; without a grade there is no steel to mark."""
     _follow(choice, "view")
     names = [name for name in VIEWS if steel or name != "steel"]
-    st.segmented_control("Picture", names, key="view", format_func=VIEWS.__getitem__,
+    st.segmented_control("View", names, key="view", format_func=VIEWS.__getitem__,
                          required=True, wrap=True, label_visibility="collapsed",
                          on_change=_moved, args=("view",))  # fmt: skip
 
 
 def drawing(choice: Choice) -> None:
-    """Draw how the mask is drawn."""
+    """Draw the controls for the style of the mask."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
         if choice.view != "heat":
             _follow(choice, "style")
@@ -151,12 +151,12 @@ def drawing(choice: Choice) -> None:
                                  args=("style",))  # fmt: skip
         if choice.view == "heat" or choice.style == "fill":
             _follow(choice, "strength")
-            st.slider("Strength of the colours", 0, 100, step=5, format="%d %%", key="strength",
+            st.slider("Opacity", 0, 100, step=5, format="%d %%", key="strength",
                       width=260, on_change=_moved, args=("strength",))  # fmt: skip
 
 
 def _follow(choice: Choice, name: str) -> None:
-    """Give a widget the value of the address, if it has another: a link, or Back."""
+    """Set a widget to the value in the address if they differ (after a link, or Back)."""
     wanted = getattr(choice, name)
     if st.session_state.get(name) != wanted:
         st.session_state[name] = wanted

@@ -1,4 +1,4 @@
-"""The picture of a result, in the view that was chosen, and the files to take away."""
+"""The image of a result in the chosen view, and the files to download."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rustseg_jax.report.report import Report, draw
 
 
 def show(case: ChosenPhoto, choice: Choice, report: Report) -> None:
-    """Draw the view that was chosen."""
+    """Draw the chosen view."""
     if choice.view == "compare":
         _compare(case, choice, report)
     elif choice.view == "heat":
@@ -52,12 +52,12 @@ def _alt(report: Report) -> str:
 
 def _mask_caption(choice: Choice, report: Report) -> str:
     if not report.mask.any():
-        words = "The photo: nothing marked"
+        words = "The photo; no rust marked"
     elif choice.style == "fill":
-        words = "Rust, marked in blue with a light outline"
+        words = "Blue with a light outline: rust"
     else:
-        words = "Rust, within the blue outline"
-    return f"{words}. Dimmed: not the marked steel" if report.part else words
+        words = "Inside the blue outline: rust"
+    return f"{words}. Dimmed: outside the marked steel" if report.part else words
 
 
 def _compare(case: ChosenPhoto, choice: Choice, report: Report) -> None:
@@ -68,38 +68,39 @@ def _compare(case: ChosenPhoto, choice: Choice, report: Report) -> None:
         labels=("Photo", "Rust marked"),
         alt=("The photo", _alt(report)),
     )
-    st.caption("Drag the divider, or move it with the arrow keys.")
+    st.caption("Drag the divider or use the arrow keys.")
 
 
 def _heat(choice: Choice, report: Report) -> None:
     absolute = report.facts["config"]["localise"]["method"] == "score_map"
-    most = "certainty" if absolute else "the most in this photo"
+    most = "certain" if absolute else "highest in this photo"
     _image(
         rs.heat_overlay(report.image, report.heatmap, opacity=choice.strength / 100),
-        f"What speaks for rust: dark violet nothing, yellow {most}",
-        "Heat map of the evidence for corrosion, laid over the photo",
+        f"Evidence for rust: dark violet none, yellow {most}",
+        "Heat map of the evidence for corrosion over the photo",
     )
 
 
 def _doubt(case: ChosenPhoto, choice: Choice, report: Report) -> None:
-    """Where variants of the photo disagree; in windows only if it is asked for."""
+    """Draw the uncertainty map; of a photo analysed in tiles it is measured only on request."""
     picture = _drawn(choice, report)
     if report.doubt is not None:
         _image(
             rs.uncertainty_overlay(picture, report.doubt),
-            "Yellow: here the answer changes when the photo is mirrored, shifted or looked at in "
-            "another size. Without yellow all of them agree, which does not make them right",
-            "Where the model is unsure of the mask, in yellow, laid over the photo",
+            "Yellow: the result changes here when the photo is mirrored, shifted or resized. "
+            "Elsewhere all variants agree, which does not mean that they are right",
+            "Uncertainty map: where the model is unsure of the mask, in yellow over the photo",
         )
         return
     _image(picture, _mask_caption(choice, report), _alt(report))
     plan = results.plan(case, choice.mode)
-    passes = plan.passes if plan else 1
+    variants = len(rs.UncertaintyConfig().variants)
+    cost = f" ({plan.duration(variants)})" if plan else ""
     st.caption(
-        f"To say where it is unsure the model looks at five variants of this photo, in windows: "
-        f"{5 * passes} passes through the network. That also gives the interval of the area."
+        f"To measure the uncertainty, {variants} variants of this large photo are analysed in tiles"
+        f"{cost}. This also gives the interval of the rusted area."
     )
-    st.button("Measure it", icon=":material/hourglass_top:", on_click=_measure,
+    st.button("Measure uncertainty", icon=":material/hourglass_top:", on_click=_measure,
               args=(case.digest,), key="measure")  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def _measure(digest: str) -> None:
 
 
 def measured(case: ChosenPhoto) -> bool:
-    """Whether the visitor asked for the uncertainty of this large photo."""
+    """Whether the visitor requested the uncertainty of this large photo."""
     return st.session_state.get("measured") == case.digest
 
 
@@ -123,24 +124,24 @@ def _steel(case: ChosenPhoto, choice: Choice, report: Report) -> None:
 
 
 def downloads(case: ChosenPhoto, choice: Choice, report: Report) -> None:
-    """The files: they follow the controls and the marked steel."""
+    """Draw the download buttons; the files follow the settings and the marked steel."""
     with st.container(horizontal=True):
         st.download_button(
             "Mask (PNG)", report.mask_png, f"{case.stem}.mask.png", "image/png",
             on_click="ignore", icon=":material/download:",
-            help="Black and white, at the photo's own size: white is rust, on the marked steel "
-            "and beside it",
+            help="Black and white at full resolution; white is rust, on the marked steel and "
+            "outside it",
         )  # fmt: skip
         st.download_button(
             "Overlay (PNG)", lambda: _overlay(case, choice, report),
             f"{case.stem}.overlay.png", "image/png",
             on_click="ignore", icon=":material/download:",
-            help="The marked photo, at its own size",
+            help="The photo with the mask drawn on it, at full resolution",
         )  # fmt: skip
         st.download_button(
             "Data (JSON)", lambda: _facts(choice, report), f"{case.stem}.json",
             "application/json", on_click="ignore", icon=":material/download:",
-            help="Probability, area, grades, the marked steel, settings and model",
+            help="Probability, area, grades, marked steel, settings and model version",
         )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A result: the answer in words, the picture beside its controls, files, small print."""
+"""A result: the verdict, the image with its controls, downloads and technical details."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages.shared.page import escape, guard, keep_together, percent, sentence
 from rustseg_jax.report.report import Report
 from rustseg_jax.wording import setting
 
-# The answer begins at the top of its card; an upright photo fits on the screen.
+# The verdict starts at the top of its card; a portrait photo fits on the screen.
 _STYLE = """<style>
 .st-key-verdict h2 {{ padding-top: 0; }}
 .st-key-stage [data-testid="stImageContainer"] {{ text-align: center; }}
@@ -33,7 +33,7 @@ _WAYS = (
 
 @st.fragment
 def result(case: ChosenPhoto) -> None:
-    """Everything about one photo; a control that is moved runs only this again."""
+    """Draw everything about one photo; moving a control reruns only this."""
     with guard():
         answer = st.container()
         main, side = st.columns([7, 3], gap="medium")
@@ -58,24 +58,24 @@ def result(case: ChosenPhoto) -> None:
             controls.turn(choice, case, corroded=corroded)
             if corroded:
                 _surface(choice, report)
-            st.markdown("**Take away**")
+            st.markdown("**Download**")
             pictures.downloads(case, choice, report)
-            st.markdown("**Go on**")
+            st.markdown("**Next steps**")
             for page, label, icon in _WAYS:
                 st.page_link(page, label=label, icon=icon, query_params=case.query)
         _small_print(report)
 
 
 def _find(case: ChosenPhoto, choice: Choice) -> tuple[Choice, Report]:
-    """The result, and the choice without a marked part on which there is no pixel."""
+    """Return the result, and the settings without a marked part that covers no pixel."""
     plan = results.plan(case, choice.mode)
-    where = f" in {plan.describe()}" if plan else ""
+    doing = f"Large photo: analysing {plan.describe()}" if plan else "Analysing the photo"
     options: dict[str, Any] = {
         "turned": choice.turned,
         "doubt": choice.view == "doubt",
         "measured": bool(plan) and pictures.measured(case),
     }
-    with st.spinner(f"Looking for rust{where} …", show_time=True):
+    with st.spinner(f"{doing} …", show_time=True):
         try:
             return choice, results.report(case, choice.mode, surface=choice.surface, **options)
         except rs.ConfigError as error:
@@ -97,7 +97,7 @@ def _answer(case: ChosenPhoto, report: Report) -> None:
 
 
 def _unbroken(verdict: str) -> str:
-    """The verdict with its interval on one line."""
+    """Keep the interval of the verdict on one line."""
     within = re.sub(r"\(.*\)", lambda m: m.group().replace(" ", "\N{NO-BREAK SPACE}"), verdict)
     return keep_together(within)
 
@@ -111,7 +111,7 @@ def _figures(report: Report) -> None:
     interval = part.interval if part else (sure["low"], sure["high"]) if sure else None
     span = _span(interval) if interval and facts["area"] else None
     _figure(
-        "Rust on the steel" if part else "Rusted area",
+        "Rust on the marked steel" if part else "Rusted area",
         percent(part.area if part else facts["area"]), span,
     )  # fmt: skip
     if facts["area"]:
@@ -132,7 +132,7 @@ def _span(interval: tuple[float, float]) -> str:
 
 
 def _note(report: Report) -> str:
-    """What the interval and the grades rest on."""
+    """Explain what the interval and the grades are based on."""
     facts, part = report.facts, report.part
     if not facts["area"]:
         return ""
@@ -142,46 +142,46 @@ def _note(report: Report) -> str:
             said.append(f"The interval is {_unsure(sure['note'])}")
         elif part:
             said.append(
-                "The interval was calibrated on whole photos; here it is carried over to the "
-                "marked steel by a rule that no photo has tested."
+                "The interval was calibrated on whole photos; transferring it to the marked steel "
+                "has not been validated."
             )
         else:
             level = keep_together(setting(sure["level"]))
-            said.append(f"In {level} of photos the true area lies between the two ends.")
+            said.append(f"For {level} of photos the true area lies within the interval.")
     if not report.grading.certain:
         said.append("The interval spans more than one grade.")
     said.append(
-        f"The marked steel is {percent(part.share)} of the picture; rust beside it does not count."
+        f"The marked steel covers {percent(part.share)} of the photo; rust outside it is not "
+        "counted."
         if part
-        else "The grades take all of the picture for steel: if it shows other things, mark the "
-        "steel."
+        else "The grades assume that the whole photo shows steel; if it does not, mark the steel."
     )
     return " ".join(said)
 
 
 def _unsure(note: str) -> str:
-    """A note of the library on its interval, within a sentence."""
+    """Rephrase the library's note on its interval as the end of a sentence."""
     if note.startswith("with other settings"):
-        return "moved along with the mask by a rule and no longer calibrated: you chose the mask."
+        return "estimated from the changed settings and no longer calibrated."
     if "windows" in note:
-        return "calibrated on photos that were looked at whole, not in windows."
-    return "the range of what variants of the photo say: for these weights none was calibrated."
+        return "calibrated on photos analysed as a whole, not in tiles."
+    return "the range over variants of the photo; it is not calibrated for these weights."
 
 
 def _surface(choice: Choice, report: Report) -> None:
     st.markdown("**Steel**")
     if not report.part:
-        st.caption("All of the picture counts as the surface that is graded.")
+        st.caption("The whole photo counts as steel.")
     else:
         share = percent(report.part.share)
-        st.caption(f"Only the marked part counts: {share} of the picture.")
+        st.caption(f"Only the marked part counts ({share} of the photo).")
     with st.container(horizontal=True):
         if choice.view != "steel":
-            label = "Change it" if report.part else "Mark the steel"
+            label = "Change the outline" if report.part else "Mark the steel"
             st.button(label, icon=":material/select:", on_click=controls.write,
                       kwargs={"view": "steel"}, key="mark")  # fmt: skip
         if report.part:
-            st.button("All of the picture", icon=":material/deselect:", on_click=controls.write,
+            st.button("Use the whole photo", icon=":material/deselect:", on_click=controls.write,
                       kwargs={"surface": None}, key="unmark")  # fmt: skip
 
 
@@ -197,17 +197,14 @@ def _small_print(report: Report) -> None:
 
 
 def _look(facts: dict[str, Any]) -> str:
-    """How the photo was looked at, in words."""
+    """Say how the photo was analysed."""
     tiling = facts["tiling"]
     if tiling is None:
-        return "looked at as a whole"
+        return "analysed as a whole"
     scale = (
-        "native scale"
+        "full resolution"
         if tiling["scale"] == 1
         else f"{percent(tiling['scale'], digits=0)} of its size"
     )
     whole, windows = (percent(tiling[f"{k}_probability"], sure=False) for k in ("whole", "windows"))
-    return (
-        f"looked at as a whole ({whole}) and in {tiling['windows']} windows ({windows}) at "
-        f"{scale}, {tiling['passes']} passes"
-    )
+    return f"probability as a whole {whole}, in {tiling['windows']} tiles at {scale} {windows}"

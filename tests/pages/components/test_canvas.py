@@ -96,7 +96,7 @@ def test_the_browser_gets_addresses_not_pixels(browser: Browser) -> None:
     assert event is None
     data = browser.data
     assert (data["width"], data["height"], data["saved"]) == (30, 20, "s")
-    assert [u["name"] for u in data["underlays"]] == ["Heat map", "Doubt"]
+    assert [u["name"] for u in data["underlays"]] == ["Heat map", "Uncertainty map"]
     assert data["suggestion"]["boxes"] == [[1, 2, 3, 4]]
     assert data["pieces"] == {"url": "/media/canvas.k.pieces", "width": 3, "height": 2}
     assert len(json.dumps(data)) < 1500
@@ -194,16 +194,16 @@ def test_a_turned_photo_is_sent_upright_and_without_metadata() -> None:
         ({"mask": MASK.astype(np.uint8)}, "mask is uint8"),
         ({"mask": MASK[0]}, "mask is bool"),
         ({"mask": np.zeros((0, 3), bool)}, "mask is bool"),
-        ({"ignore": MASK[1:]}, "ignore is"),
+        ({"ignore": MASK[1:]}, "ignore has the shape"),
         ({"key": ""}, "key is ''"),
         ({"case": None}, "case is None"),
         ({"photo": PHOTO[1:]}, "photo is 30 x 19 pixels and mask is 30 x 20"),
         ({"heatmap": np.ones((2, 2), int)}, "heatmap is int64"),
-        ({"heatmap": np.full((2, 2), 1.5)}, "heatmap has values outside"),
-        ({"doubt": np.full((2, 2), np.nan)}, "doubt has values outside"),
-        ({"superpixels": np.zeros((21, 30), int)}, "superpixels are"),
-        ({"superpixels": np.full((2, 2), 1 << 16)}, "outside 0 to 65535"),
-        ({"superpixels": np.zeros((2, 2))}, "superpixels are float64"),
+        ({"heatmap": np.full((2, 2), 1.5)}, "heatmap has invalid values"),
+        ({"doubt": np.full((2, 2), np.nan)}, "doubt has invalid values"),
+        ({"superpixels": np.zeros((21, 30), int)}, "superpixels is"),
+        ({"superpixels": np.full((2, 2), 1 << 16)}, "between 0 and 65535"),
+        ({"superpixels": np.zeros((2, 2))}, "superpixels is float64"),
     ],
 )
 def test_bad_arguments_are_named(browser: Browser, change: dict[str, Any], words: str) -> None:
@@ -230,31 +230,31 @@ def png() -> bytes:
         ({"nonce": "x"}, "nonce is not"),
         ({"nonce": 7}, "nonce is not"),
         ({"case": "d"}, "another photo"),
-        ({"width": 31}, "photo's size, 30 x 20"),
+        ({"width": 31}, "does not fit the photo, 30 x 20"),
         ({"mask": None}, "mask is NoneType"),
         ({"mask": "&&&"}, "mask is not base64"),
         ({"mask": "A" * 8_000_001}, "mask is larger"),
-        ({"mask": text(b"plain")}, "mask cannot be unpacked: it is damaged"),
-        ({"mask": text(png())}, "mask cannot be unpacked: it is damaged"),
-        ({"mask": text(zlib.compress(b""))}, "mask has 0 bytes unpacked; 30 x 20 pixels have 80"),
+        ({"mask": text(b"plain")}, "mask is damaged and cannot be unpacked"),
+        ({"mask": text(png())}, "mask is damaged and cannot be unpacked"),
+        ({"mask": text(zlib.compress(b""))}, "mask has 0 bytes unpacked; 30 x 20 pixels need 80"),
         ({"mask": text(zlib.compress(ROWS[:-1]))}, "mask has 79 bytes unpacked"),
         ({"mask": text(zlib.compress(ROWS + b"\0"))}, "mask is larger than 80 bytes unpacked"),
         ({"mask": text(zlib.compress(bytes(99_999_999), 9))}, "mask is larger than 80 bytes"),
         ({"mask": text(PACKED[:-1])}, "mask is cut short"),
         ({"mask": text(b"")}, "mask is cut short"),
-        ({"mask": text(PACKED + b"more")}, "mask has something after its end"),
-        ({"mask": text(PACKED[:-1] + b"!")}, "mask cannot be unpacked: it is damaged"),
+        ({"mask": text(PACKED + b"more")}, "mask has extra data after its end"),
+        ({"mask": text(PACKED[:-1] + b"!")}, "mask is damaged and cannot be unpacked"),
         ({"mask": text(zlib.compress(b"\0\0\0\1" * 20))}, "mask marks pixels right of .* 30 col"),
         ({"ignore": text(PACKED)}, "mask and ignore overlap"),
         ({"ignore": text(PACKED[:9])}, "ignore is cut short"),
-        ({"base": None}, "base is no name"),
+        ({"base": None}, "base is not the name"),
         ({"strokes": None}, "strokes is NoneType"),
-        ({"strokes": text(b"plain")}, "strokes cannot be unpacked: it is damaged"),
-        ({"strokes": text(zlib.compress(b"[1,"))}, "strokes cannot be read"),
-        ({"strokes": text(zlib.compress(b"[" * 99_999))}, "strokes cannot be read"),
+        ({"strokes": text(b"plain")}, "strokes is damaged and cannot be unpacked"),
+        ({"strokes": text(zlib.compress(b"[1,"))}, "strokes is not valid JSON"),
+        ({"strokes": text(zlib.compress(b"[" * 99_999))}, "strokes is not valid JSON"),
         ({"strokes": text(zlib.compress(bytes(17_000_000)))}, "strokes is larger than 16,000,000"),
         ({"strokes": text(zlib.compress(b"[]")[:-3])}, "strokes is cut short"),
-        ({"strokes": text(zlib.compress(b"[]") + b"1")}, "strokes has something after"),
+        ({"strokes": text(zlib.compress(b"[]") + b"1")}, "strokes has extra data after"),
         ({"strokes": packed([{"op": "paint"}])}, "value of stroke 0"),
         ({"seconds": -1}, "seconds is -1"),
         ({"seconds": float("nan")}, "seconds is nan"),
@@ -278,7 +278,7 @@ def test_a_bomb_is_not_unpacked() -> None:
 
 @pytest.mark.parametrize("whole", [None, [], "save"])
 def test_a_save_is_an_object(whole: object) -> None:
-    with pytest.raises(CorrectionError, match="a correction is an object"):
+    with pytest.raises(CorrectionError, match="it must be an object"):
         read_save(whole, case="c", shape=SHAPE)
 
 

@@ -1,4 +1,4 @@
-// One photo being corrected: its labels, its history, and what the buttons and keys do.
+// The correction of one photo: its labels, its history, and the actions of buttons and keys.
 
 import { Completion } from "./complete.js"
 import { LARGEST } from "./geometry.mjs"
@@ -13,19 +13,19 @@ import { Work } from "./work.js"
 
 const STROKES = { brush: BrushStroke, eraser: BrushStroke, scribble: BrushStroke, smart: SmartStroke }
 
-// What the expert chose stays from photo to photo.
+// The expert's settings persist from photo to photo.
 const settings = {
   tool: "brush", value: RUST, sizes: {}, tolerance: 26, opacity: 0.45, filled: true, under: "none",
 }
 
 export class App {
-  // `earlier` is {base, files}: another mask than the server's, to go on from; else null.
+  // `earlier` is {base, files}: continue from this mask instead of the server's; otherwise null.
   constructor(root, data, { send, refresh, turnTo, earlier }) {
     Object.assign(this, { root, send, settings, refresh, turnTo, earlier })
     this.photo = { width: data.width, height: data.height }
     this.photoCase = data.case
     this.base = earlier?.base ?? data.base
-    this.files = earlier?.files ?? null // {mask, ignore}: packed, of where the history begins
+    this.files = earlier?.files ?? null // {mask, ignore}: packed masks at the start of the history
     this.labels = new Labels(data.width, data.height)
     this.history = new History(this.labels)
     this.look = { opacity: settings.opacity, filled: settings.filled, marks: false, pieces: false, lit: -1 }
@@ -37,9 +37,9 @@ export class App {
     this.clock = this.work.clock
     this.pieces = null
     this.busy = true
-    this.failed = false // opening it
+    this.failed = false // could not be opened
     this.message = ""
-    this.cursor = null // where the pointer is, on the stage
+    this.cursor = null // pointer position on the stage
     this.usual = Math.max(3, Math.round(Math.max(data.width, data.height) / 45))
   }
 
@@ -50,9 +50,9 @@ export class App {
     this.colours.stop()
   }
 
-  // Opening: photo, mask and unsaved work; then the tools work.
+  // Open photo, mask and unsaved changes; then enable the tools.
   async open(data) {
-    const photo = showPhoto(this.stage.image, data).catch(() => this.say("The photo cannot be shown."))
+    const photo = showPhoto(this.stage.image, data).catch(() => this.say("The photo cannot be loaded."))
     const pieces = data.pieces && this.#takePieces(data.pieces).catch(() => {}) // then without
     this.files ??= { mask: await bytesOf(data.mask), ignore: data.ignore && (await bytesOf(data.ignore)) }
     await loadMask(this.files.mask, RUST, this.labels)
@@ -75,7 +75,7 @@ export class App {
     this.pieces = this.stage.pieces = await loadPieces(pieces, this.photo)
   }
 
-  // Rusted share of what can be told, in [0, 1].
+  // Rusted share of the pixels that are rust or clean, in [0, 1].
   get share() {
     const [clean, rust] = this.labels.counts
     return clean + rust ? rust / (clean + rust) : 0
@@ -121,7 +121,7 @@ export class App {
   // Choosing
 
   choose(tool) {
-    if (tool === "superpixel" && !this.pieces) return this.say("There are no pieces for this photo.")
+    if (tool === "superpixel" && !this.pieces) return this.say("Superpixels are not available for this photo.")
     if (tool !== "outline") this.dropOutline()
     if (tool === "brush" && settings.value === CLEAN && settings.tool === "eraser") settings.value = RUST
     settings.tool = tool
@@ -176,14 +176,14 @@ export class App {
     }
     if (tool === "smart" && !this.colours.ready) {
       this.colours.need()
-      this.say("The smart brush is being made ready; try again in a moment.")
+      this.say("The smart brush is loading; try again in a moment.")
       return null
     }
     const from = line && tool !== "smart" ? this.lastPoint : null
     return new Drawing(this, new STROKES[tool](this, px, py, value, from))
   }
 
-  // A stroke is finished: it can be undone, is kept in this browser, and counts.
+  // A stroke is finished: add it to the history and store it in this browser.
   commit(op, runs) {
     if (runs.length) this.work.done(this.history.push(op, runs))
     this.refresh()
@@ -200,7 +200,7 @@ export class App {
     this.stage.drawPath()
   }
 
-  // Until nothing is under way: no stroke, no filling, no completing.
+  // Wait until no stroke, fill or completion is in progress.
   async idle() {
     while (this.busy || this.input?.stroke) await new Promise((resolve) => setTimeout(resolve, 30))
   }
@@ -268,6 +268,6 @@ export class App {
   wheelHint() {
     if (settings.hinted) return
     settings.hinted = true
-    this.say("Hold Ctrl and turn the wheel to zoom.")
+    this.say("Hold Ctrl and scroll to zoom.")
   }
 }

@@ -1,29 +1,29 @@
-// Buttons, sliders, words below the photo, tooltips and the list of keys.
+// Buttons, sliders, status texts, tooltips and the list of keyboard shortcuts.
 
 import { LARGEST, mediaUrl } from "./geometry.mjs"
 
 const KEYS = [
-  ["Tools", [["B", "Brush"], ["E", "Eraser"], ["S", "Smart brush, stops at colour edges"],
-    ["O", "Outline: drag around, or click corners"], ["F", "Patch: fill a hole, drop a patch"],
-    ["P", "Pieces of like colour"], ["C", "Scribble, then Enter completes the rest"]]],
-  ["Paint as", [["1", "Rust"], ["2", "Clean"], ["3", "Can't tell"], ["X", "Rust or clean"],
-    ["Alt + drag, right button", "The opposite"]]],
+  ["Tools", [["B", "Brush"], ["E", "Eraser"], ["S", "Smart brush: stops where the colour changes"],
+    ["O", "Outline: draw around an area or click its corners"], ["F", "Patch: fill a hole or remove a patch"],
+    ["P", "Superpixels: areas of similar colour"], ["C", "Scribble; Enter completes the rest"]]],
+  ["Paint as", [["1", "Rust"], ["2", "Clean"], ["3", "Can't tell"], ["X", "Switch rust and clean"],
+    ["Alt + drag, right button", "Paint the opposite"]]],
   ["Brush", [["[ ]", "Smaller, larger"], ["; '", "Less, more tolerance"],
     ["Shift + click", "Straight line from the last point"],
-    ["Arrows, Enter", "Paint without a mouse; Shift is faster"]]],
-  ["Outline", [["Enter, double click", "Close"], ["Backspace", "Take the last corner back"], ["Esc", "Drop it"]]],
-  ["Steps", [["Ctrl Z", "Undo"], ["Ctrl Y, Ctrl Shift Z", "Redo"], ["Ctrl S", "Save"]]],
-  ["Look", [["H (hold)", "Hide the mask"], ["V", "Filled or outline"], [", .", "Mask weaker, stronger"],
-    ["U", "What lies under the mask"], ["Space + drag", "Move the photo"], ["Ctrl + wheel, + -", "Zoom"],
-    ["0", "Whole photo"], ["9", "Pixel for pixel"], ["Z", "Full screen"], ["?", "This list"]]],
+    ["Arrows, Enter", "Paint with the keyboard; Shift moves faster"]]],
+  ["Outline", [["Enter, double click", "Close"], ["Backspace", "Remove the last corner"], ["Esc", "Cancel"]]],
+  ["Edit", [["Ctrl Z", "Undo"], ["Ctrl Y, Ctrl Shift Z", "Redo"], ["Ctrl S", "Save"]]],
+  ["View", [["H (hold)", "Hide the mask"], ["V", "Fill or outline only"], [", .", "Decrease, increase opacity"],
+    ["U", "Next layer under the mask"], ["Space + drag", "Move the photo"], ["Ctrl + wheel, + -", "Zoom"],
+    ["0", "Fit the whole photo"], ["9", "Zoom to 100 %"], ["Z", "Full screen"], ["?", "This list"]]],
   ["Touch", [["One finger, pen", "Paint"], ["Two fingers", "Move and zoom"]]],
 ]
 
 const HINTS = {
-  outline: "Drag around, or click corners and press Enter",
-  patch: "Click a hole to fill it, a patch to drop it",
-  superpixel: "Click or drag over pieces; again drops them",
-  scribble: "Mark a little rust and a little clean, then Complete",
+  outline: "Draw around an area, or click corners and press Enter",
+  patch: "Click a hole to fill it, or a patch to remove it",
+  superpixel: "Click or drag to mark areas; click again to unmark",
+  scribble: "Mark a little rust and a little clean, then press Complete",
 }
 
 export class Bar {
@@ -105,7 +105,7 @@ export class Bar {
     }
   }
 
-  // The slider of the size is even in ratios: 100 steps from 1 to LARGEST.
+  // The size slider is logarithmic: 100 steps from 1 to LARGEST.
   #sliders() {
     this.one("[name=size]").oninput = (event) => {
       this.app.size = LARGEST ** (Number(event.target.value) / 100)
@@ -140,7 +140,7 @@ export class Bar {
     button.onkeyup = set(false)
   }
 
-  // To the mask on which there is other work; from an earlier one without, back to the server's.
+  // Switch to the mask with other unsaved work; from an earlier mask without any, to the server's.
   #other() {
     const { other } = this.app.work
     this.app.turnTo(other?.base === this.data.base ? null : other)
@@ -199,7 +199,7 @@ export class Bar {
     dialog.onclose = () => this.one(".stage").focus({ preventScroll: true })
   }
 
-  // Everything that can change is set here, from what the app is.
+  // Update everything that can change from the state of the app.
   refresh() {
     const { app } = this
     if (!app) return
@@ -228,7 +228,7 @@ export class Bar {
     this.one("[data-do=save]").disabled = work.saver.state === "saving"
     const complete = this.one(".complete")
     complete.disabled = app.busy || Boolean(app.completion.asked)
-    complete.textContent = app.completion.asked ? "Completing" : "Complete"
+    complete.textContent = app.completion.asked ? "Completing …" : "Complete"
     this.one(".hint").textContent = app.readonly ? "" : (HINTS[settings.tool] ?? "")
     this.#showSliders()
     this.#showWords()
@@ -270,7 +270,7 @@ export class Bar {
     this.one("[data-do=drop]").hidden = !offer.drop
   }
 
-  // The area alone, while a stroke goes on.
+  // Update only the area, during a stroke.
   liveArea() {
     const { app, data } = this
     const grade = (share) => data.grades.find(([most]) => share <= most)?.[1]
@@ -288,7 +288,7 @@ function make(name, ...children) {
   return element
 }
 
-// Never 0 or 100 where that is not so.
+// Never rounds to 0 or 100.
 function percent(share) {
   if (share > 0 && share < 0.00005) return "< 0.01\u00a0%"
   if (share < 1 && share > 0.99995) return "> 99.99\u00a0%"

@@ -1,5 +1,5 @@
-// Completing: Python is asked once, with everything that was set by hand, and with what of it are
-// scribbles: those spread, the rest stays as it is. The answer is a step like any other.
+// Completion: sends everything that was set by hand to Python, and which of it are scribbles. The
+// CRF spreads scribbles; the rest stays unchanged. The answer becomes a step in the history.
 
 import { packMask, toBase64, unpackMask } from "./bits.mjs"
 import { changeOp } from "./history.mjs"
@@ -12,7 +12,7 @@ const ANSWER = 45 // seconds to wait for a completion
 export class Completion {
   constructor(app) {
     this.app = app
-    this.asked = null // {nonce, taken} of the one that is being waited for
+    this.asked = null // {nonce, taken} of the pending request
   }
 
   ask() {
@@ -28,7 +28,7 @@ export class Completion {
       const spread = app.history.scribbled()
       const scribbles = spread && (await packMask(spread, width, height, 1, 1))
       if (!plane.some((byte) => byte === (RUST | HAND) || byte === (CLEAN | HAND))) {
-        return app.say("First mark a little rust, or what is clean; then the rest is completed.")
+        return app.say("Mark a little rust or clean area first.")
       }
       this.asked = { nonce }
       app.send("ask", {
@@ -38,7 +38,7 @@ export class Completion {
       })
       this.patience = setTimeout(() => {
         this.asked = null
-        app.say("No answer came; try again.")
+        app.say("The server did not answer; try again.")
       }, ANSWER * 1000)
     })
   }
@@ -57,7 +57,7 @@ export class Completion {
       } catch {
         app.labels.toggle(runs)
         this.asked = null
-        return app.say("The completion did not arrive; try again.")
+        return app.say("The completion could not be loaded; try again.")
       }
       this.asked = null
       app.stage.drawAll()

@@ -1,6 +1,6 @@
-// Unsaved work, kept in the browser (IndexedDB) until the server has acknowledged it: every
-// step as it is done, so that a reload, a crash or a page switch loses nothing. The mask that it
-// began from lies beside it: when the server sends another one, the work can still be gone on with.
+// Unsaved changes, stored in the browser (IndexedDB) until the server has acknowledged them: every
+// step as it is made, so that a reload, a crash or a page switch loses nothing. The initial mask is
+// stored with them, so that the expert can continue even if the server sends another one.
 
 import { soundRuns } from "./labels.mjs"
 
@@ -15,17 +15,17 @@ const result = (request) => new Promise((resolve, reject) => {
 })
 const stepsOf = (key, from = 0) => IDBKeyRange.bound([key, from], [key, Infinity])
 
-class Elsewhere extends Error {} // another tab took this photo over
+class Elsewhere extends Error {} // another tab has taken over this photo
 
 export class Drafts {
-  // trouble(kind) is called when work cannot be kept: "full", "elsewhere" or "closed".
+  // trouble(kind) is called if changes cannot be stored: "full", "elsewhere" or "closed".
   constructor(trouble) {
     this.trouble = trouble
     this.queue = Promise.resolve()
     this.db = null
   }
 
-  // What is kept of a case, or null. From now on it belongs to this tab.
+  // Load the draft of a case, or null. This tab takes it over.
   load(key, tab, pixels) {
     return this.#run(async (tx) => {
       const head = await result(tx.objectStore("heads").get(key))
@@ -41,7 +41,7 @@ export class Drafts {
     })
   }
 
-  // The newest unsaved work of a photo that began from another mask, with that mask, or null.
+  // The newest draft of a photo that began from another mask, with that mask, or null.
   earlier(photo, key) {
     return this.#run(async (tx) => {
       const range = IDBKeyRange.bound(`${photo}|`, `${photo}|\uffff`)
@@ -57,7 +57,7 @@ export class Drafts {
     })
   }
 
-  // A step was done: it replaces all later ones.
+  // Store a step; it replaces all later ones.
   step(head, n, { op, runs }) {
     return this.#run(async (tx) => {
       await this.#own(tx, head)
@@ -68,7 +68,7 @@ export class Drafts {
     }, head.key)
   }
 
-  // Steps were undone or done again, or a save is on its way (save: undefined leaves it).
+  // Steps were undone or redone, or a save is pending (save: undefined leaves it unchanged).
   head(head, save) {
     return this.#run(async (tx) => {
       await this.#own(tx, head)
@@ -77,7 +77,7 @@ export class Drafts {
     }, head.key)
   }
 
-  // A save was acknowledged: what it held goes, what came after it stays under the new key.
+  // A save was acknowledged: delete its steps, and store later ones under the new key.
   saved(oldKey, head, steps) {
     return this.#run(async (tx) => {
       await this.#remove(tx, oldKey)
@@ -87,7 +87,7 @@ export class Drafts {
     })
   }
 
-  // A save was acknowledged that another page, or an earlier load of this one, had sent.
+  // A save sent by another page, or by an earlier load of this one, was acknowledged.
   forget(nonce) {
     return this.#run(async (tx) => {
       const saves = await result(tx.objectStore("saves").getAll())
@@ -103,7 +103,7 @@ export class Drafts {
     return this.#run((tx) => this.#remove(tx, key))
   }
 
-  // One after the other, each in one transaction; a full store makes room once and tries again.
+  // Run one operation at a time, each in a transaction; if the storage is full, make room and retry.
   #run(work, keep) {
     const attempt = async (again) => {
       try {
@@ -160,7 +160,7 @@ export class Drafts {
     tx.objectStore("steps").delete(stepsOf(key))
   }
 
-  // Drop the oldest other cases; returns whether any went.
+  // Delete the oldest other cases; returns whether any were deleted.
   async #trim(keep, mostCases = MOST_CASES) {
     try {
       const tx = this.db.transaction(STORES, "readwrite")

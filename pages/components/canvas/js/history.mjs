@@ -1,8 +1,8 @@
-// What was done, so that it can be undone, done again, and told to Python.
+// The history of steps, for undo, redo and the record sent to Python.
 
 import { packRuns } from "./labels.mjs"
 
-const MOST_RUNS = 12e6 // numbers kept, 48 MB; the oldest steps can then no longer be undone
+const MOST_RUNS = 12e6 // numbers stored, 48 MB; beyond it the oldest steps can no longer be undone
 
 export class History {
   constructor(labels) {
@@ -45,7 +45,7 @@ export class History {
     return step
   }
 
-  // Steps that were kept elsewhere; the labels are as they were before the first.
+  // Restore stored steps; the labels must be as they were before the first.
   restore(steps, cursor, undos) {
     this.steps = steps.map(({ op, runs }) => ({ op, runs }))
     this.cursor = cursor
@@ -53,12 +53,12 @@ export class History {
     for (const { runs } of this.steps.slice(0, cursor)) this.labels.toggle(runs)
   }
 
-  // The strokes that lead from where the history begins to now.
+  // The strokes from the start of the history up to now.
   record() {
     return this.steps.slice(0, this.cursor).map((step) => step.op)
   }
 
-  // A plane with 1 where the hand scribbled; null where it did not.
+  // A plane with 1 at scribbled pixels; null if there are no scribbles.
   scribbled() {
     const steps = this.steps.slice(0, this.cursor).filter(({ op }) => op.tool === "scribble")
     if (!steps.length) return null
@@ -69,8 +69,8 @@ export class History {
     return plane
   }
 
-  // What was saved becomes the new beginning. Steps that were undone while the save was under
-  // way are in what was saved: one more step takes them back.
+  // The saved state becomes the start of the history. Steps that were undone while the save was
+  // pending are part of it: one more step reverts them.
   rebase(saved) {
     const back = this.steps.slice(this.cursor, saved).reverse()
     const later = this.steps.slice(saved)

@@ -1,13 +1,13 @@
-// Mouse, pen, fingers, wheel and keys.
+// Input from mouse, pen, touch, wheel and keyboard.
 
-const TREMBLE = 4 // screen pixels that a click may move
+const TREMBLE = 4 // screen pixels that the pointer may move during a click
 const SECOND_FINGER = 350 // milliseconds in which a second finger turns a stroke into a pinch
 
 export class Input {
   constructor(app) {
     this.app = app
     this.stage = app.stage
-    this.fingers = new Map() // pointer -> where it is
+    this.fingers = new Map() // pointer id -> position
     this.stroke = null // {id, gesture, began}
     this.pinch = null
     this.space = false
@@ -37,7 +37,7 @@ export class Input {
     return [event.clientX - box.left, event.clientY - box.top]
   }
 
-  // Keys work as soon as the pointer is over the photo, unless the reader is writing elsewhere.
+  // Keys work as soon as the pointer is over the photo, unless another element has the focus.
   enter() {
     const active = document.activeElement
     if (!active || active === document.body) this.stage.element.focus({ preventScroll: true })
@@ -112,7 +112,7 @@ export class Input {
     this.pinch = now
   }
 
-  // The wheel scrolls the page, as everywhere; with Ctrl (also a pinch on a touchpad) it zooms.
+  // The wheel scrolls the page; with Ctrl (or a pinch on a touchpad) it zooms.
   turn(event) {
     const full = this.app.full
     if (!event.ctrlKey && !event.metaKey && !full) return this.app.wheelHint()
@@ -171,7 +171,7 @@ class Pan {
   }
 }
 
-// A stroke of a tool, which thinks in pixels of the photo.
+// A stroke of a tool; converts positions to photo pixels.
 export class Drawing {
   constructor(app, stroke) {
     Object.assign(this, { app, stroke })
@@ -191,7 +191,7 @@ export class Drawing {
   }
 }
 
-// An outline: a drag draws around, clicks set corners; Enter, a double click or a click on the
+// An outline: dragging draws freehand, clicks set corners; Enter, a double click or a click on the
 // first corner closes it.
 export class Outlining {
   constructor(app, x, y) {

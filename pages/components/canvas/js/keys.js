@@ -1,4 +1,4 @@
-// What each key does; the list that a person reads is in bar.js.
+// Actions of the keys; the list shown to the expert is in bar.js.
 
 import { stepSize } from "./geometry.mjs"
 import { CLEAN, RUST, UNSURE } from "./labels.mjs"
@@ -10,10 +10,10 @@ const TOOL_KEYS = {
 export class Keys {
   constructor(app) {
     this.app = app
-    this.at = null // where the brush is that arrow keys move, in pixels
+    this.at = null // position of the brush moved by the arrow keys, in photo pixels
   }
 
-  // Returns whether the key means something here.
+  // Returns whether the key has an action.
   press(event) {
     const { app } = this
     const { key } = event

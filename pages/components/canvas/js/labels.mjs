@@ -1,5 +1,5 @@
-// One byte a pixel: its label, and whether the expert set it by hand. Every change is kept as
-// runs of [start, length, xor], so that undo and redo are exact whatever the tool was.
+// One byte per pixel: its label, and whether the expert set it by hand. Every change is stored as
+// runs of [start, length, xor], so that undo and redo are exact for every tool.
 
 export const CLEAN = 0
 export const RUST = 1
@@ -15,7 +15,7 @@ export class Labels {
     this.counts = [width * height, 0, 0] // pixels by label
   }
 
-  // Something to draw with: span() sets pixels to a byte, runs are what it changed.
+  // Return {span, runs}: span() sets pixels to a byte, runs collects the changes.
   pen(byte) {
     const runs = []
     const span = (y, from, to) => this.#set(y * this.width + from, y * this.width + to, byte, runs)
@@ -39,7 +39,7 @@ export class Labels {
     }
   }
 
-  // Undo, or do again, what some runs changed.
+  // Undo or redo the changes of some runs.
   toggle(runs) {
     const { plane, counts } = this
     for (let r = 0; r < runs.length; r += 3) {
@@ -53,8 +53,8 @@ export class Labels {
     }
   }
 
-  // Take a row of what the automatic completion proposes, its bits as bits.mjs has them; except where
-  // the expert's hand was and where nobody can tell.
+  // Apply a row of the automatic completion, packed as in bits.mjs, except to pixels set by hand or
+  // labelled "can't tell".
   completeRow(y, bits, runs) {
     const { plane, counts, width } = this
     const start = y * width
@@ -77,7 +77,7 @@ export class Labels {
   }
 }
 
-// Are these runs such as this photo can have? They may come from a damaged store.
+// Whether runs are valid for this photo; they may come from a damaged store.
 export function soundRuns(runs, pixels) {
   if (!(runs instanceof Uint32Array) || runs.length % 3) return false
   for (let r = 0; r < runs.length; r += 3) {
@@ -86,7 +86,7 @@ export function soundRuns(runs, pixels) {
   return true
 }
 
-// The smallest box around some runs, [left, top, right, bottom), or null for none.
+// The bounding box of some runs, [left, top, right, bottom), or null for none.
 export function boxOfRuns(runs, width) {
   let [left, top, right, bottom] = [Infinity, Infinity, 0, 0]
   for (let r = 0; r < runs.length; r += 3) {
@@ -100,8 +100,8 @@ export function boxOfRuns(runs, width) {
   return right ? [left, top, Math.min(right, width), bottom] : null
 }
 
-// For the record: [skip, length, ...] of the pixels whose label changed, joined and in order,
-// each with what its label was changed by where `changes` is true.
+// Runs for the record: [skip, length, ...] of the pixels whose label changed, merged and in order; if
+// `changes` is true, each with the change of its label.
 export function packRuns(runs, changes) {
   const sorted = []
   for (let r = 0; r < runs.length; r += 3) {

@@ -1,11 +1,11 @@
-// What comes from the server as files: the photo, masks, pieces of like colour.
+// Loading files from the server: photo, masks, superpixels.
 
 import { inflate, unpackMask } from "./bits.mjs"
 import { mediaUrl } from "./geometry.mjs"
 import { Pieces } from "./pieces.mjs"
 
-// When a click ends a run of the page before it comes to the canvas, the server drops the canvas's
-// files, and the next run brings them back, at the same address. Seconds to wait for that.
+// If a click ends a run of the page before it reaches the canvas, the server deletes the canvas's
+// files, and the next run restores them at the same address. Seconds to wait for that.
 const WAITS = [0.2, 0.5, 1, 2, 4, 8, 15, 30]
 
 async function patiently(work) {
@@ -27,7 +27,7 @@ export function bytesOf(url) {
   })
 }
 
-// Resolves once the picture can be drawn.
+// Resolves once the image can be drawn.
 export function showPhoto(image, { photo, name }) {
   image.alt = name
   return patiently(() => {
@@ -36,7 +36,7 @@ export function showPhoto(image, { photo, name }) {
   })
 }
 
-// Gives the pixels of a packed mask a label.
+// Set the label of the pixels of a packed mask.
 export async function loadMask(packed, label, labels) {
   const { plane, counts, width, height } = labels
   await unpackMask(packed, width, height, (y, row) => {
@@ -56,12 +56,12 @@ export async function loadMask(packed, label, labels) {
 }
 
 export async function loadPieces({ url, width, height }, photo) {
-  // Two bytes a number, the low one first: in the order of every processor that runs a browser.
+  // Two bytes per number, low byte first: the byte order of every processor that runs a browser.
   const map = new Uint16Array((await inflate(await bytesOf(url), 2 * width * height)).buffer)
   return new Pieces(map, width, height, photo)
 }
 
-// The photo's pixels, which the smart brush needs; decoded once, apart from the page's own picture.
+// The photo's pixels for the smart brush; decoded once, separately from the image on the page.
 export class Colours {
   constructor(image) {
     this.image = image

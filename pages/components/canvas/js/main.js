@@ -1,4 +1,4 @@
-// The way in: Streamlit calls this at every run of the script and whenever the theme changes.
+// Entry point: Streamlit calls this at every run of the script and whenever the theme changes.
 
 import { App } from "./app.js"
 import { Bar } from "./bar.js"
@@ -29,7 +29,7 @@ export default function (component) {
   }
 }
 
-// Another photo, or another mask than the one that was sent before and the one that was saved.
+// Whether the photo changed, or the mask differs from both the last one sent and the last one saved.
 function isAnother(app, data) {
   const news = data.base !== app.seenBase && data.base !== app.base
   return app.photoCase !== data.case || news
@@ -54,7 +54,7 @@ function begin(root, place, data, earlier = null) {
   app.open(data).then(() => answer(app, data)).catch((error) => {
     console.warn("canvas:", error)
     app.failed = true
-    app.say("The mask cannot be shown; reload the page.")
+    app.say("The mask cannot be loaded; reload the page.")
   })
 }
 
@@ -66,7 +66,7 @@ function use({ app, bar }, data) {
   bar.refresh()
 }
 
-// What the server says of a save. A save that it has is acknowledged however late it hears so.
+// Handle the server's answer to a save. A stored save is acknowledged however late the answer comes.
 function answer(app, data) {
   if (!app) return
   if (data.saved) app.work.acknowledge(data.saved)

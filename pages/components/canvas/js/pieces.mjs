@@ -1,5 +1,5 @@
-// Superpixels: a map of numbers, coarser than the photo. The pixel (x, y) of a W x H photo lies
-// in the piece map[floor((2y + 1) h / 2H)][floor((2x + 1) w / 2W)].
+// Superpixels: a map of numbers, coarser than the photo. The pixel (x, y) of a W x H photo belongs
+// to the piece map[floor((2y + 1) h / 2H)][floor((2x + 1) w / 2W)].
 
 export class Pieces {
   constructor(map, width, height, photo) {

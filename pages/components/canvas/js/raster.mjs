@@ -102,8 +102,8 @@ function crossings(points, height) {
 }
 
 // The connected patch around (x, y) of pixels for which inside(index) holds: with corners when
-// eight is true. span must make inside() false for what it is given. A generator: it pauses
-// after every 256 spans, so that the caller can let the page breathe.
+// eight is true. span must make inside() false for its pixels. A generator: it pauses after every
+// 256 spans, so that the caller can keep the page responsive.
 export function* flood(x, y, eight, inside, width, height, span) {
   const todo = [x, y]
   let count = 0

@@ -1,14 +1,14 @@
-// Unsaved work that an earlier version of the canvas left in this browser holds its masks as PNG.
-// The browser decodes them; the name of the two masks holds their checksums, so a browser that
-// changes the pixels it gives back (some do, against tracking) is found out.
+// Drafts of an earlier version of the canvas hold their masks as PNG. The browser decodes them. The
+// name of the two masks holds their checksums, which reveals a browser that alters pixels (some do,
+// against tracking).
 
 import { fromBase64, nameOf, packMask, toBase64 } from "./bits.mjs"
 
-const FIRST_OF_PNG = 0x89 // what is deflated begins with another byte
-const DECODED = 256 // rows taken at once: a canvas of a whole photo may be too large for a tablet
+const FIRST_OF_PNG = 0x89 // deflated data begins with another byte
+const DECODED = 256 // rows decoded at a time: a canvas for a whole photo may be too large for a tablet
 
-// {mask, ignore} as bytes, as they are kept now; `name` is that of the two. Fails where the
-// browser cannot give the pixels back exactly.
+// {mask, ignore} as bytes in the present format; `name` names the two. Fails if the browser alters
+// pixels.
 export async function renewFiles({ mask, ignore }, name) {
   if (mask[0] !== FIRST_OF_PNG) return { mask, ignore }
   const [width, height] = name.split("-")[0].split("x").map(Number)
@@ -18,7 +18,7 @@ export async function renewFiles({ mask, ignore }, name) {
   return { mask: rust.packed, ignore: ignore && unsure.packed }
 }
 
-// The payload of a save that was on its way, under its own nonce.
+// The payload of a pending save in the present format, with its own nonce.
 export async function renewPayload(payload) {
   const { mask, ignore, now } = payload
   const kept = { mask: fromBase64(mask), ignore: ignore && fromBase64(ignore) }

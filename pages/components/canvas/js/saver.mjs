@@ -1,7 +1,7 @@
-// A save is sent until it is acknowledged: always the same one, under the same nonce, so that
-// the server can store it once however often it comes. Knows no page; timers are handed in.
+// A save is sent again until it is acknowledged, always with the same nonce, so that the server can
+// store it once however often it arrives. Independent of the page; timers are passed in.
 
-const PATIENCE = [8, 15, 30] // seconds before each new try; the last one again and again
+const PATIENCE = [8, 15, 30] // seconds before each retry; the last one repeats
 
 export class Saver {
   constructor({ send, changed, later = (...a) => setTimeout(...a), forget = (id) => clearTimeout(id) }) {
@@ -19,7 +19,7 @@ export class Saver {
     this.#go("saving")
   }
 
-  // The same save again, now.
+  // Send the same save again now.
   retry() {
     if (this.pending) this.#go(this.state === "late" ? "late" : "saving")
   }
@@ -35,7 +35,7 @@ export class Saver {
     this.changed()
   }
 
-  // Returns what was saved, or null where the nonce is of another save.
+  // Returns the acknowledged save, or null if the nonce is of another save.
   acknowledge(nonce) {
     if (!this.pending || this.pending.payload.nonce !== nonce) return null
     const done = this.pending
@@ -44,7 +44,7 @@ export class Saver {
     return done
   }
 
-  // The server has it and will not take it: sending it again by itself would not help.
+  // The server refused the save: sending it again would not help.
   refuse(nonce, why) {
     if (!this.pending || this.pending.payload.nonce !== nonce || this.state === "refused") return
     this.forget(this.timer)
@@ -61,7 +61,7 @@ export class Saver {
   }
 }
 
-// Seconds of work: pauses longer than IDLE do not count.
+// Seconds of work, without pauses longer than IDLE.
 const IDLE = 30
 
 export class Clock {
@@ -82,7 +82,7 @@ export function newNonce() {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
-// Strokes that make a save too large go without their pixels; the mask itself is always whole.
+// If a save is too large, the largest strokes are sent without their pixels; the mask is complete.
 const MOST_BYTES = 60_000
 
 export async function packStrokes(strokes, deflate, most = MOST_BYTES) {

@@ -1,5 +1,5 @@
-// Colours of the mask on the screen. Pure arithmetic on arrays; colours are RGBA in the byte
-// order of picture data on every common processor (little-endian).
+// Colours of the mask on the screen. Pure arithmetic on arrays; colours are RGBA in the byte order of
+// image data on every common processor (little-endian).
 
 import { CLEAN, HAND, LABEL, RUST, UNSURE } from "./labels.mjs"
 
@@ -7,7 +7,7 @@ export const OUTSIDE = 255 // what sample() gives beyond the photo
 
 const rgba = (r, g, b, a) => ((Math.round(a * 255) << 24) | (b << 16) | (g << 8) | r) >>> 0
 const EDGE = rgba(235, 248, 255, 1) // nearly white: bright on rust, steel and shadow alike
-const SHORE = rgba(0, 45, 95, 0.9) // just outside rust, so that the edge shows on white, too
+const SHORE = rgba(0, 45, 95, 0.9) // just outside rust, so that the edge is visible on white, too
 const LINE = rgba(255, 255, 255, 0.55) // between pieces
 const STRIPES = [rgba(20, 20, 20, 0.6), rgba(245, 245, 245, 0.6)] // "can't tell" has no hue
 
@@ -61,7 +61,7 @@ export function shade(window, width, height, rim, look, left, top, out) {
   }
 }
 
-// Draw the lines between pieces over what shade() made; those under the pointer are lighter.
+// Draw the lines between superpixels over the output of shade(); the one under the pointer is lighter.
 export function shadePieces(pieces, width, height, rim, lit, out) {
   const stride = width + 2 * rim
   let at = 0

@@ -1,4 +1,4 @@
-// The photo on the screen, what lies over it, and where.
+// The photo on the screen, its layers and the view (zoom and position).
 
 import { cornerAt, fit, hold, pixelAt, zoomAt } from "./geometry.mjs"
 import { sample, shade, shadePieces } from "./shade.mjs"
@@ -16,10 +16,10 @@ export class Stage {
     this.dot = root.querySelector(".path circle")
     this.boxes = root.querySelector(".path g")
     this.photo = photo // {width, height}
-    this.look = look // {opacity, filled, marks, pieces: show them, lit: the one pointed at}
+    this.look = look // {opacity, filled, marks, pieces: show superpixels, lit: the one under the pointer}
     this.labels = null
     this.pieces = null
-    this.outline = [] // corners, x and y in turn
+    this.outline = [] // corners, x and y alternating
     this.warnings = [] // boxes in the photo
     this.dirty = null
     this.frame = 0
@@ -86,7 +86,7 @@ export class Stage {
     return cornerAt(this.view, x, y)
   }
 
-  // Drawing: boxes of the photo, [left, top, right, bottom), are joined until the next frame.
+  // Drawing: boxes of the photo, [left, top, right, bottom), are merged until the next frame.
 
   draw(box) {
     if (!box) return
@@ -144,7 +144,7 @@ export class Stage {
     return places
   }
 
-  // The outline that is being drawn, and boxes around what needs a look.
+  // Draw the unfinished outline, and boxes around areas to check.
   drawPath() {
     const { scale, x, y } = this.view
     const pairs = []
@@ -164,7 +164,7 @@ export class Stage {
     }))
   }
 
-  // The ring shows which pixels the brush would cover: it sits on the middle of a pixel.
+  // The ring shows which pixels the brush covers: it is centred on a pixel.
   showRing(px, py, d, value) {
     const { scale, x, y } = this.view
     const side = Math.max(d * scale, 7)

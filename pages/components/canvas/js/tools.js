@@ -1,4 +1,4 @@
-// What a press, a drag and a release do with each tool, in pixels of the photo.
+// Press, drag and release of each tool, in photo pixels.
 
 import { grow } from "./grow.mjs"
 import { outlineOp, paintOp, patchOp, pixelsOp } from "./history.mjs"
@@ -45,7 +45,7 @@ export class BrushStroke {
   }
 }
 
-// Stops where the colour changes. Looks at a window of the photo around each dab.
+// Stops where the colour changes. Analyses a window of the photo around each dab.
 export class SmartStroke {
   constructor(app, x, y, value) {
     Object.assign(this, { app, value, d: app.size, at: [x, y] })
@@ -88,7 +88,7 @@ export class SmartStroke {
   }
 }
 
-// Superpixels: one on a press, more while dragging. Pressed on one that has the value, it drops it.
+// Superpixels: one on a press, more while dragging. A press on one that has the value removes it.
 export class PiecesStroke {
   constructor(app, x, y, value) {
     this.app = app
@@ -137,7 +137,7 @@ export function closeOutline(app, points, value) {
   app.commit(outlineOp(value, points), pen.runs)
 }
 
-// Fill a hole or drop a patch; on what has the value already, it becomes clean.
+// Fill a hole or remove a patch; an area that already has the value becomes clean.
 export async function takePatch(app, x, y, wanted) {
   const { plane, width, height } = app.labels
   const own = plane[y * width + x] & LABEL

@@ -1,4 +1,4 @@
-// Keeping the work safe: drafts in this browser, saves to the server, what the server answered.
+// Saving: drafts in this browser, saves to the server, and the server's answers.
 
 import { deflateText, fromBase64, nameOf, packMask, toBase64 } from "./bits.mjs"
 import { Drafts } from "./drafts.mjs"
@@ -6,15 +6,15 @@ import { LABEL, RUST, UNSURE, HAND } from "./labels.mjs"
 import { renewFiles, renewPayload } from "./renew.js"
 import { Clock, newNonce, packStrokes, Saver } from "./saver.mjs"
 
-const TAB = newNonce() // one for each load of the page
+const TAB = newNonce() // new at each load of the page
 const TROUBLE = {
-  full: "This browser's storage is full: unsaved work will not survive a reload.",
-  closed: "This browser keeps no data here: unsaved work will not survive a reload.",
-  elsewhere: "This photo is also open in another tab, which keeps the unsaved work. Close one of them.",
+  full: "This browser's storage is full: unsaved changes will be lost when you reload.",
+  closed: "This browser does not store data here: unsaved changes will be lost when you reload.",
+  elsewhere: "This photo is also open in another tab, which holds the unsaved changes. Close one of the tabs.",
 }
-// Of what an earlier version kept, in a browser that changes the pixels of pictures.
-const UNSENT = "A save that was on its way cannot be sent again: please save once more."
-const UNREADABLE = "It was kept by an earlier version of this page, and this browser cannot read it."
+// For drafts of an earlier version, in a browser that alters the pixels of images.
+const UNSENT = "An unfinished save could not be sent again; save once more."
+const UNREADABLE = "They were stored by an earlier version of this page, and this browser cannot read them."
 
 export class Work {
   constructor(app) {
@@ -22,7 +22,7 @@ export class Work {
     this.trouble = ""
     this.savedOnce = false
     this.other = null // unsaved work on another mask
-    this.again = false // Save was pressed while an earlier save was on its way
+    this.again = false // Save was pressed while an earlier save was pending
     this.clock = new Clock()
     this.drafts = new Drafts((kind) => {
       this.trouble = TROUBLE[kind]
@@ -62,17 +62,17 @@ export class Work {
     }
   }
 
-  // Bring back what was not saved. Returns what to tell, or "".
+  // Restore unsaved changes. Returns a message for the expert, or "".
   async restore() {
     const { app } = this
     const pixels = app.photo.width * app.photo.height
     const kept = await this.drafts.load(this.#head.key, TAB, pixels)
     if (!kept) return ""
-    if (kept.damaged) return "Unsaved work of this photo was damaged and could not be brought back."
+    if (kept.damaged) return "Unsaved changes of this photo were damaged and could not be restored."
     const { head, steps, save } = kept
     app.history.restore(steps, head.cursor, head.undos)
     this.clock.seconds = head.seconds
-    const back = head.cursor ? `Unsaved work of ${timeOf(head.when)} is back.` : ""
+    const back = head.cursor ? `Unsaved changes of ${timeOf(head.when)} restored.` : ""
     if (!save) return back
     const payload = await renewPayload(save.payload).catch(() => null)
     if (!payload) return `${back} ${UNSENT}`.trim()
@@ -80,8 +80,8 @@ export class Work {
     return back
   }
 
-  // Look for unsaved work on another mask of this photo, to be offered. It stays where it is
-  // until the expert drops it.
+  // Look for unsaved changes to another mask of this photo, to offer them. They stay stored until
+  // the expert discards them.
   async look() {
     const { app } = this
     this.other = app.offers || app.earlier ? await this.drafts.earlier(app.photoCase, this.#head.key) : null
@@ -97,17 +97,17 @@ export class Work {
     return this.look()
   }
 
-  // What is to be said and offered of another mask: {text, go, drop}, or null.
+  // Message and buttons about another mask: {text, go, drop}, or null.
   get offer() {
     const { app, other } = this
     if (other) {
-      const which = app.earlier ? "on the newer mask" : "on an earlier mask"
-      const text = `You have unsaved work ${which}, of ${timeOf(other.when)}.`
+      const which = app.earlier ? "to the newer mask" : "to an earlier mask"
+      const text = `You have unsaved changes ${which}, of ${timeOf(other.when)}.`
       if (!other.files) return { text: `${text} ${UNREADABLE}`, drop: true }
-      return { text, go: "Go on with it", drop: true }
+      return { text, go: "Continue with them", drop: true }
     }
     if (!app.earlier || this.savedOnce) return null
-    return { text: "This is your work on an earlier mask.", go: "To the newer mask" }
+    return { text: "These are your changes to an earlier mask.", go: "Go to the newer mask" }
   }
 
   done(step) {
@@ -120,7 +120,7 @@ export class Work {
   }
 
   async save() {
-    if (this.saver.state === "refused") this.saver.stop() // this is another save
+    if (this.saver.state === "refused") this.saver.stop() // a new save replaces it
     if (this.saver.pending) {
       this.again = this.changed
       return this.saver.retry()
@@ -134,7 +134,7 @@ export class Work {
     const cursor = history.cursor
     const strokes = history.record()
     const { base, photoCase } = app
-    const plane = labels.plane.slice() // painting may go on meanwhile
+    const plane = labels.plane.slice() // painting may continue meanwhile
     const mask = await packMask(plane, photo.width, photo.height, RUST, LABEL)
     const ignore = await packMask(plane, photo.width, photo.height, UNSURE, LABEL)
     const payload = {
@@ -151,7 +151,7 @@ export class Work {
     return this.drafts.head(this.#head, { payload, cursor })
   }
 
-  // The server has stored a save: what it held is the new beginning.
+  // The server has stored a save: its content is the new start of the history.
   acknowledge(nonce) {
     const done = this.saver.acknowledge(nonce)
     if (!done) {
@@ -174,18 +174,18 @@ export class Work {
   // {state, text, retry, discard} for the status line.
   get words() {
     const { saver } = this
-    if (this.app.readonly) return { state: "none", text: "To look at only" }
+    if (this.app.readonly) return { state: "none", text: "Read-only" }
     if (saver.state === "refused") {
       return { state: "late", text: `Not saved: ${saver.why}`, retry: true }
     }
     if (saver.state === "late") {
-      const text = "Not saved yet: no answer from the server. Trying again; your work is kept here."
+      const text = "Not saved yet: the server does not answer. Trying again; your changes are stored in this browser."
       return { state: "late", text, retry: true }
     }
-    if (saver.state === "saving") return { state: "saving", text: "Saving" }
+    if (saver.state === "saving") return { state: "saving", text: "Saving …" }
     if (this.trouble) return { state: "late", text: this.trouble }
-    if (!this.app.canSave) return { state: "none", text: "A trial: it cannot be saved" }
-    if (this.changed) return { state: "changed", text: "Not saved; kept in this browser", discard: true }
+    if (!this.app.canSave) return { state: "none", text: "Demo: changes cannot be saved" }
+    if (this.changed) return { state: "changed", text: "Not saved; stored in this browser", discard: true }
     if (this.savedOnce) return { state: "saved", text: "Saved" }
     return { state: "none", text: "No changes" }
   }
