@@ -173,7 +173,7 @@ _WAYS: tuple[tuple[str, str, dict[str, str], str], ...] = (
      {"sample": "pipe", "step": "threshold", "cut": "0.20"}, "layers"),
     ("Four heat maps of one photo", "pages/compare.py",
      {"sample": "pipe", "view": "side", "topic": "cam", "layout": "grid"}, "grid_view"),
-    ("Which stage loses most?", "pages/compare.py",
+    ("Which stage causes the largest loss?", "pages/compare.py",
      {"sample": "plate", "step": "truth"}, "fact_check"),
     ("Your own photo", "pages/segment.py", {}, "add_a_photo"),
 )  # fmt: skip

@@ -124,7 +124,12 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
         "moved": "Changed by the last update",
     },
     "mask": {"area": "Area of the mask"},
-    "truth": {"iou": "IoU", "missed": "Missed", "extra": "Extra", "losses": "IoU by stage"},
+    "truth": {
+        "iou": "IoU",
+        "missed": "Missed rust",
+        "extra": "False alarm",
+        "losses": "IoU by stage",
+    },
 }
 
 

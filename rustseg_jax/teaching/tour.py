@@ -121,9 +121,9 @@ TOUR: tuple[TourStop, ...] = (
         "only, a network would learn that *reddish* means rust.\n\n"
         "763 other images were used to calibrate its probabilities: of the photos that it gives "
         "80 %, about 80 in 100 are corroded.\n\n"
-        "Masks drawn by people exist for 622 photos. The network was not trained on them. Half of "
-        "them were used to choose settings such as the threshold and the CRF, the other half to "
-        "test the method.\n\n"
+        "Masks drawn by people exist for 622 photos. The network was not trained on these masks. "
+        "Half of them were used to choose settings such as the threshold and the CRF, the other "
+        "half to test the method.\n\n"
         "The training images belong to others and cannot be shown here. The images shown are "
         "rendered scenes of the same kinds.",
         "looks",

@@ -60,7 +60,7 @@ def test_a_folder_from_upload_to_zip(
     visit: Visit, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = visit("/many")
-    page.get_by_role("radio", name="A folder").click()
+    page.get_by_role("radio", name="Folder").click()
     page.wait_for_selector(f"{INPUT}[webkitdirectory]", state="attached")
     page.set_input_files(INPUT, folder)
     page.wait_for_selector("text=/5 of 5.* photos analysed/", timeout=150_000)  # compiles first

@@ -61,7 +61,7 @@ def test_without_a_photo_it_begins_with_a_real_one(app: AppTest) -> None:
     assert "Steel beam, rusting" in _texts(app)
     assert [i.alt for i in _images(app)][-2:] == [
         "The original photo",
-        "The same photo squashed to a square of 64 by 64 pixels",
+        "The same photo resized to a square of 64 by 64 pixels",
     ]
     assert not app.warning
 
@@ -117,7 +117,7 @@ def test_a_threshold_by_hand_changes_what_follows_and_is_in_the_address(app: App
 def test_the_method_is_chosen_in_the_address(app: AppTest) -> None:
     _open(app, cam="grad_cam_pp_author", rule="fixed", crf="deeplab", step="heatmap")
     assert "Grad-CAM++ (the authors' code) · Fixed · DeepLab" in _texts(app)
-    assert "Grad-CAM++, over its maximum" in _texts(app)
+    assert "its Grad-CAM++ value, divided by the maximum" in _texts(app)
     app.selectbox(key="address-cam").set_value("grad_cam").run()
     assert app.query_params["cam"] == "grad_cam"
     next(b for b in app.button if b.label == "Reset to defaults").click().run()

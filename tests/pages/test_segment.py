@@ -93,7 +93,7 @@ def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
     assert app.metric[0].value == "11.9\N{NO-BREAK SPACE}%"  # 1 / (1 + e^2)
     assert "check the photo yourself" in _texts(app)
     assert app.metric[1].value == "0.0\N{NO-BREAK SPACE}%"
-    assert "nothing marked" in _images(app)[-1].caption
+    assert "no rust marked" in _images(app)[-1].caption
     assert "ISO 4628-3" not in _figures(app)
     assert not app.slider  # nothing to adjust, nothing to draw
     assert "Nothing to adjust" in _texts(app)

@@ -60,7 +60,7 @@ def test_a_stop_that_is_not_there(app: AppTest) -> None:
     for step in ("0", "13", "-1", "two", "²", "<i>", "9" * 50):
         _open(app, step)
         assert app.title[0].value == TOUR[0].title
-        assert f"there are 1 to {len(TOUR)}" in app.warning[0].value
+        assert f"use a number from 1 to {len(TOUR)}" in app.warning[0].value
 
 
 def test_a_scene_is_a_case_that_links_can_open(app: AppTest) -> None:

@@ -241,7 +241,8 @@ def faithfulness(reader: address.Reader, subject: lessons.Subject) -> None:
 
 STYLE = """<style>
 [data-testid="stMainBlockContainer"] { max-width: 78rem; }
-dl.numbers { display: grid; grid-template-columns: 1fr auto; gap: 0 1rem; margin: 0; padding: 0;
+dl.numbers { display: grid; grid-template-columns: minmax(8.5rem, 1fr) auto; gap: 0 1rem;
+  margin: 0; padding: 0;
   font-size: .875rem; font-variant-numeric: tabular-nums; }
 dl.numbers > dt, dl.numbers > dd { margin: 0 !important; padding: .2rem 0; font-weight: 400;
   border-top: 1px solid rgb(128 128 128 / 25%); }

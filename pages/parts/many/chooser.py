@@ -11,7 +11,7 @@ from rustseg_jax.errors import RustsegError
 from rustseg_jax.images import PHOTO_SUFFIXES
 from rustseg_jax.samples import Sample, list_samples
 
-SOURCES = {"photos": "Photos", "directory": "A folder", "samples": "Samples"}
+SOURCES = {"photos": "Photos", "directory": "Folder", "samples": "Samples"}
 
 
 def choose() -> None:
