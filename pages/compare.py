@@ -33,8 +33,8 @@ def main() -> None:
         _method(subject)
         _downloads(subject)
         st.page_link("pages/tour.py", label="New to this? Take the tour", width="content")
-    _said(subject)
-    _take_apart(subject)
+    _describe(subject)
+    _compute(subject)
     if view == "side":
         side_by_side.draw(reader, subject)
     else:
@@ -43,7 +43,7 @@ def main() -> None:
         reader.complain()
 
 
-def _take_apart(subject: lessons.Subject) -> None:
+def _compute(subject: lessons.Subject) -> None:
     """Compute the lesson; show the photo itself until it is ready."""
     place, key = st.empty(), subject.key()
     if st.session_state.get("taken-apart") != key:
@@ -97,14 +97,14 @@ def _method(subject: lessons.Subject) -> None:
         offered = models.offered_weights()
         if len(offered) > 1:
             pick("Weights", "weights", offered, subject.weights, default="")
-        st.button("Reset to defaults", on_click=_reset, disabled=not _other(subject))
+        st.button("Reset to defaults", on_click=_reset, disabled=not _changed(subject))
 
 
 def _reset() -> None:
     put(**dict.fromkeys((*DEFAULTS, "cut", "weights")))
 
 
-def _other(subject: lessons.Subject) -> bool:
+def _changed(subject: lessons.Subject) -> bool:
     return subject.choice != Choice() or bool(subject.weights)
 
 
@@ -124,7 +124,7 @@ def _downloads(subject: lessons.Subject) -> None:
             )
 
 
-def _said(subject: lessons.Subject) -> None:
+def _describe(subject: lessons.Subject) -> None:
     """Name the photo and the settings that differ from the defaults."""
     choice = subject.choice
     parts = [escape(subject.case.title)]

@@ -48,21 +48,23 @@ def _show(photos: photo_sets.PhotoSet) -> None:
     for photo in photos.photos:
         cases.call(photo.digest, photo.name)
     with st.container(border=True, key="progress"):
-        said = st.empty()
+        progress = st.empty()
         line = st.empty()
-        _say(said, photos, outcomes)
+        _show_progress(progress, photos, outcomes)
         _buttons(photos, results, outcomes, todo, working=working)
     cells = _results(results, outcomes, todo, working=working)
     if working:
-        _work(photos, results, outcomes, todo, said, line, cells)
+        _work(photos, results, outcomes, todo, progress, line, cells)
 
 
-def _say(said: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes) -> None:
+def _show_progress(
+    progress: DeltaGenerator, photos: photo_sets.PhotoSet, outcomes: Outcomes
+) -> None:
     """Show the progress and the results so far."""
     total, done = len(photos.photos), len(outcomes)
     failed = sum(outcome.failed for outcome in outcomes.values())
     rusty = sum(bool(o.facts and o.facts["corroded"]) for o in outcomes.values())
-    with said.container(gap="small"):
+    with progress.container(gap="small"):
         st.markdown(
             f"**{done} of {total}** {'photo' if total == 1 else 'photos'} analysed · "
             f":material/flag: **{rusty}** with corrosion · "
@@ -146,7 +148,7 @@ def _results(
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         order = st.segmented_control(
             "Sort by", list(ORDERS), format_func=ORDERS.__getitem__, default="area",
-            required=True, key="order", persist_state="session",
+            required=True, key="order", persist_state="session", wrap=True,
         )  # fmt: skip
         view = st.segmented_control(
             "View", list(VIEWS), format_func=VIEWS.__getitem__, default="gallery",
@@ -165,7 +167,7 @@ def _work(
     results: ResultsFolder,
     outcomes: dict[PhotoFile, Outcome],
     todo: list[PhotoFile],
-    said: DeltaGenerator,
+    progress: DeltaGenerator,
     line: DeltaGenerator,
     cells: Mapping[PhotoFile, DeltaGenerator],
 ) -> None:
@@ -173,7 +175,7 @@ def _work(
     model = models.model()
     for photo, outcome in segment_photos(todo, model, results, turn=lambda: turn(line)):
         outcomes[photo] = outcome
-        _say(said, photos, outcomes)
+        _show_progress(progress, photos, outcomes)
         if photo in cells:
             with cells[photo].container():
                 gallery.card(results, photo, outcome, "area")

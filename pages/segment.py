@@ -25,7 +25,10 @@ def main() -> None:
     st.title("Find rust in a photo", anchor=False)
     case = _case()
     if not case:
-        st.markdown("Does a photo show corrosion, where, and how much? Upload one or try a sample.")
+        st.markdown(
+            "Find out whether a photo shows corrosion, where, and how much. Upload one or try a "
+            "sample."
+        )
     with st.expander(
         "Choose another photo" if case else "Choose a photo",
         expanded=case is None,

@@ -145,13 +145,13 @@ def _outcomes(stop: TourStop) -> None:
         with st.spinner(f"Rendering and analysing: {name.replace('_', ' ')} …", show_time=True):
             subject = _subject(name)
             rusty = true_masks.true_mask(subject.case) is not None or corroded.get(name, False)
-            said = lessons.of_lesson(subject, outcome, rusty)
+            words = lessons.of_lesson(subject, outcome, rusty)
             views = [lessons.of_lesson(subject, exhibit, show).view for show in ("photo", "mask")]
         captions = subject.case.title, "Marked as rust"
         with st.grid(2, min_column_width=140, gap="small"):
             for view, caption in zip(views, captions, strict=True):
                 st.image(view.data, caption=caption, alt=view.alt, width="stretch")
-        st.markdown(keep_together(said))
+        st.markdown(keep_together(words))
         query = {"case": subject.case.digest} if name in SCENES else {"sample": name}
         st.page_link(
             "pages/compare.py",

@@ -59,7 +59,7 @@ def steps(
     -------
     `Step`, in the order of `STEPS`; without "truth" if the true mask is not known
     """
-    told = [
+    explained = [
         _step("seen", _seen(seg, inside)),
         _step("blocks", _blocks(inside)),
         _step("scores", _scores(inside)),
@@ -68,7 +68,7 @@ def steps(
         *(_step(n, f(crf)) if crf else _skipped(n, seg) for n, f in _CRF.items()),
         _step("mask", _mask(seg)),
     ]
-    return (*told, _step("truth", _truth(truth))) if truth else tuple(told)
+    return (*explained, _step("truth", _truth(truth))) if truth else tuple(explained)
 
 
 def _step(name: str, values: Mapping[str, str]) -> Step:
@@ -224,7 +224,7 @@ def _crf(crf: CRFSteps) -> dict[str, str]:
         "levels": f"{p.bilateral_srgb:g}",
         "first": percent(crf.areas[0]),
         "last": percent(crf.areas[-1]),
-        "moved": percent(crf.changed[-1]) if crf.changed else "nothing",
+        "moved": percent(crf.changed[-1]) if crf.changed else "none",
     }
 
 

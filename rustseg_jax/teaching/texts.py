@@ -126,7 +126,7 @@ TEXTS: Mapping[str, Text] = MappingProxyType(
             "In each of {updates} updates, every pixel is influenced by its neighbours (within "
             "about {near} pixels) and by pixels of similar colour (within about {far} pixels and "
             "{levels} of 255 colour levels). The area changes from {first} to {last} of the "
-            "photo; the last update changed {moved}.",
+            "photo; the last update changed {moved} of the pixels.",
             "A heat map does not follow edges. The CRF moves the outline to where the colour "
             "changes.",
             "Small rust spots on a large uniform surface are outvoted and may disappear. Clean "

@@ -188,13 +188,13 @@ def _unary(lesson: Lesson, side: int) -> tuple[View, ...]:
     if lesson.crf is None:
         return ()
     shape = _shape(lesson, side)
-    told = resize(heat_colours(lesson.crf.unary), shape)
+    evidence = resize(heat_colours(lesson.crf.unary), shape)
     return (
         _exact_view(
             "unary",
             "Evidence for rust, 5 to 95 %",
             "Map of the evidence passed to the CRF, from dark violet (low) to yellow (high)",
-            told,
+            evidence,
             1,
         ),
         _photo_view("photo", "Photo: colours for the CRF", "The photo", _photo(lesson, side)),

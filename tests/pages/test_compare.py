@@ -125,7 +125,7 @@ def test_the_method_is_chosen_in_the_address(app: AppTest) -> None:
     app.query_params["step"] = "crf"
     app.query_params["crf"] = "psa"
     app.run()
-    assert "what looks alike (80 pixels, 13 of 255" in _texts(app)
+    assert "within about 80 pixels and 13 of 255" in _texts(app)
 
 
 def test_faithfulness_is_measured_when_asked_for(

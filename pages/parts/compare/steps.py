@@ -152,21 +152,21 @@ def _threshold(subject: lessons.Subject, views: Sequence[View], step: Step) -> N
         _drawing(lessons.of_lesson(subject, _histogram), step)
     with right:
         grid(views, width=300)
-    cut = lessons.of_lesson(subject, _cut)
+    cut = lessons.of_lesson(subject, _threshold_of)
     st.session_state["address-cut"] = cut
     st.slider(
         "Change the threshold", 0.01, 0.99, step=0.01, key="address-cut", width=420,
-        on_change=_take_cut, help="Changes the rough mask and all later stages",
+        on_change=_take_threshold, help="Changes the rough mask and all later stages",
     )  # fmt: skip
     if subject.choice.cut is not None:
         st.button("Reset to the rule's threshold", on_click=address.put, kwargs={"cut": None})
 
 
-def _cut(lesson: Lesson) -> float:
+def _threshold_of(lesson: Lesson) -> float:
     return min(0.99, max(0.01, round(lesson.seg.threshold, 2)))
 
 
-def _take_cut() -> None:
+def _take_threshold() -> None:
     address.put(cut=f"{st.session_state['address-cut']:.2f}")
 
 

@@ -136,27 +136,27 @@ def _note(report: Report) -> str:
     facts, part = report.facts, report.part
     if not facts["area"]:
         return ""
-    said = []
+    notes = []
     if sure := facts["uncertainty"]:
         if not sure["calibrated"]:
-            said.append(f"The interval is {_unsure(sure['note'])}")
+            notes.append(f"The interval is {_unsure(sure['note'])}")
         elif part:
-            said.append(
+            notes.append(
                 "The interval was calibrated on whole photos; transferring it to the marked steel "
                 "has not been validated."
             )
         else:
             level = keep_together(setting(sure["level"]))
-            said.append(f"For {level} of photos the true area lies within the interval.")
+            notes.append(f"For {level} of photos the true area lies within the interval.")
     if not report.grading.certain:
-        said.append("The interval spans more than one grade.")
-    said.append(
+        notes.append("The interval spans more than one grade.")
+    notes.append(
         f"The marked steel covers {percent(part.share)} of the photo; rust outside it is not "
         "counted."
         if part
         else "The grades assume that the whole photo shows steel; if it does not, mark the steel."
     )
-    return " ".join(said)
+    return " ".join(notes)
 
 
 def _unsure(note: str) -> str:

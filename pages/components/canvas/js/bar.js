@@ -134,7 +134,7 @@ export class Bar {
     const set = (hidden) => () => this.app?.hide(hidden)
     button.onpointerdown = set(true)
     button.onpointerup = button.onpointerleave = button.onpointercancel = button.onblur = set(false)
-    button.onkeydown = (event) => { // returns nothing: false would hold Tab back
+    button.onkeydown = (event) => { // returns nothing: false would block Tab
       if ([" ", "Enter"].includes(event.key)) this.app?.hide(true)
     }
     button.onkeyup = set(false)

@@ -1,11 +1,11 @@
-// Masks as rows of bits, deflated by the browser itself, and in slices, so that the page stays
-// awake. A row is one bit a pixel, the leftmost highest, filled up with zeros to whole bytes, as
-// np.packbits has it. pages/components/canvas/wire.py and pictures.py are the other side.
+// Masks as rows of bits, deflated by the browser in slices, so that the page stays responsive. A row
+// has one bit per pixel, the leftmost in the highest bit, padded with zeros to whole bytes, as from
+// np.packbits. pages/components/canvas/wire.py and pictures.py are the counterpart.
 
-const SLICE = 12 // milliseconds of work before the page may breathe
-const STRIP = 1 << 18 // bytes of rows handed to the browser at once
+const SLICE = 12 // milliseconds of work before yielding to the page
+const STRIP = 1 << 18 // bytes of rows passed to the browser at a time
 
-// await breathe() now and then in a long loop: it lets the page go on once its slice is used up.
+// Call await breathe() regularly in a long loop: it yields to the page after each time slice.
 export function breather() {
   let until = performance.now() + SLICE
   return () => {
@@ -22,7 +22,7 @@ export function breather() {
   }
 }
 
-// The polynomial of zlib.crc32, for each byte.
+// Table of the CRC-32 of zlib.crc32, one entry per byte value.
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0xedb88320 : n >>> 1
   return n
@@ -34,7 +34,7 @@ export function crc32(bytes, crc = 0) {
   return ~crc >>> 0
 }
 
-// Where the plane has the label, as {packed, crc}: deflated rows, and the checksum of the rows.
+// Pack the pixels with a label as {packed, crc}: deflated rows, and the checksum of the rows.
 export async function packMask(plane, width, height, label, labelBits) {
   const stride = (width + 7) >> 3
   const deflate = new CompressionStream("deflate")
@@ -64,7 +64,7 @@ function packRow(row, plane, start, width, label, labelBits) {
   }
 }
 
-// onRow(y, bits) gets each row of a packed mask.
+// Unpack a mask; calls onRow(y, bits) for each row.
 export async function unpackMask(packed, width, height, onRow) {
   const stride = (width + 7) >> 3
   const rows = await inflate(packed, stride * height)
@@ -75,7 +75,7 @@ export async function unpackMask(packed, width, height, onRow) {
   }
 }
 
-// A mask's name, as base_of in pages/components/canvas/pictures.py has it.
+// The name of a mask, as base_of in pages/components/canvas/pictures.py computes it.
 export function nameOf(maskCrc, ignoreCrc, { width, height }) {
   const hex = (crc) => crc.toString(16).padStart(8, "0")
   return `${width}x${height}-${hex(maskCrc)}${hex(ignoreCrc)}`
@@ -87,7 +87,7 @@ export function deflateText(text) {
   return collect(stream.readable)
 }
 
-// Exactly `length` bytes; anything else is an error, found before more is unpacked.
+// Inflate exactly `length` bytes; any other length is an error, detected before unpacking more.
 export async function inflate(packed, length) {
   const stream = new DecompressionStream("deflate")
   feed(stream, packed)
@@ -108,7 +108,7 @@ export async function inflate(packed, length) {
   return out
 }
 
-// What goes wrong shows where the stream is read.
+// Errors are reported where the stream is read.
 function feed(stream, bytes) {
   const writer = stream.writable.getWriter()
   writer.write(bytes).catch(() => {})

@@ -1,8 +1,8 @@
-// Where the photo lies on the screen: at scale (screen over photo pixels) and its corner (x, y).
-// Only this file and what uses it know of screens; everything else is in pixels of the photo.
+// Position of the photo on the screen: scale (screen pixels per photo pixel) and corner (x, y).
+// Only this file and its callers use screen pixels; everything else is in photo pixels.
 
-const MOST = 40 // screen pixels a photo pixel
-const KEEP = 60 // screen pixels of the photo that stay in sight
+const MOST = 40 // screen pixels per photo pixel
+const KEEP = 60 // screen pixels of the photo that stay visible
 
 export function fit(photo, stage) {
   const scale = Math.min(stage.width / photo.width, stage.height / photo.height, MOST)
@@ -26,7 +26,7 @@ export function zoomAt(view, factor, x, y, photo, stage) {
   return hold(moved, photo, stage)
 }
 
-// Keep the photo in sight; where it is smaller than the stage, in the middle.
+// Keep the photo visible; centre it if it is smaller than the stage.
 export function hold(view, photo, stage) {
   const one = (at, length, room) => {
     if (length <= room) return (room - length) / 2
@@ -46,14 +46,14 @@ export const cornerAt = (view, x, y) => [
   Math.round((x - view.x) / view.scale), Math.round((y - view.y) / view.scale),
 ]
 
-// Brush sizes step by about a seventh, at least one pixel, from 1 to LARGEST.
+// Brush sizes change by about a seventh, at least one pixel, from 1 to LARGEST.
 export const LARGEST = 1000
 export function stepSize(size, up) {
   const step = Math.max(1, Math.round(size / 7))
   return Math.min(LARGEST, Math.max(1, size + (up ? step : -step)))
 }
 
-// Media lie beside the page's address, also where the app is served under a path.
+// Media addresses are relative to the page, also if the app is served under a path.
 export function mediaUrl(url) {
   return url.startsWith("/") ? new URL(url.slice(1), document.baseURI).href : url
 }

@@ -1,10 +1,10 @@
-// The smart brush: grows from the middle of the brush over pixels of like colour, inside the
+// The smart brush: grows from the centre of the brush over pixels of similar colour, inside the
 // brush only, so that it stops where the colour changes.
 
 import { isqrt } from "./raster.mjs"
 
-// How unlike two colours are, 0 to about 255: hue and saturation count more than lightness,
-// because rust is rough and its shading changes from pixel to pixel.
+// Colour difference, 0 to about 255: hue and saturation count more than lightness, because rust is
+// rough and its shading changes from pixel to pixel.
 function unlike(r, g, b, ref) {
   const luma = (2 * r + 5 * g + b) / 8 - ref[3]
   const warm = r - g - (ref[0] - ref[1])
@@ -12,8 +12,7 @@ function unlike(r, g, b, ref) {
   return 0.35 * Math.abs(luma) + 0.7 * (Math.abs(warm) + Math.abs(cold))
 }
 
-// pixels: RGBA of a window that is `width` wide; (cx, cy): the brush's middle in it; d: its
-// size. Calls span(y, from, to) in the window's coordinates.
+// pixels: RGBA of a window `width` wide; (cx, cy): centre of the brush in it; d: its size. Calls span(y, from, to) in the window's coordinates.
 export function grow(pixels, width, height, cx, cy, d, tolerance, span) {
   const ref = meanAround(pixels, width, height, cx, cy)
   const seen = new Uint8Array(width * height)
@@ -30,7 +29,7 @@ export function grow(pixels, width, height, cx, cy, d, tolerance, span) {
   while (todo.length) {
     const y = todo.pop()
     const x = todo.pop()
-    const start = cx === x && cy === y // the middle is always taken
+    const start = cx === x && cy === y // the centre always counts
     if (!start && !fits(x, y)) continue
     const left = Math.max(0, cx - half(y))
     const right = Math.min(width - 1, cx + half(y))

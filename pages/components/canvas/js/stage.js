@@ -134,7 +134,7 @@ export class Stage {
     this.context.putImageData(picture, left, top)
   }
 
-  // The photo's pixel under the middle of each screen pixel, -1 outside.
+  // The photo pixel under the centre of each screen pixel, -1 outside.
   #places(start, count, offset, length) {
     const places = new Int32Array(count)
     for (let i = 0; i < count; i++) {
