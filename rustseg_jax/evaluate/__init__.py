@@ -1,6 +1,6 @@
-"""How good the method is on pictures whose truth is known.
+"""Evaluation of the method on pictures with ground truth.
 
-`run` evaluates a data folder, `scores` makes its numbers, `stage_losses` says which stage loses
-what, `failures` and `failure_measures` are the published method's four failures, `heatmap_study`
-compares heat maps, and `measurements` keeps the numbers beside the weights.
+`run` evaluates a data folder, `scores` computes its numbers, `stage_losses` finds which stage loses
+what, `failures` and `failure_measures` cover the four failures of the published method,
+`heatmap_study` compares heat maps, and `measurements` stores the numbers beside the weights.
 """

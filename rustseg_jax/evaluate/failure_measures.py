@@ -1,8 +1,8 @@
-"""How badly a model fails where the published one failed: a few numbers for each of `FAILURES`.
+"""Measures of the four failures of the published method, for each of `FAILURES`.
 
-Verdict and mask are blamed apart. Where rust is, pixels are judged on the mask that the
-picture would have whatever the verdict, and the verdict is a number of its own; where there is
-none, on the mask that a user gets. `all_rust` also judges what a user gets.
+Verdict and mask are measured separately. On pictures with rust, pixels are scored on the mask that
+the picture would have whatever the verdict, and the verdict has a number of its own; on pictures
+without rust, on the final mask. `all_rust` also scores the final mask.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from rustseg_jax.pipeline import Segmentation, resegment, segment
 __all__ = ["ENOUGH", "LIMIT", "MEASURES", "THRESHOLDS", "measure_failures"]
 
 LIMIT = 60
-"""Pictures of each set at most, unless told otherwise: the whole table in minutes."""
+"""Default maximum of pictures in each set: the whole table takes minutes."""
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))
-"""At which a heat map is cut to find its best mask."""
+"""Thresholds at which the best mask of a heat map is searched."""
 
 ENOUGH = 0.5
-"""A heat map whose best IoU reaches this is good; a mask below half of that IoU loses it. A
-picture found is one of which this share is marked."""
+"""A heat map with at least this best IoU is good; a mask below half of that IoU loses it. A picture
+counts as found if this share of its rust is marked."""
 
 COLLAPSED = 0.1
-"""The CRF has wiped out a rough mask when less than this share of its true area is left."""
+"""The CRF has wiped out a rough mask if less than this share of its true area is left."""
 
 Mask = NDArray[np.bool_]
 
@@ -59,38 +59,38 @@ MEASURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "missed_without": "the same scenes without the shadow",
         },
         "all_rust": {
-            "recall": "share of the rusted area that a user gets marked; high is good",
-            "recall_any_verdict": "the same, had the verdict been corrosion",
+            "recall": "share of the rusted area that the final mask marks; high is good",
+            "recall_any_verdict": "the same, if every verdict were corrosion",
             "found": "share of pictures of which at least half is marked; high is good",
             "missed": "share of pictures called clean; low is good",
-            "iou": "pooled IoU of what a user gets; high is good",
+            "iou": "pooled IoU of the final mask; high is good",
         },
         "crf_collapse": {
             "survival": "share of the rough mask's true area that the CRF keeps; high is good",
             "collapsed": "share of pictures where less than a tenth of it is kept; low is good",
             "iou_rough": "pooled IoU before the CRF",
-            "iou_mask": "pooled IoU after it; should be higher",
-            "survival_ideal": "as survival, from a perfect heat map (the mask, 28 by 28)",
-            "iou_rough_ideal": "pooled IoU before the CRF, from a perfect heat map",
-            "iou_mask_ideal": "pooled IoU after it; should be higher",
+            "iou_mask": "pooled IoU after the CRF; should be higher",
+            "survival_ideal": "as survival, for an ideal heat map (the true mask, 28 by 28)",
+            "iou_rough_ideal": "pooled IoU before the CRF, for an ideal heat map",
+            "iou_mask_ideal": "pooled IoU after the CRF; should be higher",
         },
         "post_processing": {
             "iou_mask": "pooled IoU of the mask; high is good",
-            "iou_best": "pooled IoU of the heat map, cut for each picture where it is best",
+            "iou_best": "pooled IoU of the heat map at the best threshold of each picture",
             "gap_best": "iou_mask - iou_best; high is good, above 0 the mask beats any threshold",
-            "iou_one": "pooled IoU of the heat map at the one threshold that is best for all",
+            "iou_one": "pooled IoU of the heat map at the best common threshold",
             "gap_one": "iou_mask - iou_one; high is good",
-            "good_maps": "share of pictures whose heat map reaches IoU 0.5 somewhere",
+            "good_maps": "share of pictures whose heat map reaches IoU 0.5 at some threshold",
             "lost": "of these, the share whose mask has less than half of that IoU; low is good",
         },
     }
 )
-"""What each number means."""
+"""Descriptions of the measures."""
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One picture: pixels counted under several names; its verdict, and that without shadow."""
+    """One picture: pixel counts by name; its verdict, and the verdict without the shadow."""
 
     rusty: bool
     called: bool
@@ -117,19 +117,19 @@ def measure_failures(
     Parameters
     ----------
     model, config : as for `segment`
-    data : data folder whose splits `seg-*` give the photos; None takes scenes alone
-    names : of `FAILURES`; empty takes all
-    splits : of the data folder, which begin with `seg-`; empty takes all
-    half : of the photos' scenes, see `half_of`; "B" is for reporting once
-    limit : pictures of each set at most, evenly spaced
-    progress : called with (sets done, sets in all)
+    data : data folder whose splits `seg-*` provide the photos; None uses scenes only
+    names : from `FAILURES`; empty for all
+    splits : of the data folder, starting with `seg-`; empty for all
+    half : half of the photos' scenes, see `half_of`; report "B" once only
+    limit : maximum of pictures in each set, evenly spaced
+    progress : called with (sets done, total)
 
     Returns
     -------
     dict, valid JSON:
 
     By name of the failure ``scenes`` and, with photos, ``photos``: n, and the numbers of
-    `MEASURES`, None where there is nothing to divide by.
+    `MEASURES`, None for a ratio whose denominator is 0.
 
     Raises
     ------
@@ -140,9 +140,9 @@ def measure_failures(
     """
     for name in names:
         if name not in FAILURES:
-            raise ConfigError(f"{name!r} is no failure; allowed are {', '.join(FAILURES)}")
+            raise ConfigError(f"failure is {name!r}; it must be one of {', '.join(FAILURES)}")
     if limit < 1:
-        raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+        raise ConfigError(f"limit is {limit}; it must be 1 or more")
     wanted = tuple(names) or tuple(FAILURES)
     known = survey(data, half, splits=splits) if data is not None else []
     state = Progress(len(wanted) * (2 if known else 1), progress)
@@ -166,7 +166,7 @@ def _report(name: str, cases: Iterable[FailureCase], run: Segmenter) -> dict[str
 
 
 def _mask(seg: Segmentation, case: FailureCase) -> Mask:
-    """What is judged: see the head of this module."""
+    """The mask that is scored; see the module docstring."""
     return any_verdict(seg) if case.rusty else seg.mask
 
 
@@ -244,7 +244,7 @@ def _collapse_row(case: FailureCase, run: Segmenter) -> _Row:
         mask = any_verdict(result)
         counts["rough" + suffix] = confusion(result.rough, case.true, case.ignore)
         counts["mask" + suffix] = confusion(mask, case.true, case.ignore)
-        # Of the rough mask's true area, how much is left: tp is kept, fn is lost.
+        # Share of the rough mask's true area that is left: tp is kept, fn is lost.
         counts["kept" + suffix] = confusion(
             mask, result.rough & case.true, case.ignore | ~(result.rough & case.true)
         )
@@ -252,8 +252,8 @@ def _collapse_row(case: FailureCase, run: Segmenter) -> _Row:
 
 
 def _with_perfect_heat(seg: Segmentation, true: Mask) -> Segmentation:
-    """The result that a heat map would give that knew each cell's share of rust."""
-    # Not `shrink_map`: its means are finer than 1/255, and the records' numbers are of these.
+    """The result for an ideal heat map, with each cell's true share of rust."""
+    # Not `shrink_map`: its means are finer than 1/255, and the recorded numbers use these.
     picture = Image.fromarray(true.astype(np.uint8) * 255)
     heat = np.asarray(picture.resize(seg.heatmap.shape[::-1], Image.Resampling.BOX)) / np.float32(
         255

@@ -1,4 +1,4 @@
-"""The measured four failures of some weights, kept in one JSON file beside them."""
+"""The measured four failures of a set of weights, stored in one JSON file beside them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ __all__ = ["FORMAT", "NAME", "VERSION", "FailureRecord", "keep_failures", "read_
 FORMAT = "rustseg-failures"
 VERSION = 1
 NAME = "failures.json"
-"""Of the file that lies beside the weights."""
+"""Name of the file beside the weights."""
 
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """What `measure_failures` returned for some weights.
+    """Result of `measure_failures` for a set of weights.
 
     Attributes
     ----------
     weights : SHA-256 of the weights file
-    half : "A" or "B": the half of the photos' scenes
-    made : day, as 2026-11-28 (UTC)
-    command : what was typed, the data folder's place aside
+    half : "A" or "B": half of the photos' scenes
+    made : date, as 2026-11-28 (UTC)
+    command : the command line, without the path of the data folder
     failures : name of the failure -> "scenes" or "photos" -> measure -> number
     """
 
@@ -39,42 +39,42 @@ class FailureRecord:
     failures: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
     def photos(self, failure: str, measure: str) -> float | None:
-        """A measure on real photos; None where it was not taken."""
+        """A measure on real photos; None if not measured."""
         value = self.failures.get(failure, {}).get("photos", {}).get(measure)
         return None if value is None else float(value)
 
 
 def read_failures(path: Path | str) -> FailureRecord:
-    """Read a file that `keep_failures` wrote.
+    """Read a file written by `keep_failures`.
 
     Raises
     ------
     DataError
-        It is absent, of another format or version, or damaged; the message says which.
+        It is missing, damaged, or of another format or version; the message says which.
     """
     path = Path(path)
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(body, dict) or body.pop("format", None) != FORMAT:
-            raise DataError(f"{path} is not a record of failures of this program")
+            raise DataError(f"{path} is not a record of failures")
         if (version := body.pop("version")) != VERSION:
-            raise DataError(f"{path} is of version {version}; this program reads version {VERSION}")
+            raise DataError(f"{path} has version {version}; this program reads version {VERSION}")
         return FailureRecord(**body)
     except FileNotFoundError as error:
-        raise DataError(f"there is no record of failures at {path}") from error
+        raise DataError(f"there are no recorded failures at {path}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} cannot be read as a record of failures: {error}") from error
+        raise DataError(f"{path} is not a record of failures ({error})") from error
 
 
 def keep_failures(path: Path | str, record: FailureRecord) -> None:
-    """Write a record, whole or not at all; an earlier one is replaced.
+    """Write a record, completely or not at all; an earlier one is replaced.
 
     Raises
     ------
     DataError
-        Something other than such a record lies there.
+        The path holds something other than such a record.
     ConfigError
         The file cannot be written.
     """

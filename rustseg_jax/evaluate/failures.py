@@ -1,9 +1,9 @@
-"""The four failures that the published RustSEG names, each with a test set.
+"""Test sets for the four failures of the published RustSEG.
 
-Burton et al. (2022) list: shadows, images that are all rust, CRF collapse, and a good
-heat map with bad post-processing. Each has rendered scenes, whose masks are exact, and
-photos of a data folder, chosen by a rule on photo and mask and never by hand. Kinds, seeds and
-rules are data here; what is measured on them is in `failure_measures`.
+Burton et al. (2022) list: shadows, images that are all rust, CRF collapse, and a good heat map with
+bad post-processing. Each has rendered scenes, whose masks are exact, and photos of a data folder,
+selected by a rule on photo and mask, never by hand. Kinds, seeds and rules are data in this module;
+`failure_measures` has the measures.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ __all__ = [
 ]
 
 FIRST_SEED = 900_000
-"""Scenes from this seed on are for measuring: training on rendered scenes must stay below."""
+"""Scenes from this seed on are for evaluation: training on rendered scenes must stay below."""
 
 DARK = 64
-"""A pixel whose brightness (Rec. 601 luma, of 255) is below this counts as in shadow: a quarter."""
+"""A pixel with brightness (Rec. 601 luma, of 255) below this counts as in shadow: a quarter."""
 
 SMALLER = 4
-"""How many times smaller the rust of a set of small rust is than its scene draws it."""
+"""Factor by which the rust of a small-rust set is reduced from the size in its scene."""
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -55,12 +55,12 @@ CLEAN = ("clean_steel", "clean_plate", "clean_pipe", "clean_corrugated", "clean_
 
 @dataclass(frozen=True)
 class PhotoRule:
-    """Which photos belong to a set.
+    """Rule that selects the photos of a set.
 
     Attributes
     ----------
-    low, high : share of the photo that the true mask covers, from low (with) to high (without)
-    dark : at least this share of what is not rust is in shadow, see `DARK`
+    low, high : share of the photo covered by the true mask, from low (included) to high (excluded)
+    dark : minimum share of the clean area that is in shadow, see `DARK`
     """
 
     low: float = 0.0
@@ -74,12 +74,12 @@ class Failure:
 
     Attributes
     ----------
-    about : the failure in a few words
-    kinds, seeds : which scenes are rendered: each kind with each seed
-    least : share that the mask of a scene covers at least; others are left out
-    shadow : whether each scene is also given a shadow, of the kinds of `SHADOWS` in turn
-    small : whether the rust of each scene is put, a quarter as large, on its clean kind
-    photos : which photos belong to it
+    about : short description of the failure
+    kinds, seeds : scenes to render: each kind with each seed
+    least : minimum share covered by the mask of a scene; other scenes are left out
+    shadow : whether each scene also gets a shadow, from the kinds of `SHADOWS` in turn
+    small : whether the rust of each scene is reduced to a quarter and put on its clean counterpart
+    photos : rule that selects the photos
     """
 
     about: str
@@ -105,7 +105,7 @@ FAILURES: Mapping[str, Failure] = MappingProxyType(
             PhotoRule(dark=0.25),
             shadow=True,
         ),
-        # Of the photos of half A 7 are above 0.8, too few to say anything, and 14 above 0.6.
+        # Of the photos of half A, 7 are above 0.8, too few for a result, and 14 above 0.6.
         "all_rust": Failure(
             "pictures that are all rust",
             ("rusted_sheet",),
@@ -128,7 +128,7 @@ FAILURES: Mapping[str, Failure] = MappingProxyType(
         ),
     }
 )
-"""Name -> test set, in the order in which the authors list them."""
+"""Name -> test set, in the authors' order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,11 +137,11 @@ class FailureCase:
 
     Attributes
     ----------
-    name : what it is, for messages
+    name : the picture's name in messages
     image : (H, W, 3) uint8
-    true, ignore : (H, W) bool, where rust is and where nobody knows
-    rusty : whether there is rust at all
-    shadow : (H, W) bool, where the picture is in shadow
+    true, ignore : (H, W) bool, the true rust, and pixels that are not scored
+    rusty : whether there is any rust
+    shadow : (H, W) bool, the area in shadow
     lit : (H, W, 3) uint8, the same scene without that shadow; None for photos
     """
 
@@ -156,7 +156,7 @@ class FailureCase:
 
 @dataclass(frozen=True)
 class MeasuredPhoto:
-    """A photo with a mask, and what the rules ask of it: `share` and `dark` as in `PhotoRule`."""
+    """A photo with a mask, and the values for the rules: `share` and `dark` as in `PhotoRule`."""
 
     record: Record
     share: float
@@ -164,11 +164,11 @@ class MeasuredPhoto:
 
 
 def scenes(failure: Failure, limit: int | None = None) -> Iterator[FailureCase]:
-    """Render the scenes of a set, evenly spaced ones where there is a limit.
+    """Render the scenes of a set; evenly spaced ones if there is a limit.
 
     Yields
     ------
-    `FailureCase`, 448 by 448 pixels; those whose mask is too small for the set are left out.
+    `FailureCase`, 448 by 448 pixels; scenes whose mask is too small for the set are left out.
     """
     todo = [(kind, seed) for seed in failure.seeds for kind in failure.kinds]
     if failure.least:
@@ -184,9 +184,9 @@ def scenes(failure: Failure, limit: int | None = None) -> Iterator[FailureCase]:
 
 
 def with_small_rust(kind: str, seed: int) -> Scene:
-    """Render the clean scene of a kind with the rust of the rusty one, a quarter as large, in it.
+    """Render the clean scene of a kind with the rust of the corroded one at a quarter of its size.
 
-    Rust covers a hundredth of it, more or less, in spots of a few pixels.
+    Rust covers about a hundredth of the scene, in spots of a few pixels.
 
     Parameters
     ----------
@@ -216,17 +216,17 @@ def with_small_rust(kind: str, seed: int) -> Scene:
 
 
 def survey(data: Path | str, half: str, *, splits: Sequence[str] = ()) -> list[MeasuredPhoto]:
-    """Measure what the rules ask of the corroded photos of the halved splits that have a mask.
+    """Measure, for the rules, the corroded photos with masks in the halved splits.
 
     Parameters
     ----------
     data : data folder
     half : "A" or "B"
-    splits : of the halved splits, `seg-*`; empty takes all
+    splits : of the halved splits, `seg-*`; empty for all
 
     Returns
     -------
-    list of `MeasuredPhoto`; empty where the folder has no such split.
+    list of `MeasuredPhoto`; empty if the folder has no such split.
 
     Raises
     ------
@@ -252,13 +252,13 @@ def survey(data: Path | str, half: str, *, splits: Sequence[str] = ()) -> list[M
 def chosen(
     photos: Sequence[MeasuredPhoto], rule: PhotoRule, limit: int | None = None
 ) -> list[Record]:
-    """Photos that a rule takes, evenly spaced ones where there is a limit."""
+    """Photos selected by a rule, evenly spaced if there is a limit."""
     kept = [p.record for p in photos if rule.low <= p.share < rule.high and p.dark >= rule.dark]
     return evenly(kept, limit)
 
 
 def read(record: Record) -> FailureCase:
-    """A photo of a data folder as a case; raises as `images.read` and `read_mask` do."""
+    """A photo of a data folder as a case; raises like `images.read` and `read_mask`."""
     image = images.read(record.image)
     true, ignore = read_mask(record, (image.shape[0], image.shape[1]))
     rusty = record.label == CORROSION

@@ -1,8 +1,8 @@
-"""Which heat map does the network rely on? Each variant beside chance and beside colour alone.
+"""Faithfulness of heat maps: each variant compared with chance and with colour alone.
 
-For pictures called corroded, every variant of the heat map and two maps that ask no network
-are scored by insertion, deletion and ROAD (see `faithfulness`). The differences are
-paired, picture by picture, with a bootstrap interval: "clearly above" is an interval above 0.
+For pictures called corroded, every variant of the heat map and two baseline maps that do not use
+the network are scored by insertion, deletion and ROAD (see `faithfulness`). The differences are
+paired, picture by picture, with a bootstrap interval: "clearly above" means an interval above 0.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from rustseg_jax.metrics.faithfulness import insertion_deletion, road
 __all__ = ["BASELINES", "MEASURES", "PICTURES", "study", "variants"]
 
 MEASURES = {"insertion": 1, "deletion": -1, "road": 1}
-"""What is measured -> 1 where high is good, -1 where low is."""
+"""Measure -> 1 if high is good, -1 if low is good."""
 
 BASELINES = ("random", "colour")
-"""Maps that ask no network: uniform noise, and what share of a cell the colour rule marks."""
+"""Baselines without a network: uniform noise, and the share of a cell marked by the colour rule."""
 
 PICTURES = 60
-"""Of each split unless told otherwise: intervals of a few hundredths, in minutes."""
+"""Default pictures of each split: intervals of a few hundredths, in minutes."""
 
-STEPS = 7  # of the curves: with the fill "rise" 15 views, two batches of the network
-RESAMPLES = 5000  # of the bootstrap: the ends of a 95 % interval settle to the third digit
+STEPS = 7  # of the curves: with the fill "rise" 15 views, two batches for the network
+RESAMPLES = 5000  # of the bootstrap: the ends of a 95 % interval are stable to the third digit
 INTERVAL = (2.5, 97.5)  # percentiles: 95 %
 
 Heat = NDArray[np.floating[Any]]
@@ -57,30 +57,30 @@ def study(
 
     Parameters
     ----------
-    data, model, config, splits, half : as for `evaluate`; of the heat map's configuration the
-        scales and mirroring hold for all variants
-    limit : so many evenly spaced pictures of those called corroded, of each split
-    progress : called with (pictures done, pictures in all)
+    data, model, config, splits, half : as for `evaluate`; the scales and mirroring of the heat
+        map's configuration apply to all variants
+    limit : number of pictures called corroded per split, evenly spaced
+    progress : called with (pictures done, total)
 
     Returns
     -------
     dict, valid JSON:
 
-    - ``faithfulness`` by split: called (pictures called corroded), n (of them, looked at),
-      maps (by variant and baseline: mean insertion, deletion and road) and gains (by
-      variant, baseline and measure: mean, low and high of the paired difference, turned
-      so that above 0 is good, with its 95 % bootstrap interval). A split without a
-      picture called corroded has empty maps and gains.
+    - ``faithfulness`` by split: called (pictures called corroded), n (pictures scored), maps (by
+      variant and baseline: mean insertion, deletion and road) and gains (by variant, baseline and
+      measure: mean, low and high of the paired difference, signed so that above 0 is good, with
+      its 95 % bootstrap interval). A split without pictures called corroded has empty maps and
+      gains.
     - ``failed``: image and error of each picture that could not be used.
 
     Raises
     ------
     DataError, ConfigError
-        As `evaluate` does.
+        Like `evaluate`.
     """
     config = config or Config()
     if limit < 1:
-        raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+        raise ConfigError(f"limit is {limit}; it must be 1 or more")
     chosen = choose(data, splits=splits, half=half)
     failed: list[dict[str, str]] = []
     called = {name: _called(part, model, config, failed) for name, part in chosen.items()}
@@ -117,11 +117,11 @@ def _called(
 def _score(
     record: Record, number: int, model: Classifier, config: Config, state: Progress
 ) -> dict[str, dict[str, float]] | None:
-    """Scores of one picture, by map and measure; None where it cannot be read."""
+    """Scores of one picture, by map and measure; None if it cannot be read."""
     side = model.config.input_size
     try:
         square = images.resize(images.read(record.image), (side, side))
-    except ImageError as error:  # it could be read a moment ago
+    except ImageError as error:  # the file has changed since
         state.fail(record, error)
         return None
     measures = {
@@ -187,7 +187,7 @@ def _compare(scores: Sequence[dict[str, dict[str, float]]]) -> dict[str, Any]:
 
 
 def _gain(differences: NDArray[np.float64]) -> dict[str, float]:
-    """Mean of paired differences with its percentile bootstrap interval (Efron 1979)."""
+    """Mean of paired differences, with its percentile bootstrap interval (Efron 1979)."""
     drawn = np.random.default_rng(0).integers(0, differences.size, (RESAMPLES, differences.size))
     low, high = np.percentile(differences[drawn].mean(axis=1), INTERVAL)
     return {"mean": float(differences.mean()), "low": float(low), "high": float(high)}

@@ -1,9 +1,8 @@
-"""What was measured of some weights, kept in one JSON file beside them: numbers, no pictures.
+"""Evaluation results of a set of weights, stored in one JSON file beside them: numbers only.
 
-A file belongs to one set of weights, by the SHA-256 of their file, and holds one run for each
-data folder and half of it. A run of the same folder and half takes the place of the one
-before; a run of other weights begins the file afresh, so that numbers of different weights
-never stand beside each other.
+A file belongs to one set of weights, identified by the SHA-256 of their file, and has one run per
+data folder and half. A run of the same folder and half replaces the earlier one; a run of other
+weights restarts the file, so that numbers of different weights are never mixed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ __all__ = ["FORMAT", "NAME", "VERSION", "Measurements", "Run", "check_place", "k
 FORMAT = "rustseg-measurements"
 VERSION = 1
 NAME = "metrics.json"
-"""Of the file that lies beside the weights."""
+"""Name of the file beside the weights."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,13 @@ class Run:
 
     Attributes
     ----------
-    data : name of the data folder, without its place
-    half : "A" or "B" of the splits that are halved, or None for both
-    limit : pictures of each split at most, or None for all
-    made : day, as 2026-11-24 (UTC)
-    command : what was typed, the data folder's place aside
-    versions : of this library and of those it computed with, by name
-    config : of the method, as plain values
+    data : name of the data folder, without its path
+    half : "A" or "B" for the halved splits, or None for both
+    limit : maximum of pictures per split, or None for all
+    made : date, as 2026-11-24 (UTC)
+    command : the command line, without the path of the data folder
+    versions : of this library and its numerical dependencies, by name
+    config : configuration of the method, as plain values
     report : what `evaluate` returned, with the number of `failed` instead of their names, and
         without `curves`
     curves : its ``curves``
@@ -56,45 +55,44 @@ class Run:
 
     @property
     def splits(self) -> list[str]:
-        """Names of the splits that were scored, in order."""
+        """Names of the scored splits, in order."""
         return list(self.report["classification"])
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """All runs of one set of weights; `weights` is the SHA-256 of their file."""
+    """All runs of one set of weights; `weights` is the SHA-256 of the weights file."""
 
     weights: str
     runs: tuple[Run, ...]
 
     def find(self, split: str, half: str | None) -> Run | None:
-        """The run that scored this split in this half (None: both); None when there is none."""
+        """The run that scored this split in this half (None: both); None if there is none."""
         return next((r for r in self.runs if r.half == half and split in r.splits), None)
 
     def with_run(self, run: Run) -> Measurements:
-        """These with one more, in the place of the one of the same folder and half."""
+        """A copy with this run added; it replaces an earlier one of the same folder and half."""
         place = (run.data, run.half)
         others = tuple(r for r in self.runs if (r.data, r.half) != place)
         return Measurements(self.weights, (*others, run))
 
 
 def read(path: Path | str) -> Measurements:
-    """Read a file that `keep` wrote.
+    """Read a file written by `keep`.
 
     Raises
     ------
     DataError
-        It is absent, of another format or version, or damaged; the message says which.
+        It is missing, damaged, or of another format or version; the message says which.
     """
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise DataError(f"{path} holds no measurements of this program")
+            raise DataError(f"{path} is not a file of measurements")
         if content["version"] != VERSION:
             raise DataError(
-                f"{path} has measurements of version {content['version']}; this program reads "
-                f"version {VERSION}"
+                f"{path} has version {content['version']}; this program reads version {VERSION}"
             )
         return Measurements(str(content["weights"]), tuple(Run(**run) for run in content["runs"]))
     except FileNotFoundError as error:
@@ -102,37 +100,37 @@ def read(path: Path | str) -> Measurements:
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path} cannot be read as measurements: {error}") from error
+        raise DataError(f"{path} is not a file of measurements ({error})") from error
 
 
 def check_place(path: Path | str) -> None:
-    """Refuse a place where `keep` could not write, before anything is measured.
+    """Check, before anything is measured, that `keep` can write to a path.
 
     Raises
     ------
     DataError
-        Its folder is missing, or something else than measurements lies there.
+        The folder is missing, or the path holds something other than measurements.
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise DataError(f"the folder {path.parent} of the file {path.name} does not exist")
+        raise DataError(f"folder {path.parent} of {path.name} does not exist")
     if path.exists():
         read(path)
 
 
 def keep(path: Path | str, weights: str, run: Run) -> Measurements:
-    """Add a run to a file, written whole or not at all.
+    """Add a run to a file, written completely or not at all.
 
     Parameters
     ----------
-    path : file; made when absent
-    weights : SHA-256 of the weights that were measured; runs of others are dropped
-    run : to add
+    path : the file; created if missing
+    weights : SHA-256 of the measured weights; runs of other weights are dropped
+    run : the run to add
 
     Raises
     ------
     DataError
-        As `check_place`.
+        Like `check_place`.
     ConfigError
         The file cannot be written.
     """
@@ -147,7 +145,7 @@ def keep(path: Path | str, weights: str, run: Run) -> Measurements:
 
 
 def _text(measured: Measurements) -> str:
-    """JSON, lists of plain values on one line each: such files are read and compared by eye."""
+    """JSON with lists of plain values on one line each, so that files are easy to read and diff."""
     body = {"format": FORMAT, "version": VERSION, **asdict(measured)}
     text = json.dumps(body, indent=1, allow_nan=False, ensure_ascii=False)
     return re.sub(r"\[\s+([^][{}]*?)\s+\]", _one_line, text) + "\n"

@@ -1,9 +1,9 @@
-"""Score a model on a data folder, as a user would meet it: verdicts and masks.
+"""Score verdicts and masks of a model on a data folder, as a user would get them.
 
-Every stage is scored apart, at each picture's own size and beside the fixed colour
-rule, so that the numbers say which stage to blame. Pictures without a mask need
-the network alone: they go through it in batches and skip everything after it,
-unless they are so large that `segment` looks at them in windows.
+Every stage is scored separately, at each picture's own size and beside the fixed colour rule, so
+that the numbers show which stage is to blame. Pictures without a mask need only the network: they
+go through it in batches and skip the later stages, unless they are so large that `segment` analyses
+them in tiles.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ __all__ = [
 ]
 
 HEATMAP_THRESHOLD = 0.5
-"""At which the stage "heatmap" is cut, whatever the rule of the config: the probability one
-half of a score map, half of the maximum of the other maps."""
+"""Threshold of the stage "heatmap", whatever the rule of the config: a probability of one half for
+a score map, half of the maximum for the other maps."""
 
 HALVED = "seg-"
-"""Splits whose names begin so are halved by scene: one half to choose by, one to report once."""
+"""Splits with this prefix are halved by scene: one half to choose by, one to report once."""
 
 T = TypeVar("T")
 
-BATCH = 8  # pictures at once through the network: the gain is flat from here on two cores
+BATCH = 8  # pictures per pass through the network: no further gain from here on two cores
 READERS = 2  # threads that decode pictures while the network runs
 
 
 @dataclass
 class Progress:
-    """Counts pictures and keeps what went wrong: image and error of each.
+    """Count pictures and collect failures: image and error of each.
 
-    `report` is called with (pictures done, pictures in all).
+    `report` is called with (pictures done, total).
     """
 
     total: int
@@ -90,44 +90,43 @@ def evaluate(
 
     Parameters
     ----------
-    data : data folder (see `learning.dataset`)
-    model : `load_model()`
+    data : data folder (see `manifest`)
+    model : as from `load_model()`
     config : as for `segment`
-    splits : which to score, in this order; empty scores all, by name
-    half : "A" or "B" keeps only this half of the splits that begin with `HALVED` (see
-        `half_of`); None takes both
-    limit : so many evenly spaced pictures of each split (see `evenly`); None takes all
+    splits : splits to score, in this order; empty scores all, sorted by name
+    half : "A" or "B" restricts splits that start with `HALVED` to this half (see `half_of`); None
+        uses both
+    limit : number of pictures per split, evenly spaced (see `evenly`); None for all
     curves : add the key ``curves``
-    progress : called with (pictures done, pictures in all)
+    progress : called with (pictures done, total)
 
     Returns
     -------
     dict, valid JSON:
 
-    - ``classification`` by split: n, accuracy, balanced_accuracy, precision, recall,
-      f1, auc, ece (see `metrics.classification_report`; auc is None where a split has
-      one label only, and balanced_accuracy is then the recall of that label).
-    - ``segmentation`` by split that has masks: n, and for each of `STAGES` mean_iou
-      (mean of the pictures' own), pooled_iou and pooled_f1 (of all pixels together).
-      Counted are pictures with a mask file, at their own size, without the pixels
-      that the mask leaves open. ``heatmap`` (cut at `HEATMAP_THRESHOLD`) and
-      ``rough`` are scored whatever the verdict; ``mask`` is what a user gets: empty
-      when the verdict is "no corrosion". Two empty masks agree: IoU and F1 are 1.
-    - ``by_source`` by split and source: n, and recall (share of its pictures of
-      corrosion that were found) and specificity (share of its clean pictures that
-      were left alone), None where it has none of them.
-    - ``over_hsv_rule`` by split that has masks: pooled IoU of heatmap, rough and mask over
-      that of hsv_rule; None where that is 0. Wanted is `RULE_TARGET` for the mask.
-    - ``verdict_gate`` by split that has masks, whether the verdict empties good masks:
-      emptied (pictures whose mask is empty because of the verdict alone),
-      mask_any_verdict (the numbers of mask, had no verdict emptied any), and
-      emptied_masks (these numbers of the emptied ones alone; None where there are none).
+    - ``classification`` by split: n, accuracy, balanced_accuracy, precision, recall, f1, auc, ece
+      (see `metrics.classification_report`; if a split has one label only, auc is None and
+      balanced_accuracy is the recall of that label).
+    - ``segmentation`` by split with masks: n, and for each of `STAGES` mean_iou (mean over
+      pictures), pooled_iou and pooled_f1 (over all pixels together). It covers pictures with a mask
+      file, at their own size, without the pixels that the mask ignores. ``heatmap`` (thresholded at
+      `HEATMAP_THRESHOLD`) and ``rough`` are scored whatever the verdict; ``mask`` is the final
+      mask: empty if the verdict is "no corrosion". Two empty masks agree: IoU and F1 are 1.
+    - ``by_source`` by split and source: n, recall (share of its corroded pictures that were found)
+      and specificity (share of its clean pictures that were correctly passed), None if it has no
+      such pictures.
+    - ``over_hsv_rule`` by split with masks: ratio of the pooled IoU of heatmap, rough and mask to
+      that of hsv_rule; None if that is 0. The target for the mask is `RULE_TARGET`.
+    - ``verdict_gate`` by split with masks, whether the verdict empties good masks: emptied (number
+      of pictures whose mask is empty because of the verdict alone), mask_any_verdict (the numbers
+      of mask without the effect of the verdict), and emptied_masks (the same for the emptied
+      pictures alone; None if there are none).
     - ``below_target``: split, source, measure (recall or specificity), value and n of
-      each source that misses `SOURCE_TARGET`.
-    - ``failed``: image and error of each picture that could not be scored; they
-      count nowhere else.
-    - ``curves`` (when asked for) by split: reliability and points (see `calibration.reliability`
-      and `calibration.operating_points`), and sources, a list of source, measure (recall or
+        each source below `SOURCE_TARGET`.
+    - ``failed``: image and error of each picture that could not be scored; these are not included
+      anywhere else.
+    - ``curves`` (if requested) by split: reliability and points (see `calibration.reliability` and
+      `calibration.operating_points`), and sources, a list of source, measure (recall or
       specificity), right, n, value, low and high (see `calibration.wilson`).
 
     Raises
@@ -135,7 +134,7 @@ def evaluate(
     DataError
         The data folder cannot be used.
     ConfigError
-        `limit` is below 1, or `half` is neither of the two.
+        `limit` is below 1, or `half` is not A, B or None.
     """
     config = config or Config()
     chosen = choose(data, splits=splits, half=half, limit=limit)
@@ -152,14 +151,14 @@ def choose(
     half: str | None = None,
     limit: int | None = None,
 ) -> dict[str, list[Record]]:
-    """Records to score, by split; parameters and errors as those of `evaluate`."""
+    """Records to score, by split; parameters and errors as in `evaluate`."""
     if limit is not None and limit < 1:
-        raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+        raise ConfigError(f"limit is {limit}; it must be 1 or more")
     if half is not None and half not in HALVES:
-        raise ConfigError(f"half is {half!r}; allowed are {', '.join(HALVES)}, or None for both")
+        raise ConfigError(f"half is {half!r}; it must be one of {', '.join(HALVES)}, or None")
     records = load_manifest(data, splits=splits)
     if not records:
-        raise DataError(f"{data} has a manifest without a picture; there is nothing to score")
+        raise DataError(f"the manifest of {data} lists no pictures")
     names = list(dict.fromkeys(splits)) or sorted({r.split for r in records})
     kept = [r for r in records if not half or _wanted(r, half)]
     return {name: evenly([r for r in kept if r.split == name], limit) for name in names}
@@ -170,12 +169,12 @@ def _wanted(record: Record, half: str) -> bool:
 
 
 def any_verdict(seg: Segmentation) -> np.ndarray:
-    """Mask, (H, W) bool, that a picture would have, had the verdict been "corrosion"."""
+    """Mask, (H, W) bool, that a picture would have if the verdict were "corrosion"."""
     return seg.mask if seg.corroded else resegment(replace(seg, corroded=True)).mask
 
 
 def evenly(records: Sequence[T], limit: int | None) -> list[T]:
-    """Take `limit` evenly spaced of them, the first included; all of fewer, or for None."""
+    """Take `limit` evenly spaced items, starting with the first; all if fewer, or if None."""
     count = len(records)
     if limit is None or limit >= count:
         return list(records)
@@ -185,7 +184,7 @@ def evenly(records: Sequence[T], limit: int | None) -> list[T]:
 def _score(
     records: Sequence[Record], model: Classifier, config: Config, state: Progress
 ) -> Iterator[Scored]:
-    """Score the pictures of one split; those that cannot be used are noted in `state`."""
+    """Score the pictures of one split; failures are recorded in `state`."""
     yield from verdicts([r for r in records if r.mask is None], model, config, state)
     masked = _readable([r for r in records if r.mask is not None], _picture_and_mask, state)
     while chunk := list(islice(masked, BATCH)):
@@ -202,14 +201,14 @@ def _score(
 def verdicts(
     records: Sequence[Record], model: Classifier, config: Config, state: Progress
 ) -> Iterator[Scored]:
-    """Probabilities alone of these pictures, masks or not; failures are noted in `state`.
+    """Probabilities of these pictures, without masks; failures are recorded in `state`.
 
-    They go through the network in batches; the last one is filled up: one shape to compile.
+    They go through the network in batches; the last is padded, so that one shape is compiled.
     """
     side = model.config.input_size
 
     def square(record: Record) -> np.ndarray | None:
-        """The network's input; None for a photo of which `segment` sees more than that."""
+        """The network's input; None for a photo that `segment` analyses in tiles."""
         photo = images.read(record.image)
         shape = (photo.shape[0], photo.shape[1])
         if plan_tiles(shape, config.tiles, input_size=side) is not None:
@@ -233,7 +232,7 @@ def verdicts(
 def _readable(
     records: Sequence[Record], read: Callable[[Record], Any], state: Progress
 ) -> Iterator[tuple[Record, Any]]:
-    """What `read` makes of each record, in order, a batch ahead; failures are noted."""
+    """Results of `read` for each record, in order, a batch ahead; failures are recorded."""
     with ThreadPoolExecutor(READERS) as pool:
         todo = iter(records)
         waiting = [(r, pool.submit(read, r)) for r in islice(todo, BATCH)]

@@ -1,4 +1,4 @@
-"""From scored pictures to the numbers of a report; valid JSON throughout."""
+"""Compute the numbers of a report from scored pictures; valid JSON throughout."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ __all__ = [
 ]
 
 STAGES = ("heatmap", "rough", "mask", "hsv_rule")
-"""What is scored against the masks, in this order."""
+"""Stages scored against the masks, in this order."""
 
 Counts = dict[str, metrics.Confusion]
 
 FREE = "mask_any_verdict"
-"""The mask as it would be, had the verdict been "corrosion"."""
+"""The mask as it would be if the verdict were "corrosion"."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One picture: its record, its probability and, with a mask, its counts by stage.
+    """One picture: its record, its probability and, if it has a mask, its counts by stage.
 
-    `emptied`: the verdict alone is why its mask is empty.
+    `emptied`: its mask is empty only because of the verdict.
     """
 
     record: Record
@@ -46,7 +46,7 @@ class Scored:
 
 
 def summarise(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[str, Any]:
-    """Report on pictures by split; threshold is that of the verdict. Keys: see `evaluate`."""
+    """Report on pictures by split; `threshold` is the decision threshold. Keys: see `evaluate`."""
     segmentation = {n: part for n, s in scored.items() if (part := _segmentation(s))}
     by_source = {n: _by_source(s, threshold) for n, s in scored.items()}
     return {
@@ -60,7 +60,7 @@ def summarise(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[
 
 
 def trace(scored: Mapping[str, Sequence[Scored]], threshold: float) -> dict[str, Any]:
-    """What plots of the verdicts need, by split; keys: see ``curves`` of `evaluate`."""
+    """Data for plots of the verdicts, by split; keys: see ``curves`` of `evaluate`."""
     return {name: _trace(part, threshold) for name, part in scored.items()}
 
 
@@ -75,7 +75,7 @@ def _trace(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
 
 
 def _sources(scored: Sequence[Scored], threshold: float) -> list[dict[str, Any]]:
-    """One row for each source and kind of picture that it has, with its interval."""
+    """One row per source and label, with its interval."""
     rows = []
     for source, part in _grouped(scored).items():
         for measure, hits in _hits(part, threshold).items():
@@ -160,7 +160,7 @@ def _rates(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
 
 
 def _hits(scored: Sequence[Scored], threshold: float) -> dict[str, list[bool]]:
-    """Whether each corroded picture was found (recall), each clean one left alone."""
+    """Whether each corroded picture was found (recall), each clean one passed (specificity)."""
     right: dict[str, list[bool]] = {"recall": [], "specificity": []}
     for s in scored:
         rust = s.record.label == CORROSION

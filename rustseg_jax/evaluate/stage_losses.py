@@ -1,8 +1,8 @@
-"""Which stage of a result lost how much of a true mask.
+"""Loss of IoU by stage, for a result with a true mask.
 
-Shared by the lesson, which has a whole result, and the labels store, which has kept the
-heat map, the threshold and the masks of one. Masks are (H, W) bool at the photo's own size,
-heat maps (h, w) float32 in [0, 1].
+Shared by the lesson, which has a whole result, and the labels store, which has the stored heat map,
+threshold and masks. Masks are (H, W) bool at the photo's own size, heat maps (h, w) float32 in
+[0, 1].
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Loss:
-    """IoU of a stage in [0, 1], and what it lost against the stage before, 1 before the first."""
+    """IoU of a stage in [0, 1], and its loss against the stage before (1 before the first)."""
 
     iou: float
     lost: float
 
 
 def losses(masks: Mapping[str, Mask], true: Mask, ignore: Mask | None = None) -> dict[str, Loss]:
-    """Return what each stage lost; all together it is 1 less the last IoU.
+    """Return the loss of each stage; their sum is 1 less the last IoU.
 
     Parameters
     ----------
@@ -50,28 +50,28 @@ def losses(masks: Mapping[str, Mask], true: Mask, ignore: Mask | None = None) ->
 
 
 def worst_of(by_stage: Mapping[str, Loss]) -> str:
-    """Name the stage that lost most, the first of several; "" where none lost anything."""
+    """Name the stage that lost most, the first on a tie; "" if nothing was lost."""
     name = max(by_stage, key=lambda stage: by_stage[stage].lost)
     return name if by_stage[name].lost > 0 else ""
 
 
 def through_grid(true: Mask, grid: tuple[int, int]) -> Mask:
-    """The best that a map of this grid can say: the share of each cell, enlarged, cut at half."""
+    """The best mask of this grid: the true share of each cell, enlarged, thresholded at half."""
     shares = np.clip(bilinear(true.astype(np.float32), grid), 0, 1)
     return refine.rough_mask(shares, 0.5, true.shape)
 
 
 def best_cut(heat: Map, applied: float, true: Mask, ignore: Mask | None = None) -> float:
-    """Return the cut of the heat map with the largest IoU: in hundredths, or the one applied."""
+    """Return the threshold with the largest IoU: in steps of 0.01, or the one applied."""
     cuts = np.unique(np.append(np.arange(1, 101) / 100, applied))
-    kept = np.zeros((2, cuts.size + 1), np.int64)  # pixels that so many cuts leave in, by truth
+    kept = np.zeros((2, cuts.size + 1), np.int64)  # pixels above this many thresholds, by truth
     for rows, values in bilinear_strips(heat.astype(np.float32), true.shape):
         seen = np.ones(values.size, bool) if ignore is None else ~ignore[rows].ravel()
         place = np.searchsorted(cuts.astype(np.float32), values.ravel()[seen], side="right")
         inside = true[rows].ravel()[seen]
         for row, part in enumerate((place[~inside], place[inside])):
             kept[row] += np.bincount(part, minlength=cuts.size + 1)
-    false, hits = kept[:, ::-1].cumsum(1)[:, ::-1][:, 1:]  # marked at each cut
+    false, hits = kept[:, ::-1].cumsum(1)[:, ::-1][:, 1:]  # marked at each threshold
     total = int(kept[1].sum())
     scores = [
         iou(Confusion(int(h), int(f), total - int(h), 0)) for f, h in zip(false, hits, strict=True)

@@ -1,4 +1,4 @@
-"""What experts say of photos: stored, reviewed, compared, exported.
+"""Expert labels: stored, reviewed, compared, imported and exported.
 
 >>> from rustseg_jax import labels                                     # doctest: +SKIP
 >>> store = labels.Store("data/labels")                                # doctest: +SKIP
@@ -7,8 +7,8 @@
 ...     photo, nonce=str(uuid4()), who="Ada", verdict="corrosion", mask=mask
 ... )
 
-Names are listed in `__init__.pyi` and imported when they are first used, as in `rustseg_jax`:
-nothing here loads JAX before it is needed.
+Names are listed in `__init__.pyi` and imported on first use, as in `rustseg_jax`, so that nothing
+here loads JAX before it is needed.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""What can go wrong with the labels store, each with its own name and what to do about it.
+"""Errors of the labels store: one class for each cause; each message says what to do.
 
-`explained` turns what SQLite and the system raise into these. Whatever is raised while
-something is saved: nothing of it was saved, and what was saved before is untouched.
+`explained` converts the errors of SQLite and the operating system. If any of them is raised during
+a save, nothing of that save was written and earlier data is untouched.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ __all__ = [
 
 
 class MissingError(LabelsError):
-    """There is no such labels folder, photo or record."""
+    """The labels folder, photo or record does not exist."""
 
 
 class ForeignError(LabelsError):
-    """The database belongs to another program; it is left as it is."""
+    """The database belongs to another program; it was not changed."""
 
 
 class NewerError(LabelsError):
-    """The database was written by a newer version of this program; it is left as it is."""
+    """The database was written by a newer version of this program; it was not changed."""
 
 
 class LockedError(LabelsError):
-    """Another program held the database for too long."""
+    """Another program kept the database locked for too long."""
 
 
 class FullError(LabelsError):
@@ -49,35 +49,35 @@ class FullError(LabelsError):
 
 
 class ReadOnlyError(LabelsError):
-    """The labels folder, or a file in it, may not be written."""
+    """The labels folder, or a file in it, is read-only."""
 
 
 class DamagedError(LabelsError):
-    """What is stored cannot be read back."""
+    """Stored data cannot be read back."""
 
 
 class ConflictError(LabelsError):
-    """The same save was sent again with something else in it."""
+    """A save was repeated with different content."""
 
 
 class ErasedError(LabelsError):
-    """The photo was erased on request and is not taken in again."""
+    """The photo was erased on request and is not accepted again."""
 
 
-NOT_A_DATABASE = "is no SQLite database"
-_NOTHING = "nothing of it was saved"
+NOT_A_DATABASE = "is not an SQLite database"
+_NOTHING = "nothing was saved"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
 def explained(place: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise about `place` into the errors of this module."""
+    """Convert errors of SQLite and the system about `place` into the errors of this module."""
     try:
         yield
     except sqlite3.Error as error:
         known = _of_sqlite(error, place)
-        if known is None:  # a bug of ours
+        if known is None:  # a bug in this program
             raise
         raise known from error
     except OSError as error:
@@ -88,25 +88,25 @@ def _of_sqlite(error: sqlite3.Error, place: Path) -> LabelsError | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
         return LockedError(
-            f"{place} is held by another program, {_NOTHING}; wait a moment and save again, "
-            "or close the program that holds it"
+            f"{place} is locked by another program, {_NOTHING}; wait a moment and save again, "
+            "or close the other program"
         )
     if code == sqlite3.SQLITE_FULL:
         return _full(place)
     if code == sqlite3.SQLITE_READONLY:
         return _read_only(place)
     if code == sqlite3.SQLITE_CANTOPEN:
-        return MissingError(f"{place} cannot be opened; name a labels folder that can be written")
+        return MissingError(f"{place} cannot be opened; choose a labels folder that is writable")
     if code == sqlite3.SQLITE_NOTADB:
-        return ForeignError(f"{place} {NOT_A_DATABASE}; name another labels folder")
+        return ForeignError(f"{place} {NOT_A_DATABASE}; choose another labels folder")
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR):
         return DamagedError(
-            f"{place} cannot be read or written ({error}); look at the disk, run `labels verify`, "
-            "and go back to a backup if it finds damage"
+            f"{place} cannot be read or written ({error}); check the disk, run `labels verify`, "
+            "and restore a backup if it finds damage"
         )
     text = str(error)
     if code == sqlite3.SQLITE_CONSTRAINT and text.startswith("erased:"):
-        return ErasedError("this photo was erased on request; it is not taken in again")
+        return ErasedError("this photo was erased on request and cannot be added again")
     return None
 
 
@@ -116,19 +116,18 @@ def _of_system(error: OSError, place: Path) -> LabelsError:
     if error.errno in _DENIED:
         return _read_only(place)
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
-        return MissingError(f"{error.filename or place} is not there, or is no folder")
+        return MissingError(f"{error.filename or place} does not exist or is not a folder")
     return DamagedError(
-        f"{error.filename or place} cannot be read or written ({error.strerror or error}); look at "
+        f"{error.filename or place} cannot be read or written ({error.strerror or error}); check "
         "the disk"
     )
 
 
 def _full(place: Path) -> FullError:
-    return FullError(f"the disk of {place} is full, {_NOTHING}; make room and save again")
+    return FullError(f"the disk of {place} is full, {_NOTHING}; free some space and save again")
 
 
 def _read_only(place: Path) -> ReadOnlyError:
     return ReadOnlyError(
-        f"{place} may not be written, {_NOTHING}; change its permissions or name another labels "
-        "folder"
+        f"{place} is read-only, {_NOTHING}; change its permissions or choose another labels folder"
     )

@@ -1,7 +1,7 @@
-"""What is stored, as frozen dataclasses: one for each kind of row.
+"""The stored records as frozen dataclasses, one for each table.
 
-Times are UTC, `2026-11-24T06:14:19.000000Z`, so that they sort as text. Masks are `Rle`,
-at the photo's own size.
+Times are UTC, `2026-11-24T06:14:19.000000Z`, so that they sort as text. Masks are `Rle` at the
+photo's own size.
 """
 
 from __future__ import annotations
@@ -35,45 +35,45 @@ __all__ = [
 ]
 
 VERDICTS = ("corrosion", "none", "can't tell")
-"""What an expert can say of a photo as a whole."""
+"""Verdicts of an expert on a photo."""
 
 REASONS = (
     "run-off stain", "brick", "soil", "leaves", "timber", "red paint", "shadow", "glare", "water",
     "other",
 )  # fmt: skip
-"""What was wrong with a prediction: what was taken for rust, or what hid it."""
+"""What was wrong with a prediction: look-alikes taken for rust, or what hid the rust."""
 
 KINDS = ("expert", "import", "consensus")
-"""Where a correction is from: drawn in the app, taken from a file, or made of several."""
+"""Origin of a correction: drawn in the app, imported from a file, or made of several."""
 
 ACTIONS = ("approve", "reject", "flag", "comment")
-"""What a reviewer can do with a correction; a comment leaves its status."""
+"""Actions of a reviewer; a comment does not change the status."""
 
 STATUSES = ("open", "approved", "rejected", "flagged", "withdrawn")
-"""Where a correction stands: its last review but comments; withdrawn beats all."""
+"""Status of a correction: set by its last review other than a comment; withdrawn overrides all."""
 
 
 def is_counted(status: str, *, approved: bool = False) -> bool:
-    """Whether a correction counts: for the queue, for exports, for agreement, for learning.
+    """Whether a correction counts: for the queue, exports, agreement and learning.
 
-    An expert's word counts until it is rejected or taken back. A flag asks for a second look and
-    decides nothing, so what is flagged counts. In the database the view `counted` says the same.
+    A correction counts until it is rejected or withdrawn. A flag requests a second look and decides
+    nothing, so flagged corrections count. The database view `counted` implements the same rule.
 
     Parameters
     ----------
     status : one of `STATUSES`
-    approved : whether only what a reviewer approved counts
+    approved : whether only approved corrections count
     """
     return status == "approved" if approved else status not in ("rejected", "withdrawn")
 
 
 def now() -> str:
-    """The time in UTC, to the microsecond; text that sorts."""
+    """The current time in UTC, to the microsecond, as text that sorts."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def canonical(value: Any) -> str:
-    """JSON of which there is one for each value; ValueError or TypeError where there is none."""
+    """Canonical JSON of a value; ValueError or TypeError if it has none."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -81,21 +81,21 @@ def canonical(value: Any) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A photo that the store owns.
+    """A photo owned by the store.
 
     Attributes
     ----------
     sha256 : of the stored bytes; the photo's address
-    original : SHA-256 of the bytes as they were given; another where EXIF was stripped
+    original : SHA-256 of the bytes as submitted; differs if EXIF was stripped
     bytes : size of the stored file
-    width, height : of the upright picture, in pixels: the size of its masks
+    width, height : of the upright photo, in pixels: the size of its masks
     kind : "jpeg", "png", "webp", "tiff", "bmp" or "gif"
     exif : "kept" or "stripped"
     consent : one of `CONSENT`
-    licence : under which it may be used; "" when not known
-    origin : name of the file it came from
-    source, scene, split : as in a data folder's manifest; "" when not known
-    added : time
+    licence : licence of the photo; "" if unknown
+    origin : name of the original file
+    source, scene, split : as in a data folder's manifest; "" if unknown
+    added : time of upload
     """
 
     sha256: str
@@ -121,23 +121,23 @@ class Photo:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Prediction:
-    """What a model said of a photo.
+    """A model's prediction for a photo.
 
     Attributes
     ----------
     id : UUID
     photo : SHA-256
-    model : SHA-256 of the weights; "" when they came from no file
+    model : SHA-256 of the weights; "" if they were not loaded from a file
     config : `Config` as a dictionary
     probability : P(corrosion)
     corroded : the verdict
-    threshold : at which the heat map was cut
+    threshold : threshold applied to the heat map
     reason : why the mask is empty, or ""
-    uncertainty : mean doubt of the pixels in [0, 1], or None where it was not measured
-    heat : (h, w) float32 in [0, 1], the heat map that the mask was made from
-    rough, mask : masks; `mask` is empty when not corroded
+    uncertainty : mean of the uncertainty map in [0, 1], or None if not measured
+    heat : (h, w) float32 in [0, 1], the heat map that produced the mask
+    rough, mask : rough mask and mask; `mask` is empty if not corroded
     app : version of this program
-    made : time
+    made : time of creation
     """
 
     id: str
@@ -158,30 +158,30 @@ class Prediction:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Correction:
-    """What an expert said of a photo, or what was made of several experts' words.
+    """An expert's correction of a photo, or a consensus of several.
 
     Attributes
     ----------
-    id : UUID, made from the nonce
+    id : UUID, derived from the nonce
     photo : SHA-256
-    prediction : id of the prediction that was shown, or None
+    prediction : id of the prediction shown, or None
     parent : id of the correction that it started from, or None
     kind : one of `KINDS`
-    method, sources : of a consensus, how and of which corrections it was made
-    nonce : of the save
+    method, sources : of a consensus: how and from which corrections it was made
+    nonce : unique key of the save
     verdict : one of `VERDICTS`
-    mask : of the corrosion; None where only the verdict was given
-    ignore : pixels where the expert cannot tell, or None; never any of `mask`
-    area, ignored : pixels of both, or None
-    strokes : what was drawn, as the canvas tells it
+    mask : corrosion; None if only a verdict was given
+    ignore : uncertain pixels, or None; never overlaps `mask`
+    area, ignored : pixel counts of both, or None
+    strokes : the drawing actions, as sent by the canvas
     reasons : of `REASONS`
-    wrong_reason : the answer was right, the heat map's reason for it was wrong
-    note : in words
+    wrong_reason : the verdict was right, but the heat map gave the wrong reason for it
+    note : free text
     confidence : in [0, 1], or None
-    seconds : that it took, or None
-    who, verified : who, and whether a login says so
+    seconds : time spent, or None
+    who, verified : author, and whether a login confirms the name
     app : version of this program
-    made : time
+    made : time of creation
     """
 
     id: str
@@ -211,7 +211,7 @@ class Correction:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What a reviewer did with a correction: `action` is one of `ACTIONS`."""
+    """A reviewer's action on a correction: `action` is one of `ACTIONS`."""
 
     id: str
     correction: str
@@ -227,7 +227,7 @@ class Review:
 
 @dataclass(frozen=True, kw_only=True)
 class Withdrawal:
-    """Somebody took a correction back; it stays, but counts no longer."""
+    """Withdrawal of a correction; the correction is kept but no longer counts."""
 
     id: str
     correction: str
@@ -242,7 +242,7 @@ class Withdrawal:
 
 @dataclass(frozen=True, kw_only=True)
 class Erasure:
-    """What is left of a photo that was erased: that it was, by whom, why, and how much it was."""
+    """Tombstone of an erased photo: who erased it, why, and how many records were removed."""
 
     id: str
     photo: str

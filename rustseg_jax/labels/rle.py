@@ -1,9 +1,9 @@
 """Masks as COCO run-length encoding: exact, small, readable by other tools.
 
-A mask is (H, W) bool. Its pixels are read **down the columns**, left to right, and
-written as the lengths of runs that alternate between clean and marked, beginning with
-clean. The lengths are packed into printable ASCII as pycocotools does: five bits a
-character and, from the fourth run on, as the difference to the run two before.
+A mask is (H, W) bool. Its pixels are read **column by column**, left to right, and stored as run
+lengths that alternate between clean and marked, starting with clean. The lengths are packed into
+printable ASCII as in pycocotools: five bits per character and, from the fourth run on, as the
+difference from the run two before.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["Rle", "check_lengths", "check_mask", "decode", "encode", "from_runs"
 Mask = NDArray[np.bool_]
 
 _BITS, _MORE, _SIGN, _BASE = 5, 0x20, 0x10, 48  # pycocotools, common/maskApi.c, rleToString
-_LONGEST = 8  # characters that a run length may take: 40 bits
+_LONGEST = 8  # maximum characters of a run length: 40 bits
 
 
 @dataclass(frozen=True)
 class Rle:
-    """A mask, encoded; it is decoded when asked for.
+    """An encoded mask; decoded on request.
 
     Attributes
     ----------
@@ -45,17 +45,17 @@ class Rle:
         return cls(encode(mask), height, width)
 
     def decode(self) -> Mask:
-        """Return the (H, W) bool mask; DamagedError where it is not one of this size."""
+        """Return the (H, W) bool mask; DamagedError if it does not have this size."""
         return decode(self.counts, (self.height, self.width))
 
     @property
     def area(self) -> int:
-        """Marked pixels, without decoding them."""
+        """Number of marked pixels, without decoding them."""
         return int(_lengths(self.counts)[1::2].sum())
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """(left, top, width, height) around what is marked, without decoding; 0s of nothing."""
+        """(left, top, width, height) of the bounding box, without decoding; 0s if empty."""
         edges = _lengths(self.counts).cumsum()
         stops = edges[1::2]
         starts = edges[::2][: stops.size]
@@ -63,7 +63,7 @@ class Rle:
         if not starts.size:
             return 0, 0, 0, 0
         left, right = int(starts[0]) // self.height, int(last[-1]) // self.height
-        # A run that goes on in the next column has the last row of this one, the first of that.
+        # A run that continues in the next column has the last row of this one, the first of that.
         over = bool((starts // self.height < last // self.height).any())
         top = 0 if over else int((starts % self.height).min())
         bottom = self.height - 1 if over else int((last % self.height).max())
@@ -104,7 +104,7 @@ def decode(counts: str, shape: tuple[int, int]) -> Mask:
 
     Parameters
     ----------
-    counts : of `encode`, or of pycocotools as str
+    counts : from `encode`, or from pycocotools as str
     shape : (H, W) of the mask
 
     Returns
@@ -114,13 +114,13 @@ def decode(counts: str, shape: tuple[int, int]) -> Mask:
     Raises
     ------
     DamagedError
-        The counts are none, or are not those of a mask of this size.
+        The counts are malformed, or do not match a mask of this size.
     """
     return from_runs(_lengths(counts), shape)
 
 
 def from_runs(lengths: NDArray[np.int64], shape: tuple[int, int]) -> Mask:
-    """Return the (H, W) bool mask that these runs down the columns describe."""
+    """Return the (H, W) bool mask of these runs down the columns."""
     _check(lengths, shape)
     height, width = shape
     values = np.zeros(lengths.size, np.bool_)
@@ -130,7 +130,7 @@ def from_runs(lengths: NDArray[np.int64], shape: tuple[int, int]) -> Mask:
 
 
 def check_lengths(rle: Rle) -> None:
-    """Refuse a mask that cannot be decoded to its size, without decoding its pixels."""
+    """Raise DamagedError if the runs do not match the mask's size, without decoding its pixels."""
     _check(_lengths(rle.counts), (rle.height, rle.width))
 
 
@@ -138,17 +138,17 @@ def _check(lengths: NDArray[np.int64], shape: tuple[int, int]) -> None:
     height, width = shape
     if (lengths < 0).any() or int(lengths.sum()) != height * width:
         raise DamagedError(
-            f"a mask's runs cover {int(lengths.sum())} pixels; its photo has {width} x {height} = "
-            f"{width * height}: the mask is damaged or of another photo"
+            f"a mask's runs cover {int(lengths.sum())} pixels, but its photo has "
+            f"{width} x {height} = {width * height}: the mask is damaged or of another photo"
         )
 
 
 def check_mask(name: str, mask: Mask) -> Mask:
-    """Refuse what is no (H, W) bool mask, in words."""
+    """Raise ConfigError unless the mask is (H, W) bool."""
     kind = getattr(mask, "dtype", type(mask).__name__)
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 2:
         shape = getattr(mask, "shape", "")
-        raise ConfigError(f"{name} is {kind}{shape}; allowed is bool (H, W), the size of the photo")
+        raise ConfigError(f"{name} is {kind}{shape}; it must be bool (H, W), the size of the photo")
     if mask.size == 0:
         raise ConfigError(f"{name} has the shape {mask.shape}; it must have at least one pixel")
     return mask
@@ -156,14 +156,14 @@ def check_mask(name: str, mask: Mask) -> Mask:
 
 def _lengths(counts: str) -> NDArray[np.int64]:
     lengths = _unpack(counts)
-    # From the fourth on each is a difference to the one two before: two running sums.
+    # From the fourth on, each is the difference from the one two before: two running sums.
     lengths[1::2] = lengths[1::2].cumsum()
     lengths[2::2] = lengths[2::2].cumsum()
     return lengths
 
 
 def _pack(values: NDArray[np.int64]) -> str:
-    """Five bits a character, lowest first, until what is left is only the sign."""
+    """Five bits per character, lowest first, until only the sign is left."""
     left = values.copy()
     table = np.zeros((_LONGEST, values.size), np.uint8)
     used = np.zeros((_LONGEST, values.size), bool)
@@ -186,12 +186,12 @@ def _unpack(counts: str) -> NDArray[np.int64]:
         codes = np.array([-1])
     wrong = codes.size == 0 or (codes < 0).any() or (codes > 63).any() or codes[-1] & _MORE
     if wrong:
-        raise DamagedError("a mask's runs are no COCO run-length encoding: they are damaged")
+        raise DamagedError("a mask is damaged (its runs are not COCO run-length encoding)")
     last = np.flatnonzero((codes & _MORE) == 0)
     first = np.concatenate([[0], last[:-1] + 1])
     place = np.arange(codes.size) - np.repeat(first, last - first + 1)
     if int(place.max()) >= _LONGEST:
-        raise DamagedError("a mask's runs are longer than any photo: they are damaged")
+        raise DamagedError("a mask is damaged (its runs are longer than any photo)")
     values = np.add.reduceat((codes & 0x1F) << (_BITS * place), first)
     negative = (codes[last] & _SIGN) != 0
     values[negative] -= np.int64(1) << (_BITS * (last - first + 1))[negative]

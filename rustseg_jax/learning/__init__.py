@@ -1,1 +1,1 @@
-"""Training: data folders, augmentation, the optimiser's loop, evaluation."""
+"""Training: packed pictures, augmentation, batches, the training loop, calibration."""

@@ -1,9 +1,9 @@
-"""Augmentation of training crops: pixels and seeds in and out, one seed of chance, one result.
+"""Augmentation of training crops: pixels and seeds, deterministic for a given random generator.
 
-What is varied is what differs between sources without saying anything about
-rust: scale, place, stretch, exposure, equalisation, local contrast, saturation, a
-slight colour cast, sharpness, JPEG. Both classes get the same treatment. Hue is only
-nudged: the colour of rust is evidence.
+It varies what differs between sources but carries no information about rust: scale, position,
+aspect ratio, exposure, equalisation, local contrast, saturation, a slight colour cast, sharpness,
+JPEG. Both classes get the same treatment. Hue is changed only slightly: the colour of rust is
+evidence.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Strengths; the probabilities are per picture.
+    """Strengths of the augmentation; probabilities are per picture.
 
-    The set follows what the first trial found (equalised, over-saturated and
-    stretched pictures were called clean without it); the values are moderate
-    ones, as in Cubuk et al., "RandAugment", 2020. The preset "labels" keeps the heavier ones of
-    the first recipe; these are lighter as the network underfits (docs/decisions/0011).
-    What the change alone is worth was not measured.
+    The operations were chosen after the first trial (without them, equalised, over-saturated and
+    stretched pictures were called clean); the values are moderate, as in Cubuk et al.,
+    "RandAugment", 2020. The preset "labels" keeps the stronger values of the first recipe; these
+    are weaker because the network underfits (docs/decisions/0011). The effect of that change alone
+    was not measured.
     """
 
-    min_crop: float = 0.6  # sides of the crop as a share of the picture's side
+    min_crop: float = 0.6  # smallest side of the crop as a share of the picture's side
     max_crop: float = 1.0
     stretch: float = 1.25  # greatest ratio between the crop's two sides
-    tone: float = 0.4  # equalise, auto-contrast or local contrast
+    tone: float = 0.4  # probability of equalisation, auto-contrast or local contrast
     jitter: float = 0.3  # brightness and contrast are scaled by 1 +- this
-    saturation: float = 0.5  # so is saturation
+    saturation: float = 0.5  # saturation is scaled by 1 +- this
     cast: float = 0.06  # each colour channel is scaled by 1 +- this
     blur: float = 0.15
     downscale: float = 0.2
     jpeg: float = 0.25
-    cut: float = 0.12  # a grey rectangle or a printed marker hides a part
-    paste_rust: float = 0.28  # pieces of a picture of corrosion on a clean one instead of it
-    paste_clean: float = 0.3  # pieces of a clean picture on a clean one
+    cut: float = 0.12  # a grey rectangle or a printed marker covers a part
+    paste_rust: float = 0.28  # replace by pieces of a corroded picture pasted on a clean one
+    paste_clean: float = 0.3  # paste pieces of a clean picture on a clean one
 
 
 class Crop(NamedTuple):
@@ -65,19 +65,19 @@ def augment(
     config: AugmentConfig,
     seeds: NDArray[np.uint8] | None = None,
 ) -> Crop:
-    """Cut a random crop of a picture and vary it.
+    """Cut a random crop from a picture and augment it.
 
     Parameters
     ----------
     picture : (S, S, 3) uint8, contiguous or memory-mapped
     side : pixels of the result
-    rng : the only source of chance
+    rng : source of all randomness
     config : strengths
-    seeds : (s, s) uint8 as of `seeds`, of the whole picture; None when nothing is known
+    seeds : (s, s) uint8, see `seeds`, of the whole picture; None if unknown
 
     Returns
     -------
-    `Crop`; what was hidden has unknown seeds
+    `Crop`; covered parts have unknown seeds
     """
     return vary(cut_crop(picture, side, rng, config, seeds), rng, config)
 
@@ -90,9 +90,10 @@ def cut_crop(
     seeds: NDArray[np.uint8] | None = None,
     at: tuple[float, float] | None = None,
 ) -> Crop:
-    """Cut a random crop, mirrored half of the time.
+    """Cut a random crop, mirrored with probability one half.
 
-    As `augment`; `at` = (x, y), as shares of the picture's side, is a place the crop shows.
+    Like `augment`; `at` = (x, y), as shares of the picture's side, is a point that the crop
+    contains.
     """
     full = picture.shape[0]
     size = full * rng.uniform(config.min_crop, config.max_crop)
@@ -102,7 +103,7 @@ def cut_crop(
         left, top = rng.uniform(0, full - width), rng.uniform(0, full - height)
     else:
         left, top = _start(full, width, at[0], rng), _start(full, height, at[1], rng)
-    # Cut whole pixels first: only they are copied out of a memory-mapped picture.
+    # Cut on whole pixels first: only these are copied from a memory-mapped picture.
     x, y = int(left), int(top)
     part = picture[y : int(np.ceil(top + height)), x : int(np.ceil(left + width))]
     box = (left - x, top - y, left - x + width, top - y + height)
@@ -118,7 +119,7 @@ def cut_crop(
 
 
 def _start(full: int, size: float, place: float, rng: np.random.Generator) -> float:
-    """Where a crop begins that shows the place somewhere within its middle."""
+    """Start of a crop that has the point somewhere in its middle."""
     return float(np.clip(place * full - size * rng.uniform(0.2, 0.8), 0, full - size))
 
 
@@ -130,7 +131,7 @@ def _shrink(
 
 
 def vary(crop: Crop, rng: np.random.Generator, config: AugmentConfig) -> Crop:
-    """Vary light, colour and sharpness of a crop, and hide a part of some."""
+    """Vary light, colour and sharpness of a crop, and cover a part of some crops."""
     image = Image.fromarray(crop.pixels)
     for share, change in (
         (config.tone, _tone),
@@ -148,10 +149,10 @@ def vary(crop: Crop, rng: np.random.Generator, config: AugmentConfig) -> Crop:
 
 
 def cells(seeds: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """Seeds of a crop as the map's positions see them.
+    """Seeds of a crop at the positions of the score map.
 
-    Takes (side, side) uint8, side a multiple of 16. Returns (side/16, side/16) int8,
-    the mean of each position's seeds: from -127, surely clean, over 0 to 127, surely rust.
+    Takes (side, side) uint8, side a multiple of 16. Returns (side/16, side/16) int8, the mean of
+    each position's seeds: -127 certainly clean, 0 unknown, 127 certainly rust.
     """
     n = seeds.shape[0] // STRIDE
     mean = seeds.reshape(n, STRIDE, n, STRIDE).mean(axis=(1, 3), dtype=np.float32)
@@ -166,13 +167,13 @@ def _tone(image: Image.Image, rng: np.random.Generator) -> Image.Image:
         changed = ImageOps.autocontrast(image, float(rng.uniform(0, 3)))
     else:
         changed = _local_contrast(image, rng)
-    # Half way at random: real processing comes in all strengths.
+    # Blended with a random weight: real processing comes in all strengths.
     blended = Image.blend(image, changed, float(rng.uniform(0.4, 1.0)))
     return ImageOps.autocontrast(blended, 1) if rng.random() < 0.3 else blended
 
 
 def _local_contrast(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Contrast against the surroundings: like adaptive equalisation, at a tenth of its cost."""
+    """Local contrast: similar to adaptive equalisation, at a tenth of its cost."""
     radius = image.width / rng.uniform(6, 20)
     return image.filter(ImageFilter.UnsharpMask(radius, int(rng.integers(40, 160)), 0))
 
@@ -226,7 +227,7 @@ def _hide(crop: Crop, rng: np.random.Generator) -> None:
 
 
 def _marker(height: int, width: int, rng: np.random.Generator) -> Pixels:
-    """A dark square with light cells: inspectors stick such markers beside the rust."""
+    """A dark square with light cells, like the markers that inspectors stick beside rust."""
     n = int(rng.integers(3, 7))
     light = np.zeros((n, n), np.bool_)
     light[1:-1, 1:-1] = rng.random((n - 2, n - 2)) < 0.4

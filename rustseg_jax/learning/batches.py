@@ -1,7 +1,7 @@
-"""Which pictures make up which batch, and the processes that prepare them.
+"""Batches: which pictures they contain, and the worker processes that prepare them.
 
-A batch is a pure function of (recipe, step): an interrupted run that goes on
-from a step sees exactly the batches it would have seen.
+A batch is a pure function of (recipe, step): an interrupted run that continues from a step gets
+exactly the same batches.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from rustseg_jax.learning.paste import sample
 
 __all__ = ["Batch", "BatchMaker", "draw", "draw_partners"]
 
-_ORDER, _AUGMENT, _PARTNER = 1, 2, 3  # streams of chance, so that one does not disturb another
+_ORDER, _AUGMENT, _PARTNER = 1, 2, 3  # independent random streams
 
 
 class Batch(NamedTuple):
-    """What one optimiser step sees.
+    """Input of one optimiser step.
 
     Attributes
     ----------
-    step : its number, from 0
+    step : number of the step, from 0
     pictures : (B, crop, crop, 3) uint8
     labels : (B,) int32, alternating clean and corrosion
-    seeds : (B, crop/16, crop/16) int8, from -127 surely clean over 0 to 127 surely rust
+    seeds : (B, crop/16, crop/16) int8: -127 certainly clean, 0 unknown, 127 certainly rust
     """
 
     step: int
@@ -44,17 +44,17 @@ class Batch(NamedTuple):
 
 
 def draw(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
-    """Class-balanced picture numbers of one batch.
+    """Draw the picture numbers of one class-balanced batch.
 
-    Each class is walked through in a new random order on every pass, so that no
-    picture comes a second time before all of its class came once.
+    Each class is passed through in a new random order each time, so that no picture repeats before
+    all pictures of its class were used.
 
     Parameters
     ----------
     labels : (N,) 0 or 1
-    batch : even; half of each class
+    batch : batch size, even; half of each class
     step : number of the batch, from 0
-    seed : of the run
+    seed : seed of the run
 
     Returns
     -------
@@ -69,16 +69,16 @@ def draw(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
 
 
 def draw_partners(labels: np.ndarray, *, batch: int, step: int, seed: int) -> np.ndarray:
-    """Clean picture numbers, one for each picture of a batch: what is pasted on, or from.
+    """Draw the clean partners of a batch: the pictures to paste on, or from.
 
-    As `draw`, in an order of their own. Returns (batch,) int64.
+    Like `draw`, in an order of their own. Returns (batch,) int64.
     """
     members = np.flatnonzero(labels == CLEAN)
     return _walk(members, step * batch, batch, (seed, _PARTNER))
 
 
 def _walk(members: np.ndarray, first: int, count: int, stream: tuple[int, ...]) -> np.ndarray:
-    """`count` members from place `first` of an endless walk, newly shuffled on every pass."""
+    """`count` members from position `first` of an endless sequence, reshuffled on every pass."""
     places = np.arange(first, first + count)
     out = np.empty(count, np.int64)
     for turn in np.unique(places // len(members)):
@@ -90,7 +90,7 @@ def _walk(members: np.ndarray, first: int, count: int, stream: tuple[int, ...]) 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to prepare a batch."""
+    """Everything a worker needs to prepare a batch."""
 
     pictures: Path
     seeds: Path
@@ -126,7 +126,7 @@ def _prepare(job: _Job) -> Batch:
 
 
 class BatchMaker:
-    """Prepares batches ahead of time in worker processes."""
+    """Prepare batches ahead of time in worker processes."""
 
     def __init__(self, workers: int, *, ahead: int = 6) -> None:
         self._pool = ProcessPoolExecutor(
@@ -135,11 +135,11 @@ class BatchMaker:
         self._ahead = ahead
 
     def __enter__(self) -> BatchMaker:
-        """Enter; leaving stops the workers."""
+        """Enter the context; leaving it stops the workers."""
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Stop the workers; what is queued is dropped."""
+        """Stop the workers; queued batches are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def batches(
@@ -157,7 +157,8 @@ class BatchMaker:
     ) -> Generator[Batch]:
         """Yield the batches of these steps in order.
 
-        `pictures` and `seeds` are the packed files; the rest is of the recipe and its phase.
+        `pictures` and `seeds` are the packed files; the other arguments come from the recipe and
+        phase.
         """
         config = replace(config, min_crop=share[0], max_crop=share[1])
         waiting: deque[Future[Batch]] = deque()

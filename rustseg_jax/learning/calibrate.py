@@ -1,10 +1,9 @@
-"""Calibration: from logits of pictures never trained on to a probability that holds.
+"""Calibration: from logits of held-out pictures to a calibrated probability.
 
-Training sees both classes equally often, so its even odds are not those of the
-pictures it is judged on. A temperature alone cannot mend that: scale and offset
-are fitted together (Platt 1999), the offset goes into the head's bias, and the
-scale stays as the temperature (Guo et al. 2017). The score map has odds of its own: what
-a weight in its loss added to them is taken off again.
+Training sees both classes equally often, so its prior odds differ from those of the pictures it is
+evaluated on. A temperature alone cannot correct that: scale and offset are fitted together (Platt
+1999), the offset goes into the head's bias, and the scale is stored as the temperature (Guo et al.
+2017). The score map has its own odds: the shift caused by the weight in its loss is removed.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from rustseg_jax.errors import ConfigError
 
 __all__ = ["Calibration", "calibrate", "shift_head", "shift_map"]
 
-TEMPERATURES = (0.05, 20.0)  # bounds: classes that separate would otherwise drive it to 0
-OFFSETS = (-10.0, 10.0)  # of the log odds; beyond, every verdict would be the same
+TEMPERATURES = (0.05, 20.0)  # bounds: separable classes would otherwise drive it to 0
+OFFSETS = (-10.0, 10.0)  # of the log odds; beyond, all verdicts would be the same
 
 
 class Calibration(NamedTuple):
@@ -33,7 +32,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Fit temperature and shift with the least cross entropy.
+    """Fit temperature and shift by minimising the cross entropy.
 
     Parameters
     ----------
@@ -42,7 +41,7 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 
     Returns
     -------
-    `Calibration`; the shift is in the unit of the logits
+    `Calibration`; the shift is in units of the logits
     """
     margin = logits[:, CORROSION].astype(np.float64) - logits[:, CLEAN]
     sign = np.where(labels == CORROSION, 1.0, -1.0)
@@ -57,10 +56,11 @@ def calibrate(logits: np.ndarray, labels: np.ndarray) -> Calibration:
 
 
 def shift_head(network: Network, shift: float) -> None:
-    """Move the head, in place, so that the margin of every picture rises by the shift.
+    """Shift the head's output in place so that the margin of every picture rises by `shift`.
 
-    A "context" head has an offset for it, which leaves the score map alone. Else the bias
-    moves: exact for both poolings, as each is shifted by what its scores are shifted by.
+    A "context" head has an offset for it, which does not affect the score map. Otherwise the bias
+    is shifted: exact for both poolings, since a shift of all scores shifts the pooled score
+    equally.
     """
     if network.config.pooling == "context":
         network.head_offset[...] = network.head_offset[...] + np.float32(shift)
@@ -69,19 +69,19 @@ def shift_head(network: Network, shift: float) -> None:
 
 
 def shift_map(network: Network, shift: float) -> None:
-    """Move the log odds of the score map, in place, and leave every verdict as it is.
+    """Shift the log odds of the score map in place, leaving every verdict unchanged.
 
-    What the bias adds to each position's evidence comes through the pooling unchanged, so
-    the offset of the "context" head takes it off the logits again.
+    The shift of each position's evidence passes through the pooling unchanged, so the offset of the
+    "context" head subtracts it from the logits again.
 
     Raises
     ------
     ConfigError
-        The head is another one: its map cannot move without its verdicts.
+        The head has another pooling: its map cannot be shifted without its verdicts.
     """
     if network.config.pooling != "context":
         raise ConfigError(
-            f"pooling is {network.config.pooling!r}; the map moves alone with 'context' only"
+            f"pooling is {network.config.pooling!r}; to shift the map alone it must be 'context'"
         )
     _shift_bias(network, shift)
     network.head_offset[...] = network.head_offset[...] - np.float32(shift)

@@ -1,8 +1,8 @@
-"""Calibrate the interval of the rusted area on photos with masks, and say how well it holds.
+"""Calibrate the interval of the rusted area on photos with masks, and evaluate it.
 
-Half A of the photos makes the calibration (see `manifest.half_of`); what is reported of
-half A is cross-validated by scene: each photo is judged by a fit and by scores of
-photos of other scenes. See `rustseg_jax.uncertainty.interval` for the interval itself.
+The calibration uses half A of the photos (see `manifest.half_of`). Results reported for half A are
+cross-validated by scene: each photo is evaluated with a fit and scores from photos of other scenes.
+See `rustseg_jax.uncertainty.interval` for the interval itself.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ __all__ = [
     "score",
 ]
 
-LEAST = 40  # photos: six weights twice, and enough scores left for a quantile of 0.9
+LEAST = 40  # photos: six weights twice, and enough scores left for a 0.9 quantile
 FOLDS = 10  # as usual (Kohavi 1995): each fit sees nine tenths of the photos
-RIDGE = 1.0  # one imagined photo's worth of "no effect" for each weight, once standardised
-FLOOR = 1 / 3  # of the mean error: no photo is taken for more than three times surer than usual
-BATCH = 4  # photos at once through the network
+RIDGE = 1.0  # equals one imaginary photo with "no effect" per weight, once standardised
+FLOOR = 1 / 3  # of the mean error: no photo is assumed more than three times as certain as usual
+BATCH = 4  # photos per pass through the network
 
 METHODS = ("interval", "alone", "constant", "everywhere", "variants")
-"""What is reported: the interval; the same from the photo without its variants (only where
-cross-validated); the mask's area more or less a constant; one interval for all photos; the
-range of the variants' areas, not calibrated."""
+"""The reported intervals: the calibrated one; the same without augmentations (only if
+cross-validated); the mask's area plus or minus a constant; one interval for all photos; the
+uncalibrated range of the augmentations' areas."""
 
 Vector = NDArray[np.float64]
 Bounds = tuple[float, float]
@@ -54,13 +54,13 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True)
 class KnownArea:
-    """A photo whose rusted area is known.
+    """A photo with known rusted area.
 
     Attributes
     ----------
     split, scene : as in `Record`
-    area : true share of the photo, in [0, 1], without the pixels that the mask leaves open
-    evidence : what it and its variants say
+    area : true share of the photo, in [0, 1], not counting pixels that the mask ignores
+    evidence : results for the photo and its augmentations
     """
 
     split: str
@@ -70,7 +70,7 @@ class KnownArea:
 
     @property
     def pair(self) -> Bounds:
-        """Area of the mask that was found, and the true one."""
+        """Predicted area of the mask, and the true area."""
         return self.evidence.areas[0], self.area
 
 
@@ -82,18 +82,18 @@ def collect(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[KnownArea], list[dict[str, str]]]:
-    """Look at photos with masks, and at their variants; at each photo as a whole.
+    """Analyse photos with masks, and their augmentations, each photo as a whole.
 
     Parameters
     ----------
     records : all with a mask
     model, config : as for `segment`
-    variants : which variants
-    progress : called with (photos done, photos in all)
+    variants : the augmentations
+    progress : called with (photos done, total)
 
     Returns
     -------
-    (cases, failed) : failed has image and error of each photo that could not be used
+    (cases, failed) : failed has the image and error of each photo that could not be used
     """
     config = replace(config, tiles=replace(config.tiles, mode="whole"))
     cases: list[KnownArea] = []
@@ -132,14 +132,14 @@ def fit(
 ) -> AreaModel:
     """Fit the interval.
 
-    Weights of the centre: ridge regression of the area's log odds on the standardised
-    features; of the spread: the same of the absolute errors. The scores are those of each
-    photo under the fit of the folds without its scene.
+    Weights of the centre: ridge regression of the area's log odds on the standardised features; of
+    the spread: the same for the absolute errors. The score of each photo comes from the fit to the
+    folds without its scene.
 
     Parameters
     ----------
     cases : at least 40
-    weights, settings, record : kept in the model, see `AreaModel`
+    weights, settings, record : stored in the model, see `AreaModel`
 
     Returns
     -------
@@ -148,7 +148,7 @@ def fit(
     Raises
     ------
     DataError
-        Too few cases, or all of one fold.
+        Too few cases, or all in one fold.
     """
     check_enough(len(cases))
     return replace(
@@ -157,15 +157,15 @@ def fit(
 
 
 def check_enough(photos: int) -> None:
-    """Refuse, with a DataError, fewer photos than a calibration needs."""
+    """Raise DataError if there are too few photos for a calibration."""
     if photos < LEAST:
         raise DataError(
-            f"{photos} photos with masks are too few for a calibration; give {LEAST} or more"
+            f"{photos} photos with masks are too few for a calibration; use {LEAST} or more"
         )
 
 
 def _calibrated(cases: Sequence[KnownArea]) -> AreaModel:
-    """The fit, and the scores of each photo under the fit of the folds without its scene."""
+    """The fit, and the score of each photo from the fit to the folds without its scene."""
     scores: dict[bool, list[float]] = {True: [], False: []}
     for rest, part in _folds(cases):
         model = _fit(rest)
@@ -179,12 +179,12 @@ def _calibrated(cases: Sequence[KnownArea]) -> AreaModel:
 
 
 def cross_validate(cases: Sequence[KnownArea], *, level: float = 0.9) -> dict[str, dict[str, Any]]:
-    """Judge the interval on the photos that it is made from, each by a fit without its scene.
+    """Evaluate the interval on its calibration photos, each with a fit that excludes its scene.
 
     Parameters
     ----------
     cases : at least 40
-    level : share that is to be covered
+    level : target coverage
 
     Returns
     -------
@@ -203,19 +203,19 @@ def cross_validate(cases: Sequence[KnownArea], *, level: float = 0.9) -> dict[st
 def judge(
     cases: Sequence[KnownArea], model: AreaModel, known: Sequence[Bounds], *, level: float = 0.9
 ) -> list[tuple[KnownArea, dict[str, Bounds]]]:
-    """Give each case its interval by each of `METHODS`.
+    """Compute the interval of each case with each of `METHODS`.
 
     Parameters
     ----------
-    cases : to be judged
+    cases : to be evaluated
     model : the calibration
-    known : `KnownArea.pair` of the photos that the calibration was made from: the baselines are
-        calibrated on the same
-    level : share that is to be covered
+    known : `KnownArea.pair` of the calibration photos: the baselines are calibrated on the same
+        photos
+    level : target coverage
 
     Returns
     -------
-    Each case with its (low, high) by method, all but "alone"
+    Each case with its (low, high) by method, without "alone"
     """
     reach = min(quantile([abs(mask - true) for mask, true in known], level), 1.0)
     tail = (1 + level) / 2
@@ -238,20 +238,20 @@ def judge(
 def score(
     cases: Sequence[KnownArea], bounds: Sequence[Mapping[str, Bounds]], *, level: float = 0.9
 ) -> dict[str, dict[str, Any]]:
-    """Say how good intervals are.
+    """Score intervals.
 
     Parameters
     ----------
     cases : N photos
-    bounds : N times the intervals by method, the same methods for all
-    level : that they are for
+    bounds : N intervals by method, with the same methods for all
+    level : target coverage of the intervals
 
     Returns
     -------
-    By group ("all", each split, "mask" and "no mask" by whether one was found) and method:
-    n; coverage, the share of photos whose true area is within; width, the mean; winkler,
-    the mean interval score (width, and 2 / (1 - level) times how far the area is outside;
-    Gneiting and Raftery 2007): lower is better, and no width is worth a miss.
+    By group ("all", each split, "mask" and "no mask" by whether a mask was found) and method: n;
+    coverage, the share of photos whose true area is inside; width, the mean; winkler, the mean
+    interval score (width, plus 2 / (1 - level) times the distance of the area from the interval;
+    Gneiting and Raftery 2007): lower is better, and a narrow width cannot make up for misses.
     """
     groups = {"all": [True] * len(cases)}
     for split in sorted({c.split for c in cases}):
@@ -285,7 +285,7 @@ def _score(true: Vector, bounds: Sequence[Bounds], level: float) -> dict[str, fl
 
 
 def _alone(case: KnownArea) -> KnownArea:
-    """The case as it would be without variants."""
+    """The case without augmentations."""
     seen = case.evidence
     own = AreaEvidence(seen.areas[:1], seen.heats[:1], seen.probabilities[:1])
     return replace(case, evidence=own)
@@ -297,14 +297,14 @@ def _fit(cases: Sequence[KnownArea]) -> AreaModel:
     t = np.array([odds_of(c.area) for c in cases])
     centre = _ridge(x, t)
     errors = np.abs(t - x @ centre)
-    # Photos that are all alike have no error: any spread above 0 then does.
+    # Identical photos have no error: any spread above 0 will do.
     floor = max(FLOOR * float(errors.mean()), np.finfo(float).eps)
     spread = _ridge(x, errors)
     return AreaModel(tuple(map(float, centre)), tuple(map(float, spread)), floor, ())
 
 
 def _ridge(x: Vector, y: Vector) -> Vector:
-    """Weights (6,) of the features as they are; the first, the constant, is not shrunk."""
+    """Weights (6,) of the unscaled features; the first, the constant, is not regularised."""
     mean, scale = x[:, 1:].mean(0), x[:, 1:].std(0)
     z = (x[:, 1:] - mean) / np.where(scale > 0, scale, 1)
     inner = np.linalg.solve(z.T @ z + RIDGE * np.eye(len(FEATURES) - 1), z.T @ (y - y.mean()))
@@ -313,11 +313,11 @@ def _ridge(x: Vector, y: Vector) -> Vector:
 
 
 def _folds(cases: Sequence[KnownArea]) -> Iterator[tuple[list[KnownArea], list[KnownArea]]]:
-    """(the others, the fold) for each fold that has photos of its own; scenes stay together."""
+    """(the others, the fold) for each non-empty fold; a scene is never split."""
     number = [_fold_of(case.scene) for case in cases]
     present = sorted(set(number))
     if len(present) < 2:
-        raise DataError("the photos are of too few scenes for a calibration: all in one fold")
+        raise DataError("the photos have too few scenes for a calibration (all in one fold)")
     for k in present:
         yield (
             [c for c, n in zip(cases, number, strict=True) if n != k],
@@ -326,5 +326,5 @@ def _folds(cases: Sequence[KnownArea]) -> Iterator[tuple[list[KnownArea], list[K
 
 
 def _fold_of(scene: str) -> int:
-    """0 to 9 by the scene's name; other bits of its hash than `half_of` uses."""
+    """0 to 9 by the scene's name; from other bits of its hash than `half_of` uses."""
     return int.from_bytes(hashlib.sha256(scene.encode()).digest()[:8]) % FOLDS

@@ -1,8 +1,7 @@
-"""A packed copy of the pictures, from which training reads.
+"""A packed copy of the pictures for training.
 
-Training decodes each picture once, in worker processes, squashes it to a square
-(as inference does) and keeps it in one memory-mapped file, so that an epoch
-reads bytes instead of decoding JPEGs.
+Training decodes each picture once, in worker processes, resizes it to a square (as inference does)
+and stores it in one memory-mapped file, so that an epoch reads bytes instead of decoding JPEGs.
 """
 
 from __future__ import annotations
@@ -31,14 +30,14 @@ def pack(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """Decode pictures once and keep them as squares.
+    """Decode pictures once and store them as squares.
 
     Parameters
     ----------
     records : N pictures
-    side : pixels of the square to which each is squashed, as inference does
-    folder : where the packed file is kept; a finished one is used again
-    workers : processes that decode
+    side : side of the squares in pixels; the aspect ratio is ignored, as in inference
+    folder : folder of the packed file; a complete one is reused
+    workers : number of decoding processes
     progress : called with (done, N)
 
     Returns
@@ -74,7 +73,7 @@ def _write(
 
 
 def ignore_interrupt() -> None:
-    """In a worker: Ctrl-C reaches the whole process group, but only the parent acts on it."""
+    """In a worker: Ctrl-C reaches the whole process group, but only the parent handles it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -84,7 +83,7 @@ def _square(job: tuple[Path, int]) -> np.ndarray:
 
 
 def _fingerprint(records: Sequence[Record]) -> str:
-    """Short hash of names, sizes and times: a changed picture is packed anew."""
+    """Short hash of names, sizes and times: a changed picture is packed again."""
     h = hashlib.sha256()
     for r in records:
         stat = r.image.stat()

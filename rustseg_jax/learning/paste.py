@@ -1,8 +1,8 @@
-"""Pasting: rust whose place is known, without a mask that anyone drew.
+"""Pasting: rust in a known position, without a hand-drawn mask.
 
-Pieces of a picture of corrosion, cut along its seeds, are laid on a clean picture: there
-the label of the clean one says that everything else is clean. Pieces of clean pictures
-are laid on clean ones in the same way, so that a seam says nothing.
+Pieces of a corroded picture, cut along its seeds, are pasted on a clean picture; the label of the
+clean picture implies that everything else is clean. Pieces of clean pictures are pasted on clean
+ones in the same way, so that a seam carries no information.
 
 References
 ----------
@@ -21,10 +21,10 @@ from rustseg_jax.learning.seeds import CLEAN, RUST
 
 __all__ = ["sample"]
 
-FIRM = 190  # seeds from here on are rust enough to be pasted
-ENOUGH = 0.01  # share of sure seeds a picture needs to be cut from
-LEAST = 0.004  # share of a crop that a piece must cover: about one position of the map
-COVERS = (0.05, 0.1, 0.2, 0.35, 0.5)  # shares of a crop that random shapes cover
+FIRM = 190  # seeds from this value on are certain enough to be pasted
+ENOUGH = 0.01  # minimum share of certain seeds in a picture to cut from
+LEAST = 0.004  # minimum share of a crop that a piece covers: about one position of the map
+COVERS = (0.05, 0.1, 0.2, 0.35, 0.5)  # shares of a crop covered by random shapes
 
 
 def sample(
@@ -36,7 +36,7 @@ def sample(
     rng: np.random.Generator,
     config: AugmentConfig,
 ) -> Crop:
-    """Make one training crop of a picture, perhaps together with a clean one.
+    """Make one training crop of a picture, possibly combined with a clean one.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def sample(
     label : 1 corrosion, 0 clean
     clean : (S, S, 3) uint8, any clean picture
     side : pixels of the result
-    rng : the only source of chance
+    rng : source of all randomness
     config : strengths
 
     Returns
     -------
-    `Crop`, of the same label
+    `Crop`, with the same label
     """
     if label == CORROSION:
         crop = _rust(picture, seeds, clean, side, rng, config)
@@ -70,7 +70,7 @@ def _rust(
     rng: np.random.Generator,
     config: AugmentConfig,
 ) -> Crop:
-    """The picture itself, or its rust on a clean one."""
+    """The picture itself, or its rust on a clean picture."""
     ys, xs = np.nonzero(seeds > 200)
     if rng.random() >= config.paste_rust or len(ys) <= ENOUGH * seeds.size:
         return cut_crop(picture, side, rng, config, seeds)
@@ -88,7 +88,7 @@ def _rust(
 
 
 def _shape(side: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Random smooth shapes: coarse noise, enlarged and cut."""
+    """Random smooth shapes: coarse noise, enlarged and thresholded."""
     n = int(rng.integers(3, 9))
     noise = Image.fromarray(rng.random((n, n)).astype(np.float32))
     field = np.asarray(noise.resize((side, side), Image.Resampling.BICUBIC))
@@ -102,7 +102,7 @@ def _lay(
     where: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
-    """Lay a piece on a base with a soft seam, half of the time in the base's light."""
+    """Paste a piece on a base with a soft seam, half of the time in the base's light."""
     soft = Image.fromarray(where.astype(np.uint8) * np.uint8(255))
     soft = soft.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.6))))
     alpha = np.asarray(soft, np.float32)[..., None] / np.float32(255)

@@ -1,4 +1,4 @@
-"""What a training run does, as data: phases, optimiser, regularisation, presets."""
+"""Training recipes as data: phases, optimiser, regularisation, presets."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ OPTIMISERS = ("muon", "sgd")
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs that share one scale and one making of seeds.
+    """Epochs with the same scale and the same seeds.
 
     Attributes
     ----------
-    epochs : how many
-    packed : side of the squares to which pictures are squashed, pixels
+    epochs : number of epochs
+    packed : side of the squares to which pictures are resized, pixels
     crop : side of the training crops cut from them, a multiple of 16
-    share : smallest and largest side of a crop as a share of the square, before it is
-        scaled to `crop`; the last phase keeps crop / (share * packed) about 1, the scale
-        at which photos are judged
+    share : smallest and largest side of a crop as a share of the square, before it is scaled to
+        `crop`; in the last phase crop / (share * packed) should be about 1, the scale at which
+        photos are classified
     evaluate : side at which `val` is scored, see `Recipe.judged`
-    seeds : what is known inside pictures of corrosion: "none", "colour" or "own", the
-        network's own score maps as they are when the phase begins (see `seeds`)
-    peak_rate : the learning rate rises to this anew and falls until the next phase that
-        has one (a warm restart: Loshchilov and Hutter, "SGDR", ICLR 2017); None goes on
-        with the cycle in hand. The first phase's is the recipe's
+    seeds : seeds inside corroded pictures: "none", "colour" or "own", the network's own score maps
+        at the start of the phase (see `seeds`)
+    peak_rate : start a new cycle in which the learning rate rises to this and falls until the next
+        phase with a peak rate (a warm restart: Loshchilov and Hutter, "SGDR", ICLR 2017); None
+        continues the current cycle. The first phase uses the recipe's peak rate
     """
 
     epochs: int
@@ -47,31 +47,33 @@ class Phase:
     def __post_init__(self) -> None:
         if self.crop % 16 or self.evaluate % 16 or min(self.crop, self.evaluate) < 16:
             raise ConfigError(
-                f"crop {self.crop} and evaluate {self.evaluate} must be multiples of 16, from 16"
+                f"crop is {self.crop}, evaluate {self.evaluate}; both must be multiples of 16"
             )
         if self.packed < 16:
-            raise ConfigError(f"packed is {self.packed}; allowed is 16 or more")
+            raise ConfigError(f"packed is {self.packed}; it must be 16 or more")
         if not 0 < self.share[0] <= self.share[1] <= 1:
-            raise ConfigError(f"share is {self.share}; allowed is 0 < smallest <= largest <= 1")
+            raise ConfigError(f"share is {self.share}; it must be 0 < smallest <= largest <= 1")
         if self.seeds not in SEEDS:
-            raise ConfigError(f"seeds is {self.seeds!r}; allowed are {', '.join(SEEDS)}")
+            raise ConfigError(f"seeds is {self.seeds!r}; it must be one of {', '.join(SEEDS)}")
         if self.seeds != "none" and self.packed % STRIDE:
-            raise ConfigError(f"packed is {self.packed}; with seeds, a multiple of {STRIDE}")
+            raise ConfigError(
+                f"packed is {self.packed}; with seeds it must be a multiple of {STRIDE}"
+            )
         if self.epochs < 1:
-            raise ConfigError(f"epochs is {self.epochs}; allowed is 1 or more")
+            raise ConfigError(f"epochs is {self.epochs}; it must be 1 or more")
         if self.peak_rate is not None and self.peak_rate <= 0:
-            raise ConfigError(f"peak_rate is {self.peak_rate}; allowed is above 0, or None")
+            raise ConfigError(f"peak_rate is {self.peak_rate}; it must be above 0, or None")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what weights come out, besides the pictures.
+    """Everything that determines the trained weights, besides the pictures.
 
-    Origins: one-cycle rate as in fast CIFAR training (Page, "How to train your ResNet",
-    2018); Muon for the convolutions (Jordan et al. 2024; its rate, momentum and decay are
-    those of docs/decisions/0013), or SGD (Page 2018: rate 0.1 x batch / 64 in our scale,
-    decay 5e-4, Nesterov momentum 0.9); label smoothing (Szegedy et al. 2016). A photo is
-    judged at 224, 320 and 448 pixels (docs/decisions/0011).
+    Origins: one-cycle rate as in fast CIFAR training (Page, "How to train your ResNet", 2018); Muon
+    for the convolutions (Jordan et al. 2024; rate, momentum and decay from docs/decisions/0013), or
+    SGD (Page 2018: rate 0.1 x batch / 64 in our scale, decay 5e-4, Nesterov momentum 0.9); label
+    smoothing (Szegedy et al. 2016). A photo is classified at 224, 320 and 448 pixels
+    (docs/decisions/0011).
     """
 
     network: NetworkConfig = field(
@@ -89,55 +91,57 @@ class Recipe:
     )
     optimiser: str = "muon"  # or "sgd"
     batch: int = 64
-    per_epoch: int = 8192  # pictures, half of each class
+    per_epoch: int = 8192  # pictures per epoch, half of each class
     peak_rate: float = 0.03
     warmup: float = 0.2  # share of a cycle's steps before its peak
     momentum: float = 0.95
     weight_decay: float = 0.05
     label_smoothing: float = 0.06
-    seed_share: float = 1.0  # weight of the seeds' loss beside the labels'
-    seed_smoothing: float = 0.04  # seeds are wrong more often than labels are
-    rust_weight: float = 2.0  # of a seed of rust: there are five clean ones for each
-    blind: float = 0.35  # weight of a rusty picture's crop in which no rust is seeded
-    ema: float = 0.995  # about the last 200 steps
-    judge_every: int = 4  # epochs: scoring `val` takes up to a quarter of one's time
+    seed_share: float = 1.0  # weight of the seed loss relative to the label loss
+    seed_smoothing: float = 0.04  # seeds are wrong more often than labels
+    rust_weight: float = 2.0  # weight of a rust seed: there are five times as many clean ones
+    blind: float = 0.35  # weight of a crop from a corroded picture that has no rust seeds
+    ema: float = 0.995  # averages about the last 200 steps
+    judge_every: int = 4  # epochs: scoring `val` takes up to a quarter of an epoch's time
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.batch < 2 or self.batch % 2:
-            raise ConfigError(f"batch is {self.batch}; allowed are even numbers from 2")
+            raise ConfigError(f"batch is {self.batch}; it must be an even number from 2")
         if self.per_epoch < self.batch:
-            raise ConfigError(f"per_epoch is {self.per_epoch}; it must reach batch ({self.batch})")
+            raise ConfigError(
+                f"per_epoch is {self.per_epoch}; it must be at least batch ({self.batch})"
+            )
         if self.judge_every < 1:
-            raise ConfigError(f"judge_every is {self.judge_every}; allowed is 1 or more")
+            raise ConfigError(f"judge_every is {self.judge_every}; it must be 1 or more")
         if not self.phases:
-            raise ConfigError("phases is empty; at least one is needed")
+            raise ConfigError("phases is empty; it must have at least one")
         if self.phases[0].peak_rate is not None:
             raise ConfigError(
-                f"peak_rate of the first phase is {self.phases[0].peak_rate}; allowed is None: "
-                "set the recipe's own peak_rate"
+                f"peak_rate of the first phase is {self.phases[0].peak_rate}; it must be None: "
+                "use the recipe's peak_rate"
             )
         if self.rust_weight <= 0:
-            raise ConfigError(f"rust_weight is {self.rust_weight}; allowed is above 0")
+            raise ConfigError(f"rust_weight is {self.rust_weight}; it must be above 0")
         if self.optimiser not in OPTIMISERS:
             raise ConfigError(
-                f"optimiser is {self.optimiser!r}; allowed are {', '.join(OPTIMISERS)}"
+                f"optimiser is {self.optimiser!r}; it must be one of {', '.join(OPTIMISERS)}"
             )
 
     @property
     def epochs(self) -> int:
-        """Epochs of all phases."""
+        """Number of epochs in all phases."""
         return sum(p.epochs for p in self.phases)
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in an epoch."""
+        """Number of complete batches in an epoch."""
         return self.per_epoch // self.batch
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Number of optimiser steps in the whole run."""
         return self.epochs * self.steps_per_epoch
 
     @property
@@ -153,10 +157,10 @@ class Recipe:
 
     @property
     def map_shift(self) -> float:
-        """What is added to the log odds of the score map once it is learnt.
+        """Correction added to the log odds of the score map after training.
 
-        A seed of rust counts `rust_weight` times, which raised them by its logarithm. A head
-        whose map cannot move without its verdict is left alone.
+        A rust seed counts `rust_weight` times, which raised the log odds by its logarithm. A head
+        whose map cannot be shifted without its verdict is not corrected.
         """
         learnt = self.seed_share > 0 and any(p.seeds != "none" for p in self.phases)
         return -math.log(self.rust_weight) if learnt and self.network.pooling == "context" else 0.0
@@ -170,7 +174,7 @@ class Recipe:
         raise ConfigError(f"the recipe has {self.epochs} epochs")
 
     def judged(self, epoch: int) -> bool:
-        """Whether `val` is scored after an epoch (from 0): every few, and when a phase ends."""
+        """Whether `val` is scored after an epoch (from 0): at intervals, and as a phase ends."""
         ends = epoch + 1 == self.epochs or self.phase_of(epoch) is not self.phase_of(epoch + 1)
         return ends or (epoch + 1) % self.judge_every == 0
 
@@ -179,10 +183,11 @@ class Recipe:
         return asdict(self)
 
 
-# cpu: two cores, about two hours; it made the shipped weights. Expected on our collection, with
+# cpu: two cores, about two hours; produced the shipped weights. Expected on our collection, with
 # half A of the seg-* splits: accuracy 0.934, F1 0.844 and AUC 0.957 on `val`, pooled IoU of the
 # masks 0.457 and 0.301 on half A (docs/decisions/0022). labels: no seeds, the first recipe; it
-# made the weights of version 0.1. gpu: as cpu, wider and longer. smoke: seconds, to see it run.
+# produced the weights of version 0.1. gpu: like cpu, wider and longer. smoke: seconds, a quick
+# test.
 PRESETS: dict[str, Recipe] = {
     "cpu": Recipe(),
     "labels": Recipe(
@@ -235,7 +240,7 @@ PRESETS: dict[str, Recipe] = {
 
 
 def preset(name: str) -> Recipe:
-    """Return a named recipe; `ConfigError` names the ones that exist."""
+    """Return a named recipe; a `ConfigError` lists the existing names."""
     if name not in PRESETS:
-        raise ConfigError(f"preset is {name!r}; allowed are {', '.join(PRESETS)}")
+        raise ConfigError(f"preset is {name!r}; it must be one of {', '.join(PRESETS)}")
     return replace(PRESETS[name])

@@ -1,13 +1,13 @@
-"""Seeds: where a picture of corrosion surely shows rust, surely none, or nobody knows.
+"""Seeds: pixels of a corroded picture that are certainly rust, certainly clean, or unknown.
 
-No expert's mask is used. A clean picture has no rust anywhere, which its label says; in a
-picture of corrosion the seeds come from colour first, and later from the network's own
-score map, sharpened by the dense CRF (self-training, as in Kolesnikov and Lampert,
-"Seed, expand and constrain", ECCV 2016, and Ahn and Kwak, "AffinityNet", CVPR 2018).
+No expert mask is used. A clean picture has no rust anywhere, by its label; in a corroded picture
+the seeds come first from colour, and later from the network's own score map, sharpened by the dense
+CRF (self-training, as in Kolesnikov and Lampert, "Seed, expand and constrain", ECCV 2016, and Ahn
+and Kwak, "AffinityNet", CVPR 2018).
 
-A map of seeds is (S/4, S/4) uint8 beside a picture of S pixels: 0 surely clean, 255
-surely rust, 128 unknown, in between less sure. Enlarging, cropping and averaging it keep
-that meaning: a border between rust and clean averages to unknown.
+A seed map is (S/4, S/4) uint8 for a picture of S pixels: 0 certainly clean, 255 certainly rust, 128
+unknown, less certain in between. Enlarging, cropping and averaging preserve that meaning: a border
+between rust and clean averages to unknown.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ from rustseg_jax.refine.crf import Lattice
 __all__ = ["CELL", "CLEAN", "RUST", "SEEDS", "UNKNOWN", "colour_seeds", "make_seeds", "own_seeds"]
 
 SEEDS = ("none", "colour", "own")
-CELL = 4  # pixels of a picture for each seed
+CELL = 4  # pixels of a picture per seed
 CLEAN, UNKNOWN, RUST = 0, 128, 255
 HALF_SURE = 192
 
 # Chosen on half A of the seg-* pictures (docs/decisions/0011): cells of 16 pixels without rust
-# colour are clean in 95 % of cases, cells full of it rusty in 62 % on seg-web.
-NEAR, FAR = 3, 11  # seeds: the windows in which colour is counted for rust and for clean
-MOSTLY, HARDLY = 0.6, 0.02  # share of rust colour in them
-DARK = 64  # brightness, of 255, under which the colour of rust cannot be told
+# colour are clean in 95 % of cases; cells full of it are rust in 62 % on seg-web.
+NEAR, FAR = 3, 11  # in seeds: the windows in which rust colour is counted, for rust and for clean
+MOSTLY, HARDLY = 0.6, 0.02  # share of rust colour in these windows
+DARK = 64  # brightness, of 255, below which rust colour cannot be recognised
 
 VIEWS = LocaliseConfig(method="score_map", scales=(0.5, 1.0), mirror=True)
-# IRN's row: of the published ones it kept most of small areas.
+# IRN's parameters: of the published ones they preserved small areas best.
 CRF = CRFParams(bilateral_sxy=50.0, bilateral_srgb=5.0, iterations=5, working_size=224)
-# A network that is still learning is too sure of what it found: the cut that served older, less
-# sure weights (0.35, 0.6) makes seeds too generous, and each phase learns from the one before
+# A network that is still learning is overconfident: the thresholds that suited older, less
+# confident weights (0.35, 0.6) make seeds too generous, and each phase learns from the one before
 # (docs/decisions/0014).
 CUT = (0.5, 0.75)  # least and greatest threshold of the score map; between, 0.75 of its maximum
-EMPTY = 0.35  # of the score map, under which a place may be a seed of clean
-SURE = 0.8  # the CRF's posterior of a sure seed of rust; of a clean one 1 - SURE
+EMPTY = 0.35  # score below which a position may be a clean seed
+SURE = 0.8  # the CRF's posterior of a certain rust seed; of a clean one 1 - SURE
 
 
 def colour_seeds(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Seeds of a picture of corrosion from the colour rule alone.
+    """Seeds of a corroded picture from the colour rule alone.
 
-    Rust where most of the neighbourhood has the colour (`metrics.hsv_rule`), clean where
-    hardly anything far around has it and it is bright enough to tell.
+    Rust where most of the neighbourhood has the colour (`metrics.hsv_rule`), clean where hardly
+    anything in a wide neighbourhood has it and the pixel is bright enough to judge.
 
     Takes (S, S, 3) uint8, S a multiple of 4. Returns (S/4, S/4) uint8.
     """
@@ -75,17 +75,17 @@ def own_seeds(
     batch: int = 8,
     cut: tuple[float, float] = CUT,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Seeds of pictures of corrosion from the network's own score maps.
+    """Seeds of corroded pictures from the network's own score maps.
 
-    Rust where the CRF is sure of it and the score map agrees, clean where both are sure of
-    that, half sure where the CRF grew beyond the score map.
+    Rust where the CRF is certain and the score map agrees, clean where both are certain of that,
+    half certain where the CRF grew beyond the score map.
 
     Parameters
     ----------
-    model : the network as it is now
+    model : the current network
     pictures : (N, S, S, 3) uint8, S a multiple of 16; may be memory-mapped
-    which : numbers of those of corrosion
-    batch : pictures at once through the network
+    which : numbers of the corroded ones
+    batch : pictures per pass through the network
     cut : least and greatest threshold of the score map
 
     Yields
@@ -116,12 +116,12 @@ def make_seeds(
     kind : one of `SEEDS`
     pictures : (N, S, S, 3) uint8, S a multiple of 16 unless kind is "none"; may be memory-mapped
     labels : (N,) 0 or 1
-    model : the network as it is now, for kind "own"
-    progress : called with a line of text now and then
+    model : the current network, for kind "own"
+    progress : called with a line of text at intervals
 
     Returns
     -------
-    (N, S/4, S/4) uint8: clean all over for clean pictures
+    (N, S/4, S/4) uint8: entirely clean for clean pictures
     """
     side = pictures.shape[1] // CELL
     seeds = np.full((len(pictures), side, side), CLEAN, np.uint8)
@@ -165,4 +165,6 @@ def _mean_cells(values: NDArray[np.generic]) -> NDArray[np.float32]:
 
 def _check_square(picture: NDArray[np.uint8]) -> None:
     if picture.ndim != 3 or picture.shape[0] % CELL or picture.shape[1] % CELL:
-        raise ConfigError(f"picture has the shape {picture.shape}: sides must be multiples of 4")
+        raise ConfigError(
+            f"picture has the shape {picture.shape}; its sides must be multiples of 4"
+        )

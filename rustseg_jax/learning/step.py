@@ -1,8 +1,7 @@
-"""One optimiser step, split over devices by batch, with averaged weights.
+"""One optimiser step, with the batch sharded over devices, and averaged weights.
 
-The batch is sharded over the mesh axis "batch" (`jax.sharding`); parameters are
-replicated; batch norm and gradients are averaged over the axis, so that n
-devices compute what one would.
+The batch is sharded over the mesh axis "batch" (`jax.sharding`); parameters are replicated; batch
+norm and gradients are averaged over the axis, so that n devices compute the same result as one.
 """
 
 from __future__ import annotations
@@ -38,10 +37,10 @@ __all__ = [
 ]
 
 AXIS = "batch"
-# A crop shows rust when so much of its map has seeds this firm, of 127.
+# A crop shows rust if this share of its map has seeds of at least this value, of 127.
 SEEN, SEEN_SHARE = 60, 0.01
 SMALL_RATE = 0.1  # of Muon's rate, for Adam: 2e-3 to 5e-3 at the peak, as is usual
-MAX_NORM = 5.0  # of the gradient: seeds that flip between phases must not throw the weights far
+MAX_NORM = 5.0  # of the gradient: seeds that flip between phases must not cause huge steps
 
 Step = Callable[
     ["TrainState", jax.typing.ArrayLike, jax.typing.ArrayLike, jax.typing.ArrayLike],
@@ -50,7 +49,7 @@ Step = Callable[
 
 
 class TrainState(NamedTuple):
-    """All that changes while training; what a checkpoint holds."""
+    """The training state: everything a checkpoint contains."""
 
     params: Any
     stats: Any  # batch norm's running means and variances
@@ -68,11 +67,11 @@ def make_mesh(batch: int, devices: list[jax.Device] | None = None) -> Mesh:
 
 
 def make_optimiser(recipe: Recipe) -> optax.GradientTransformation:
-    """The optimiser of a recipe, its rate in cycles, decay on kernels only.
+    """The optimiser of a recipe: cyclic learning rate, decay on kernels only.
 
-    "sgd" is SGD with Nesterov momentum. "muon" gives each convolution, as a matrix from its
-    9 C inputs to its outputs, a step in all directions alike (Jordan et al. 2024), and what is
-    no convolution to Adam, at a `SMALL_RATE` of the rate.
+    "sgd" is SGD with Nesterov momentum. "muon" orthogonalises the step of each convolution, taken
+    as a matrix from its 9 C inputs to its outputs (Jordan et al. 2024), and uses Adam for all other
+    parameters, at `SMALL_RATE` of the rate.
     """
     clip, rate = optax.clip_by_global_norm(MAX_NORM), schedule(recipe)
     if recipe.optimiser == "muon":
@@ -94,7 +93,7 @@ def make_optimiser(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def _mixing_types(optimiser: optax.GradientTransformation) -> optax.GradientTransformation:
-    """Let optax's Adam take powers by an integer count, where promotion is strict too."""
+    """Let optax's Adam raise to an integer power under strict promotion."""
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         with jax.numpy_dtype_promotion("standard"):
@@ -104,12 +103,12 @@ def _mixing_types(optimiser: optax.GradientTransformation) -> optax.GradientTran
 
 
 def _as_matrix(kernel: jax.Array) -> optax.contrib.MuonDimensionNumbers | None:
-    """Which axes of a (3, 3, in, out) kernel are inputs and outputs; None for the rest."""
+    """Input and output axes of a (3, 3, in, out) kernel; None for other parameters."""
     return optax.contrib.MuonDimensionNumbers((0, 1, 2), 3) if kernel.ndim == 4 else None
 
 
 def schedule(recipe: Recipe) -> optax.Schedule:
-    """For each cycle a linear rise to its peak, then a cosine down to a thousandth of it."""
+    """For each cycle a linear rise to its peak, then a cosine decay to a thousandth of it."""
     parts: list[optax.Schedule] = []
     ends: list[int] = []
     for steps, peak in recipe.cycles:
@@ -119,12 +118,12 @@ def schedule(recipe: Recipe) -> optax.Schedule:
         begun = ends[-1] if ends else 0
         ends += [begun + rise, begun + steps]
     joined = optax.join_schedules(parts, ends[:-1])
-    # optax mixes integer counts with floats, which strict promotion refuses.
+    # optax mixes integer counts with floats, which strict promotion rejects.
     return lambda count: joined(jnp.asarray(count, jnp.float32))
 
 
 def start(recipe: Recipe) -> tuple[Any, TrainState]:
-    """Fresh (graph definition, state) of the recipe's network."""
+    """New (graph definition, state) of the recipe's network."""
     network = Network(recipe.network, rngs=nnx.Rngs(recipe.seed), axis_name=AXIS)
     graph = nnx.graphdef(network)
     params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
@@ -137,12 +136,12 @@ def start(recipe: Recipe) -> tuple[Any, TrainState]:
 
 
 def begin_with(state: TrainState, network: Network) -> TrainState:
-    """Fresh state with a network's values; what the network lacks stays as it is.
+    """New state with a network's values; parameters that the network lacks stay unchanged.
 
     Raises
     ------
     ConfigError
-        An array has another shape: the network is of another width.
+        An array has another shape: the network has a different width.
     """
     params = nnx.to_pure_dict(nnx.state(network, nnx.Param))
     stats = nnx.to_pure_dict(nnx.state(network, nnx.BatchStat))
@@ -152,19 +151,19 @@ def begin_with(state: TrainState, network: Network) -> TrainState:
 
 
 def _put(into: Any, values: Any) -> Any:
-    """Nested dictionaries: `into` with its arrays replaced by those of `values` it has."""
+    """Nested dictionaries: `into` with its arrays replaced by those in `values`."""
     if not isinstance(into, dict):
         if into.shape != values.shape:
             raise ConfigError(
-                f"the weights to begin with have an array {values.shape} where the recipe's "
-                f"network has {into.shape}; use weights of its width"
+                f"the initial weights have an array {values.shape}, but the recipe's network has "
+                f"{into.shape}; use weights of the same width"
             )
         return values
     return {key: _put(old, values[key]) if key in values else old for key, old in into.items()}
 
 
 def unpack(graph: Any, params: Any, stats: Any) -> Network:
-    """Put a network together again from plain values."""
+    """Rebuild a network from plain values."""
     network: Network = nnx.merge(graph, nnx.State(params), nnx.State(stats))
     return network
 
@@ -172,10 +171,10 @@ def unpack(graph: Any, params: Any, stats: Any) -> Network:
 def picture_loss(
     logits: jax.Array, labels: jax.Array, seeds: jax.Array, recipe: Recipe
 ) -> tuple[jax.Array, jax.Array]:
-    """Cross entropy of each picture's label and its weight, both (B,) float32.
+    """Cross entropy of each picture's label, and its weight, both (B,) float32.
 
-    A crop of a rusty picture without a seed of rust may show none: where anything is known
-    of its seeds, it counts `recipe.blind` as much.
+    A crop of a corroded picture without a rust seed may show no rust: if any of its seeds are
+    known, it is weighted by `recipe.blind`.
     """
     targets = optax.smooth_labels(jax.nn.one_hot(labels, 2), recipe.label_smoothing)
     rust = (seeds > SEEN).mean((1, 2)) >= SEEN_SHARE
@@ -185,13 +184,13 @@ def picture_loss(
 
 
 def seed_loss(evidence: jax.Array, seeds: jax.Array, recipe: Recipe) -> tuple[jax.Array, jax.Array]:
-    """Cross entropy of each position's seed and its weight, both (B, h, w) float32.
+    """Cross entropy of each position's seed, and its weight, both (B, h, w) float32.
 
     Parameters
     ----------
     evidence : (B, h, w) float32, local log odds of corrosion
-    seeds : (B, h, w) int8, see `Batch`; under a quarter of sure counts as unknown
-    recipe : `rust_weight` says how much more a seed of rust counts: clean ones are many
+    seeds : (B, h, w) int8, see `Batch`; below a quarter of full certainty they count as unknown
+    recipe : `rust_weight` is the extra weight of a rust seed, as clean seeds are more frequent
     """
     sure = jnp.abs(seeds.astype(jnp.float32)) / 127.0
     rust = (seeds > 0).astype(jnp.float32)
@@ -201,7 +200,7 @@ def seed_loss(evidence: jax.Array, seeds: jax.Array, recipe: Recipe) -> tuple[ja
 
 
 def _mean(each: jax.Array, weights: jax.Array) -> jax.Array:
-    """Part of a weighted mean that one device adds: the mean over devices is the whole."""
+    """One device's part of a weighted mean: the mean over devices is the whole."""
     total = jax.lax.pmean(weights.sum(), AXIS)
     return (each * weights).sum() / jnp.maximum(total, 1e-6)
 
@@ -243,7 +242,7 @@ def make_step(graph: Any, recipe: Recipe, mesh: Mesh) -> Step:
         grads, stats, numbers = gradients(state.params, state.stats, pictures, labels, seeds)
         updates, optimiser_state = optimiser.update(grads, state.optimiser, state.params)
         params = optax.apply_updates(state.params, updates)
-        # The average follows at once in the beginning (Tarvainen and Valpola 2017).
+        # At the start the average follows at once (Tarvainen and Valpola 2017).
         count = state.step.astype(jnp.float32)
         decay = jnp.minimum(recipe.ema, (1.0 + count) / (10.0 + count))
         mean = partial(jax.tree.map, lambda a, b: a * decay + b * (1 - decay))

@@ -1,10 +1,9 @@
 """Train the classifier from image labels: progress, checkpoints, exact resume.
 
-A run's folder holds `recipe.json`, `log.jsonl` (one line an epoch),
-`checkpoints/` (orbax), `best.safetensors` (best balanced accuracy on `val` at the
-last phase's scale, calibrated), `packs/` (decoded pictures; may be deleted) and
-`seeds/` (what each phase knows inside pictures of corrosion). A run that
-was stopped goes on with `resume=True` and ends with the weights it would have had.
+The folder of a run has `recipe.json`, `log.jsonl` (one line per epoch), `checkpoints/` (orbax),
+`best.safetensors` (best balanced accuracy on `val` at the last phase's scale, calibrated), `packs/`
+(decoded pictures; may be deleted) and `seeds/` (the seeds of each phase). A run that was stopped
+continues with `resume=True` and ends with the same weights as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -49,18 +48,18 @@ from rustseg_jax.runtime import replacing
 
 __all__ = ["Trained", "score", "train"]
 
-EVALUATION_BATCH = 16  # pictures a pass when scoring: bounded memory at 448
+EVALUATION_BATCH = 16  # pictures per pass when scoring: bounded memory at 448
 PROGRESS_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a run ended.
+    """Result of a run.
 
     Attributes
     ----------
-    finished : False when it was stopped before its last epoch
-    weights : path of the best weights, or None when no epoch of the last phase ended
+    finished : False if it was stopped before its last epoch
+    weights : path of the best weights, or None if no epoch of the last phase ended
     report : `metrics.classification_report` of the best weights on `val`
     """
 
@@ -86,19 +85,19 @@ def train(
     Parameters
     ----------
     data : data folder (see `manifest`)
-    out : the run's folder
-    recipe : what to do
-    resume : go on from the last checkpoint of `out`
-    workers : processes that prepare batches
-    init : weights to begin with instead of random ones; what the recipe's network has
-        beyond them begins at zero
-    halves : splits of which half A (see `manifest.half_of`) is learnt from too: its image
+    out : folder of the run
+    recipe : the training recipe
+    resume : continue from the last checkpoint of `out`
+    workers : number of processes that prepare batches
+    init : initial weights instead of random ones; additional parameters of the recipe's network
+        start at zero
+    halves : splits of which half A (see `manifest.half_of`) is used for training, too: its image
         labels, never its masks
-    train_split, val_split : names in the manifest
+    train_split, val_split : names of the splits in the manifest
 
     Returns
     -------
-    `Trained`. Ctrl-C or SIGTERM ends the run after the step in hand, with a checkpoint.
+    `Trained`. Ctrl-C or SIGTERM ends the run after the current step, with a checkpoint.
 
     Raises
     ------
@@ -107,8 +106,8 @@ def train(
     WeightsError
         `init` cannot be used.
     ConfigError
-        `out` already holds a run and `resume` is False, or a run of another recipe; or
-        `init` is of another width.
+        `out` already has a run and `resume` is False, or a run of another recipe; or `init` has a
+        different width.
     """
     records = load_manifest(data, splits=(train_split, val_split, *halves))
     learn = [r for r in records if r.split == train_split]
@@ -116,7 +115,7 @@ def train(
     judge = [r for r in records if r.split == val_split]
     for name, part in ((train_split, learn), (val_split, judge)):
         if {r.label for r in part} != {0, 1}:
-            raise DataError(f"split {name!r} of {data} needs pictures of both labels")
+            raise DataError(f"split {name!r} of {data} must have pictures of both labels")
     run = _Run(Path(out), recipe, learn, judge, workers, resume)
     if init is not None and run.fresh:
         run.state = begin_with(run.state, load_network(init)[0])
@@ -130,7 +129,7 @@ def score(
     out = np.empty((len(pictures), 2), np.float32)
     for first in range(0, len(pictures), batch):
         part = np.asarray(pictures[first : first + batch], np.float32) / 255.0
-        # The last batch is filled up, so that there is one shape to compile.
+        # The last batch is padded, so that only one shape is compiled.
         full = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), np.float32)])
         out[first : first + batch] = np.asarray(classifier.verdict(full))[: len(part)]
     return out
@@ -162,33 +161,35 @@ class _Run:
 
     @property
     def fresh(self) -> bool:
-        """Whether nothing has been learnt yet."""
+        """Whether training has not started yet."""
         return self.manager.latest_step() is None
 
     def _claim(self, resume: bool) -> None:
-        """Take the run's folder, or refuse one that holds something else."""
+        """Claim the run's folder, or refuse one with other content."""
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / "recipe.json"
         wanted = json.loads(json.dumps(self.recipe.as_dict()))
         if path.is_file():
             if not resume:
                 raise ConfigError(
-                    f"{self.out} already holds a run; go on with it (resume) or name another folder"
+                    f"{self.out} already has a run; continue it (resume) or choose another folder"
                 )
             if json.loads(path.read_text()) != wanted:
-                raise ConfigError(f"{path} is another recipe than the one given; name another run")
+                raise ConfigError(
+                    f"{path} is from a different recipe; choose another folder for this run"
+                )
         self._claim_pictures()
         path.write_text(json.dumps(wanted, indent=1) + "\n")
 
     def _claim_pictures(self) -> None:
-        """Refuse to go on with other pictures: batches and seeds count them by place."""
+        """Refuse to continue with other pictures: batches and seeds refer to them by position."""
         named = [[r.image.name, r.label] for r in (*self.learn, *self.judge)]
         digest = hashlib.sha256(json.dumps(named).encode()).hexdigest()
         path = self.out / "pictures.txt"
         if path.is_file() and path.read_text().strip() != digest:
             raise ConfigError(
-                f"{self.out} was begun with other pictures; give the data folder and the splits "
-                "(halves, on the command line --half-of) that it was begun with"
+                f"{self.out} was started with other pictures; use the original data folder "
+                "and splits (halves; --half-of on the command line)"
             )
         path.write_text(digest + "\n")
 
@@ -216,7 +217,7 @@ class _Run:
         return int(last)
 
     def _forget_after(self, epoch: int) -> None:
-        """Drop log lines of epochs that a killed run judged but did not save: they come again."""
+        """Drop log lines of epochs that a killed run scored but did not save: they are repeated."""
         path = self.out / "log.jsonl"
         lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
         kept = [line for line in lines if json.loads(line)["epoch"] <= epoch]
@@ -250,7 +251,7 @@ class _Run:
             seen.append(np.array([float(numbers["loss"]), float(numbers["accuracy"])]))
             if time.monotonic() - said > PROGRESS_SECONDS:
                 said = time.monotonic()
-                # What this epoch would take at its pace so far, and what the later ones would.
+                # The rest of this epoch at its pace so far, and an estimate for the later ones.
                 whole = (said - began) * len(steps) / (done - steps.start)
                 left = began + whole - said + self._left(epoch, phase, whole)
                 _say(
@@ -273,7 +274,7 @@ class _Run:
         return Path(str(array.filename))  # type: ignore[attr-defined]
 
     def _seeds(self, phase: Phase, pictures: Path) -> Path:
-        """File of the seeds of a phase; its own ones are made once, when it begins."""
+        """File of the seeds of a phase; those from the network are made once, at its start."""
         number = next(n for n, p in enumerate(self.recipe.phases) if p is phase)
         path = self.out / "seeds" / f"phase-{number}.npy"
         if not path.is_file():
@@ -290,7 +291,7 @@ class _Run:
         return network
 
     def _end_epoch(self, epoch: int, means: np.ndarray, seconds: float) -> None:
-        """Log a line, with what the averaged weights reach on `val` where that is judged."""
+        """Log a line, with the scores of the averaged weights on `val` if they are due."""
         recipe, phase = self.recipe, self.recipe.phase_of(epoch)
         line = {
             "epoch": epoch + 1,
@@ -309,7 +310,7 @@ class _Run:
         _say(json.dumps(line) + "\n")
 
     def _judge(self, epoch: int, phase: Phase) -> dict[str, Any]:
-        """Score the averaged weights on `val`; keep them, and the best of the last phase."""
+        """Score the averaged weights on `val`; save them, and the best of the last phase."""
         began = time.monotonic()
         network = self._network()
         pictures = np.load(self._pack(self.judge, phase.evaluate), mmap_mode="r")
@@ -348,13 +349,13 @@ class _Run:
         return json.loads(path.read_text())["balanced_accuracy"] if path.is_file() else -1.0
 
     def _left(self, epoch: int, phase: Phase, seconds: float) -> float:
-        """Guess the seconds left from pixels: an epoch's cost grows with the crop's area."""
+        """Estimate the seconds left from pixels: an epoch's cost grows with the crop's area."""
         later = [self.recipe.phase_of(e).crop ** 2 for e in range(epoch + 1, self.recipe.epochs)]
         return seconds * sum(later) / phase.crop**2
 
 
 def _numbers(report: Mapping[str, int | float | None]) -> dict[str, float]:
-    """Without what is undefined: both classes are there, so nothing is."""
+    """The report without undefined values: both classes are present, so there are none."""
     return {k: float(v) for k, v in report.items() if v is not None}
 
 
@@ -373,7 +374,7 @@ def _pack_progress(side: int) -> Any:
 
 @contextmanager
 def _stop_on_signals(run: _Run) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the run after the step in hand."""
+    """Let Ctrl-C and SIGTERM end the run after the current step."""
 
     def stop(*_: object) -> None:
         run.stopping = True

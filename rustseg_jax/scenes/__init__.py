@@ -1,14 +1,14 @@
 """Rendered scenes with exact rust masks: samples, test fixtures, teaching pictures.
 
-Rust is drawn, so its mask is known to the pixel: the opacity of the rust layer over
-0.5, after everything in front of it and the view of the camera. What counts:
+The rust is drawn, so its mask is exact: pixels with an opacity of the rust layer over 0.5, after
+occlusion and the camera's view. Definition of rust:
 
-- Corroded metal counts, pin-holes in the paint included.
-- Run-off stain and the faint halo around a patch do not count, as in the experts'
-  polygons of the evaluation sets, which mark spots and mostly leave stain out.
+- Corroded metal is rust, including pinholes in the paint.
+- Run-off stain and the faint halo around a patch are not, as in the experts' polygons of the
+  evaluation sets, which mark spots and mostly leave stain out.
 
-The same kind and seed draw the same scene at any size of the same aspect, and the
-same pixels on every machine, up to the last bit of the C library's `exp` and `sin`.
+The same kind and seed give the same scene at any size of the same aspect ratio, and the same pixels
+on every machine, up to the last bit of the C library's `exp` and `sin`.
 
 `python -m rustseg_jax.scenes --out data/samples` writes the shipped samples.
 """
@@ -31,7 +31,7 @@ from .noise import Canvas, Field
 
 __all__ = ["KINDS", "MAX_SIDE", "MIN_SIDE", "Scene", "render"]
 
-# Below 64 a bolt is a pixel; 2048 takes some twenty seconds and 1.1 GB.
+# Below 64 a bolt is one pixel; 2048 takes about twenty seconds and 1.1 GB.
 MIN_SIDE, MAX_SIDE = 64, 2048
 
 _Painter = Callable[[Canvas, np.random.Generator, bool], tuple[Field, Field]]
@@ -57,23 +57,23 @@ _PAINTERS: dict[str, tuple[_Painter, bool]] = {
 }
 
 KINDS: Mapping[str, bool] = MappingProxyType({k: rusts for k, (_, rusts) in _PAINTERS.items()})
-"""Name of every kind of scene -> whether it is corroded."""
+"""Name of each kind of scene -> whether it is corroded."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered picture and the truth about it.
+    """A rendered picture with its ground truth.
 
     Attributes
     ----------
     image : NDArray[np.uint8]
         (H, W, 3), sRGB.
     mask : NDArray[np.bool_]
-        (H, W), True where rust is; run-off stain is not rust.
+        (H, W), True for rust; run-off stain is not rust.
     kind : str
         One of `KINDS`.
     corroded : bool
-        Whether rust was drawn.
+        Whether the scene has rust.
     """
 
     image: NDArray[np.uint8]
@@ -83,15 +83,15 @@ class Scene:
 
 
 def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
-    """The size as two ints in range, or a ConfigError."""
+    """The size as two ints in range; ConfigError otherwise."""
     try:
         height, width = (operator.index(side) for side in size)
     except (TypeError, ValueError):
         raise ConfigError(
-            f"size is {size!r}; give two whole numbers, height and width in pixels"
+            f"size is {size!r}; it must be two whole numbers, height and width in pixels"
         ) from None
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in (height, width)):
-        raise ConfigError(f"size is {size!r}; each side must lie in {MIN_SIDE}..{MAX_SIDE} pixels")
+        raise ConfigError(f"size is {size!r}; each side must be {MIN_SIDE} to {MAX_SIDE} pixels")
     return height, width
 
 
@@ -103,7 +103,7 @@ def render(kind: str, seed: int, *, size: tuple[int, int] = (448, 448)) -> Scene
     kind : str
         One of `KINDS`.
     seed : int
-        0 or more. Other seeds give other places, paints, weather and rust.
+        0 or more. The seed varies positions, paint, weather and rust.
     size : tuple of int
         Height and width in pixels, each in 64..2048.
 
@@ -124,12 +124,12 @@ def render(kind: str, seed: int, *, size: tuple[int, int] = (448, 448)) -> Scene
     ((64, 96, 3), True)
     """
     if kind not in KINDS:
-        raise ConfigError(f"kind is {kind!r}; allowed are {', '.join(KINDS)}")
+        raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
     if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ConfigError(f"seed is {seed!r}; give a whole number from 0 on")
+        raise ConfigError(f"seed is {seed!r}; it must be a whole number, 0 or more")
     canvas = Canvas(*_checked_size(size))
     painter, rusts = _PAINTERS[kind]
-    # The kind is part of the seed: otherwise seed 3 would paint every kind alike.
+    # The kind is part of the seed: otherwise seed 3 would give every kind the same layout.
     rng = np.random.Generator(np.random.PCG64((zlib.crc32(kind.encode()), int(seed))))
     lit, rust = painter(canvas, rng, rusts)
     return Scene(photograph(canvas, rng, lit), rust > 0.5, kind, rusts)

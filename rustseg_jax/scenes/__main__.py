@@ -1,4 +1,4 @@
-"""Write the sample pictures that ship with the project: a data folder with masks."""
+"""Write the sample pictures of the project: a data folder with masks."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SAMPLES = (
     ("graffiti", 15),
     ("clean_pipe", 14),
 )
-"""Kind and seed of every shipped sample; seeds chosen by eye."""
+"""Kind and seed of every shipped sample; seeds were chosen by eye."""
 
 COLUMNS = ("image", "label", "source", "scene", "split", "mask", "kind", "seed")
-"""Columns of manifest.csv: those of any data folder, and what to render it from."""
+"""Columns of manifest.csv: those of any data folder, and the scene's kind and seed."""
 
 
 def write_samples(folder: Path) -> list[Path]:
@@ -40,13 +40,13 @@ def write_samples(folder: Path) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        Made if absent. Files of the same names are overwritten, others are kept.
+        Created if missing. Files of the same names are overwritten, others are kept.
 
     Returns
     -------
     list of Path
-        The pictures. Corroded ones have a mask (PNG, 0 or 255) beside them; a clean
-        one has none, as in every data folder.
+        The pictures. Corroded ones have a mask (PNG, 0 or 255) beside them; clean ones have none,
+        as in every data folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths, rows = [], []
@@ -68,7 +68,7 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line: write the samples, name them, return the exit status."""
+    """Command line: write the samples, print their names, return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m rustseg_jax.scenes", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="data folder")
     for path in write_samples(parser.parse_args(arguments).out):

@@ -1,7 +1,7 @@
-"""From a painted height field to a photo: sun, sky, shadows, lens, sensor.
+"""Turn a painted height field into a photo: sun, sky, shadows, lens, sensor.
 
 Colours are linear light, (H, W, 3) float32, until `photograph` turns them into
-sRGB uint8. Heights are in short sides of the picture.
+sRGB uint8. Heights are in units of the picture's short side.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Light", "Surface", "linear", "make_light", "paint", "photograph", "s
 
 @dataclass(frozen=True)
 class Surface:
-    """What a scene is made of, before light falls on it.
+    """Material of a scene, before lighting.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Surface:
     rust : Field
         (H, W), opacity of the rust, in [0, 1]; over 0.5 is the mask.
     slope_y, slope_x : Field or None
-        (H, W), slope of a large shape (a pipe) that `height` does not hold.
+        (H, W), slope of a large shape (a pipe) that is not part of `height`.
     """
 
     albedo: Field
@@ -44,7 +44,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Light:
-    """Where the light comes from.
+    """Light source of a scene.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Light:
     sun, sky : tuple of float
         Linear RGB of the direct and the ambient light.
     shadow : Field
-        (H, W), 1 in the sun, lower in the cast shadow of something outside.
+        (H, W), 1 in the sun, lower in the cast shadow of an object outside the frame.
     """
 
     direction: tuple[float, float, float]
@@ -63,18 +63,18 @@ class Light:
 
 
 def linear(red: float, green: float, blue: float) -> Field:
-    """An sRGB colour of 0..255 as linear light, (3,)."""
+    """Convert an sRGB colour of 0..255 to linear light, (3,)."""
     return np.asarray((np.array([red, green, blue]) / 255) ** 2.2, np.float32)
 
 
 def paint(canvas: Canvas, colour: Field, *, gloss: float = 0.2) -> Surface:
-    """A flat, even, unrusted surface of one linear colour (3,)."""
+    """A flat, uniform, unrusted surface of one linear colour (3,)."""
     albedo = np.broadcast_to(colour, (canvas.height, canvas.width, 3)).astype(np.float32)
     return Surface(albedo, canvas.full(), canvas.full(gloss), canvas.full())
 
 
 def _outside_shadow(canvas: Canvas, rng: np.random.Generator) -> Field:
-    """Shadow of something outside the frame: none, an edge, or foliage."""
+    """Shadow of an object outside the frame: none, an edge, or foliage."""
     kind = rng.choice(["none", "none", "edge", "foliage"])
     angle, place, depth = rng.uniform(0, 2 * np.pi), rng.normal(0, 0.25), rng.uniform(0.4, 0.8)
     wobble = fbm(canvas, rng, 4, octaves=3)
@@ -91,7 +91,7 @@ def _outside_shadow(canvas: Canvas, rng: np.random.Generator) -> Field:
 
 
 def make_light(canvas: Canvas, rng: np.random.Generator) -> Light:
-    """Draw a daylight: sunny from a side above, or overcast."""
+    """Draw random daylight: sun from above and to one side, or overcast."""
     overcast = rng.random() < 0.35
     azimuth = rng.uniform(-0.9, 0.9)
     elevation = rng.uniform(0.75, 1.15)
@@ -123,7 +123,7 @@ def make_light(canvas: Canvas, rng: np.random.Generator) -> Light:
 
 
 def _cast(canvas: Canvas, height: Field, light: Light) -> Field:
-    """1 in the sun, 0 in the shadow that the height field throws on itself."""
+    """1 in the sun, 0 in the height field's own shadow."""
     down, right, up = light.direction
     flat = max(float(np.hypot(down, right)), 1e-6)
     stride = max(1.0, canvas.short * 0.005)
@@ -147,9 +147,9 @@ def shade(canvas: Canvas, surface: Surface, light: Light) -> Field:
     canvas : Canvas
         The grid.
     surface : Surface
-        What is lit.
+        The surface to light.
     light : Light
-        By what.
+        The light.
 
     Returns
     -------
@@ -181,23 +181,23 @@ def shade(canvas: Canvas, surface: Surface, light: Light) -> Field:
 def tilt(
     canvas: Canvas, rng: np.random.Generator, image: Field, rust: Field, *, amount: float = 1.0
 ) -> tuple[Field, Field]:
-    """Look at a flat picture from a little aside, and roll the camera.
+    """View a flat picture slightly from the side, and roll the camera.
 
     Parameters
     ----------
     canvas : Canvas
         The grid.
     rng : numpy.random.Generator
-        Three numbers are drawn.
+        Consumes three numbers.
     image, rust : Field
-        (H, W, 3) and (H, W); both go through the same projective map.
+        (H, W, 3) and (H, W); both undergo the same projective map.
     amount : float
-        1: roll up to about 6 degrees, and the far side up to a quarter smaller.
+        At 1, roll up to about 6 degrees, and the far side up to a quarter smaller.
 
     Returns
     -------
     tuple of Field
-        The same shapes. Nothing from outside the frame comes into view.
+        The same shapes. Nothing outside the frame becomes visible.
     """
     roll = rng.uniform(-0.1, 0.1) * amount
     lean_y, lean_x = rng.uniform(-0.25, 0.25, 2) * amount
@@ -219,14 +219,14 @@ def tilt(
 
 
 def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArray[np.uint8]:
-    """Take the picture: exposure, white balance, vignette, softness, noise.
+    """Photograph the scene: exposure, white balance, vignette, softness, noise.
 
     Parameters
     ----------
     canvas : Canvas
         The grid.
     rng : numpy.random.Generator
-        Drives the camera's mood and its noise.
+        Source of the camera's variations and noise.
     image : Field
         (H, W, 3), linear light.
 
@@ -235,7 +235,7 @@ def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArra
     NDArray[np.uint8]
         (H, W, 3), sRGB.
     """
-    # Metering by the strongest channel keeps a red door from being washed out.
+    # Metering by the strongest channel keeps a red door from being overexposed.
     middle = float(np.mean(np.sqrt(np.clip(image.max(axis=-1), 0, 1.5)))) ** 2
     exposure = 0.34 * rng.uniform(0.8, 1.25) / max(middle, 0.02)
     exposure = min(max(exposure, 0.5), 1.7)
@@ -243,7 +243,7 @@ def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArra
     away = (canvas.y - canvas.tall / 2) ** 2 + (canvas.x - canvas.wide / 2) ** 2
     vignette = 1 - np.float32(rng.uniform(0.1, 0.35)) * away
     exposed = np.clip(image * np.float32(exposure * balance) * vignette[..., None], 0, None)
-    # A film-like shoulder: straight up to 0.6, then saturating towards 1.
+    # A film-like shoulder: linear up to 0.6, then saturating towards 1.
     over = np.clip(exposed - 0.6, 0, None)
     shown = np.minimum(exposed, 0.6) + 0.4 * (1 - np.exp(-over / 0.4))
     srgb = shown ** np.float32(1 / 2.2)
@@ -251,7 +251,7 @@ def photograph(canvas: Canvas, rng: np.random.Generator, image: Field) -> NDArra
 
 
 def _sensor(rng: np.random.Generator, srgb: Field) -> NDArray[np.uint8]:
-    """Lens blur, sensor noise, and colour at half resolution as JPEG keeps it."""
+    """Lens blur, sensor noise, and half-resolution colour as in JPEG."""
     grain = rng.uniform(0.003, 0.009)
     soft = blur(srgb, rng.uniform(0.35, 0.75))
     noise = blur(rng.standard_normal(srgb.shape[:2], np.float32), 0.5)

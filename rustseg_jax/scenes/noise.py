@@ -1,9 +1,9 @@
 """Random fields for rendered scenes: smooth noise, cells, blurs and samplers.
 
-Lengths are in short sides of the picture, so the same seed draws the same scene
-at any size. Fields are (H, W), float32 or finer. Random numbers come from NumPy's PCG64;
-no BLAS or FFT is involved, so a seed gives the same picture on every machine up
-to the last bit of `exp`, `sin` and `pow`.
+Lengths are in units of the picture's short side, so the same seed gives the same scene at any size.
+Fields are (H, W), float32 or finer. Random numbers come from NumPy's PCG64; no BLAS or FFT is
+involved, so a seed gives the same picture on every machine up to the last bit of `exp`, `sin` and
+`pow`.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ class Canvas:
 
     @property
     def short(self) -> int:
-        """Pixels of the short side: the unit of all lengths."""
+        """Length of the short side in pixels: the unit of all lengths."""
         return min(self.height, self.width)
 
     @property
     def tall(self) -> float:
-        """Height in short sides."""
+        """Height in units of the short side."""
         return self.height / self.short
 
     @property
     def wide(self) -> float:
-        """Width in short sides."""
+        """Width in units of the short side."""
         return self.width / self.short
 
     @property
@@ -63,7 +63,7 @@ class Canvas:
         return ((np.arange(self.width, dtype=np.float32) + 0.5) / self.short)[None, :]
 
     def window(self, y: float, x: float, reach: float) -> tuple[slice, slice]:
-        """Rows and columns within `reach` of a point (short sides), clipped to the grid."""
+        """Rows and columns within `reach` of a point (in short sides), clipped to the grid."""
         top, bottom = np.clip([int((y + d) * self.short) for d in (-reach, reach)], 0, self.height)
         left, right = np.clip([int((x + d) * self.short) for d in (-reach, reach)], 0, self.width)
         return slice(int(top), int(bottom)), slice(int(left), int(right))
@@ -74,7 +74,7 @@ class Canvas:
 
 
 def smoothstep(low: float, high: float, values: Field) -> Field:
-    """0 below `low`, 1 above `high`, a smooth cubic between.
+    """0 below `low`, 1 above `high`, a smooth cubic in between.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def smoothstep(low: float, high: float, values: Field) -> Field:
 
 
 def mix(first: Field, second: Field, weight: Field | float) -> Field:
-    """`first` where the weight is 0, `second` where it is 1; broadcasts.
+    """Blend: `first` where the weight is 0, `second` where it is 1; broadcasts.
 
-    A weight of one axis fewer than the values gets a channel axis.
+    A weight with one axis fewer than the values gets a channel axis.
     """
     amount = np.asarray(weight, np.float32)
     if amount.ndim and amount.ndim == max(np.ndim(first), np.ndim(second)) - 1:
@@ -111,8 +111,8 @@ def blur(field: Field, sigma: float) -> Field:
     field : Field
         (H, W) or (H, W, C).
     sigma : float
-        Pixels. From 4 on three box blurs stand in for the Gaussian: their cost
-        does not grow with sigma.
+        Pixels. From 4 on, three box blurs replace the Gaussian: their cost does not grow with
+        sigma.
     """
     trailing = (0,) * (field.ndim - 2)
     if sigma < 4:
@@ -125,14 +125,14 @@ def blur(field: Field, sigma: float) -> Field:
 
 
 def sample(field: Field, y: Field, x: Field) -> Field:
-    """Read a field between its pixels.
+    """Sample a field between its pixels.
 
     Parameters
     ----------
     field : Field
         (H, W) or (H, W, C).
     y, x : Field
-        (h, w) positions in pixels of `field`; outside, the border value holds.
+        (h, w) positions in pixels of `field`; outside, the border value is used.
 
     Returns
     -------
@@ -191,18 +191,18 @@ def fbm(
     rng : numpy.random.Generator
         One number is drawn from it, whatever the size of the canvas.
     frequency : float
-        Cells of the first octave on one short side.
+        Cells of the first octave along the short side.
     octaves : int
-        How many; those finer than two cells a pixel are left out.
+        Number of octaves; those finer than two cells a pixel are left out.
     gain : float
-        Amplitude of an octave relative to the one before.
+        Amplitude of an octave relative to the previous one.
     stretch : tuple of float
-        Factors on the frequency along y and x; (0.1, 1) draws vertical fibres.
+        Factors on the frequency along y and x; (0.1, 1) gives vertical fibres.
 
     Returns
     -------
     Field
-        (H, W), about normal with mean 0 and variance 1.
+        (H, W), approximately normal with mean 0 and variance 1.
     """
     key = int(rng.integers(2**32))
     total = canvas.full()
@@ -227,13 +227,13 @@ def cells(
     rng : numpy.random.Generator
         One number is drawn from it.
     frequency : float
-        Cells on one short side.
+        Cells along the short side.
 
     Returns
     -------
     tuple
-        Distance to the nearest point and to the second nearest, in cells, and a
-        number in 0..65535 of the nearest point, all (H, W).
+        Distance to the nearest point and to the second nearest, in cells, and a random number in
+        0..65535 for the nearest point, all (H, W).
     """
     points = np.random.Generator(np.random.PCG64(int(rng.integers(2**32)))).random(
         (128, 128, 2), np.float32

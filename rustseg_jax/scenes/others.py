@@ -1,6 +1,6 @@
 """Look-alikes without rust: autumn leaves, a red painted door, graffiti.
 
-Each returns the lit picture (H, W, 3) in linear light and an empty rust field.
+Each function returns the lit picture (H, W, 3) in linear light and an empty rust field.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LEAF_COLOURS = (
 def _leaf(
     canvas: Canvas, rng: np.random.Generator, albedo: Field, height: Field, level: float
 ) -> None:
-    """Draw one leaf, in place, on top of those before."""
+    """Draw one leaf, in place, over the earlier ones."""
     cy, cx = rng.uniform(-0.03, canvas.tall + 0.03), rng.uniform(-0.03, canvas.wide + 0.03)
     size, turn = rng.uniform(0.035, 0.075), rng.uniform(0, 2 * np.pi)
     colour = linear(*_LEAF_COLOURS[int(rng.integers(len(_LEAF_COLOURS)))])
@@ -146,7 +146,7 @@ def _trace(
 def _letter(
     rng: np.random.Generator, cy: float, cx: float, size: float
 ) -> list[tuple[float, float]]:
-    """A flowing line through a letter's box, as a tag is written."""
+    """A smooth line through a letter's box, like a graffiti tag."""
     steps = np.linspace(0, 1, 40)
     turns, lean = rng.uniform(0.7, 1.6), rng.normal(0, 0.15)
     phase, phase2 = rng.uniform(0, 2 * np.pi, 2)

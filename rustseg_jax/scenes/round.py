@@ -1,8 +1,8 @@
-"""Round steel in front of a place: a flanged pipe and a railing.
+"""Round steel in front of a background: a flanged pipe and a railing.
 
-Each takes the canvas, the random numbers and whether it rusts, and returns the
-lit picture (H, W, 3) in linear light and the rust opacity (H, W). Paint, dirt and
-rust are drawn on the unrolled surface and then wrapped round the cylinder.
+Each function takes the canvas, the random generator and whether it rusts, and returns the lit
+picture (H, W, 3) in linear light and the rust opacity (H, W). Paint, dirt and rust are drawn on the
+unrolled surface and then wrapped around the cylinder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["pipe", "railing"]
 
 
 def _wrap(surface: Surface, y: Field, x: Field) -> Surface:
-    """The surface as seen at other positions, (h, w) in pixels."""
+    """The surface sampled at other positions, (h, w) in pixels."""
     return Surface(
         sample(surface.albedo, y, x),
         sample(surface.height, y, x),
@@ -38,7 +38,7 @@ def _cylinder(offset: Field) -> tuple[Field, Field]:
 def _flange_bolts(
     canvas: Canvas, centre: float, radius: float, faces: tuple[float, float]
 ) -> tuple[Field, Field]:
-    """Bolt heads that stick out sideways from a flange: opacity and lean."""
+    """Bolt heads that protrude sideways from a flange: opacity and lean."""
     cover, lean = canvas.full(), canvas.full()
     for angle in np.linspace(-1.2, 1.2, 6):
         cy = centre + radius * 0.9 * np.sin(angle)
@@ -55,7 +55,7 @@ def _flange_bolts(
 
 
 def pipe(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
-    """A painted pipe with a bolted flange across an unsharp place."""
+    """A painted pipe with a bolted flange in front of a blurred background."""
     radius = rng.uniform(0.19, 0.3)
     centre = canvas.tall * rng.uniform(0.42, 0.58)
     middle = canvas.wide * rng.uniform(0.25, 0.75)
@@ -94,7 +94,7 @@ def pipe(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, 
 
 
 def _backdrop(canvas: Canvas, rng: np.random.Generator) -> Field:
-    """An unsharp place behind a pipe or a railing, (H, W, 3), linear light."""
+    """A blurred background behind a pipe or a railing, (H, W, 3), linear light."""
     horizon = canvas.tall * rng.uniform(0.25, 0.65)
     kinds = [
         ((96, 122, 62), (168, 190, 214)),
@@ -113,7 +113,7 @@ def _backdrop(canvas: Canvas, rng: np.random.Generator) -> Field:
 
 
 def _behind(canvas: Canvas, rng: np.random.Generator, cover: Field) -> Field:
-    """The place behind, darkened where the steel keeps the sky away."""
+    """The background, darkened where the steel blocks the sky."""
     shadow = blur(np.roll(cover, int(0.05 * canvas.short), axis=0), canvas.short * 0.03)
     return _backdrop(canvas, rng) * (1 - np.float32(0.35) * shadow[..., None])
 
@@ -121,7 +121,7 @@ def _behind(canvas: Canvas, rng: np.random.Generator, cover: Field) -> Field:
 def _bar(
     canvas: Canvas, layers: list[Field], place: float, radius: float, *, upright: bool
 ) -> None:
-    """Lay one bar over `layers` = [cover, slope_y, slope_x, relief], in place."""
+    """Add one bar to `layers` = [cover, slope_y, slope_x, relief], in place."""
     position = canvas.x if upright else canvas.y
     offset = (position - np.float32(place)) / np.float32(radius) + canvas.full()
     edge = 0.7 / (canvas.short * radius)

@@ -1,10 +1,9 @@
-"""Rust on a surface: where it grows, what it looks like, and what runs off it.
+"""Rust on a surface: where it grows, what it looks like, and its run-off.
 
-Two things are drawn apart. *Rust* is corroded metal: an opaque, matt, rough layer
-with ragged edges where paint has flaked. Its opacity over 0.5 is the mask of a
-scene. *Stain* is the colour that water carries from it: a transparent tint on
-sound paint below, and a faint halo around. Stain is not in the mask: the experts'
-polygons mark spots and leave run-off stain mostly out.
+Two things are drawn separately. *Rust* is corroded metal: an opaque, matt, rough layer with ragged
+edges where paint has flaked. Its opacity over 0.5 is the mask of a scene. *Stain* is colour carried
+away by water: a transparent tint on the sound paint below, and a faint halo around the patch.
+Stain is not in the mask: the experts' polygons mark spots and mostly leave run-off stain out.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .noise import Canvas, Field, blur, cells, fbm, mix, smoothstep
 
 __all__ = ["corrode", "run_off", "rust_colour"]
 
-# Rust from its rim to its core, as looked at in photos of ships, bolts and gates:
+# Rust from its rim to its core, as seen in photos of ships, bolts and gates:
 # ochre film, orange lepidocrocite, brown, dark red-brown goethite, near-black scale.
 _STOPS = (0.0, 0.22, 0.45, 0.7, 1.0)
 _COLOURS = (
@@ -38,7 +37,7 @@ def rust_colour(canvas: Canvas, rng: np.random.Generator, depth: Field) -> Field
     canvas : Canvas
         The grid.
     rng : numpy.random.Generator
-        Drives the mottling and the hue of this scene's rust.
+        Source of the mottling and of the hue of this scene's rust.
     depth : Field
         (H, W), 0 at the rim of a patch to 1 in its core.
 
@@ -59,7 +58,7 @@ def rust_colour(canvas: Canvas, rng: np.random.Generator, depth: Field) -> Field
 
 
 def _middle(field: Field) -> Field:
-    """A thinned-out middle of a field: what stays in view when the camera tilts."""
+    """A subsampled middle of a field: the part that stays visible when the camera tilts."""
     height, width = field.shape
     return field[height // 10 : height - height // 10 : 3, width // 10 : width - width // 10 : 3]
 
@@ -73,7 +72,7 @@ def _extent(
     above = growth - threshold
     soft = rng.uniform(0.03, 0.16)
     alpha = smoothstep(-soft, soft, above)
-    # Pin-holes: the paint is pierced in spots before whole patches lift.
+    # Pinholes: the paint is pierced in spots before whole patches lift.
     near, _, owner = cells(canvas, rng, 45)
     size = 0.36 * smoothstep(-1.1, 0.1, above) * np.clip(owner % 97 / 60 - 0.75, 0, 0.8)
     near = near + 0.1 * fbm(canvas, rng, 60, octaves=2)
@@ -85,14 +84,14 @@ def _extent(
 def run_off(
     canvas: Canvas, rng: np.random.Generator, source: Field, *, length: float = 0.25
 ) -> Field:
-    """Stain that water draws downwards from rust.
+    """Stain that water carries down from rust.
 
     Parameters
     ----------
     canvas : Canvas
         The grid.
     rng : numpy.random.Generator
-        Drives which columns run, and how far.
+        Determines which columns run, and how far.
     source : Field
         (H, W), opacity of the rust.
     length : float
@@ -117,7 +116,7 @@ def run_off(
 
 
 def _tint(albedo: Field, stain: Field) -> Field:
-    """Stain as a filter (blue goes first, red last) and, where thick, as a film of its own."""
+    """Stain as a filter (absorbs blue most, red least) and, where thick, as an opaque film."""
     absorb = np.array([0.3, 1.0, 2.3], np.float32)
     filtered = albedo * np.exp(-stain[..., None] * absorb)
     return mix(filtered, linear(156, 104, 60), 0.45 * stain)
@@ -133,21 +132,21 @@ def corrode(
     stain: float = 0.7,
     film: float = 0.0045,
 ) -> Surface:
-    """Let a surface rust.
+    """Add rust to a surface.
 
     Parameters
     ----------
     canvas : Canvas
         The grid.
     rng : numpy.random.Generator
-        Drives everything drawn here.
+        Source of all randomness in this function.
     surface : Surface
         Sound metal or paint.
     bias : Field or float
-        (H, W), added to the growth; 1 is one standard deviation. Raise it at
-        bolts, seams and edges.
+        (H, W), added to the growth; 1 is one standard deviation. Increase it at bolts, seams and
+        edges.
     coverage : float
-        Share of the picture that rusts, before the pin-holes.
+        Share of the picture that rusts, without the pinholes.
     stain : float
         Strength of run-off and halo, 0 to 1.
     film : float

@@ -1,4 +1,4 @@
-"""Shadows cast onto a finished picture, so that it can be compared with itself in the sun."""
+"""Cast shadows onto a finished picture, to compare it with itself in the sun."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rustseg_jax.scenes.noise import Canvas, Field, fbm, smoothstep
 __all__ = ["SHADOWS", "cast_shadow"]
 
 SHADOWS = ("edge", "bars", "foliage")
-"""Of a wall beside, a fence in front, a tree above the picture."""
+"""Of a wall at the side, a fence in front, a tree above the picture."""
 
 _DEPTH = 0.7
-"""Share of the light that a shadow takes: the sky alone gives about 0.3 of sun and sky together
+"""Share of the light removed by a shadow: the sky alone gives about 0.3 of sun and sky together
 in the rendered scenes (0.42 of 0.42 + 1.15 x 0.85, see `scenes.light.make_light`)."""
 
 _TINT = (1.0, 0.97, 0.9)
-"""What of it is lost in red, green and blue: what is left comes from the blue sky."""
+"""Share of red, green and blue in the loss: what is left comes from the blue sky."""
 
 _GAMMA = 2.2  # between sRGB and linear light, as in `scenes.light`
 
@@ -26,7 +26,7 @@ _GAMMA = 2.2  # between sRGB and linear light, as in `scenes.light`
 def cast_shadow(
     image: NDArray[np.uint8], kind: str, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Darken part of a picture as the shadow of something outside the frame does.
+    """Darken part of a picture like the shadow of an object outside the frame.
 
     Parameters
     ----------
@@ -35,14 +35,14 @@ def cast_shadow(
     kind
         One of `SHADOWS`.
     seed
-        0 or more: other places and angles.
+        0 or more; varies positions and angles.
 
     Returns
     -------
     shaded : ndarray
         (H, W, 3) uint8; equal to `image` outside the shadow and its soft border.
     shadow : ndarray
-        (H, W) bool, where more than half of the shadow's depth falls.
+        (H, W) bool, where the shadow has more than half of its depth.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def cast_shadow(
         The kind is unknown.
     """
     if kind not in SHADOWS:
-        raise ConfigError(f"kind is {kind!r}; allowed are {', '.join(SHADOWS)}")
+        raise ConfigError(f"kind is {kind!r}; it must be one of {', '.join(SHADOWS)}")
     canvas = Canvas(*image.shape[:2])
     dark = _dark(canvas, np.random.default_rng((SHADOWS.index(kind), seed)), kind)
     lost = dark[..., None] * (np.float32(_DEPTH) * np.array(_TINT, np.float32))

@@ -1,7 +1,7 @@
 """Steel scenes: painted wall, riveted plate, corrugated sheet, bare sheet.
 
-Each takes the canvas, the random numbers and whether it rusts, and returns the
-lit picture (H, W, 3) in linear light and the rust opacity (H, W).
+Each function takes the canvas, the random generator and whether it rusts, and returns the lit
+picture (H, W, 3) in linear light and the rust opacity (H, W).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "weather",
 ]
 
-# Paints seen on ships, tanks, bridges and gates in the training photos, sRGB.
+# Paint colours of ships, tanks, bridges and gates in the training photos, sRGB.
 PAINTS = (
     (226, 226, 222),
     (222, 222, 216),
@@ -43,7 +43,7 @@ PAINTS = (
 
 
 def weather(canvas: Canvas, rng: np.random.Generator, surface: Surface) -> Surface:
-    """Uneven, dirty, dented paint: what a wall looks like after some winters."""
+    """Uneven, dirty, dented paint: a wall after several winters."""
     tone = 1 + 0.05 * fbm(canvas, rng, 2.5, octaves=6, gain=0.6)
     streaks = fbm(canvas, rng, 14, octaves=4, gain=0.7, stretch=(0.07, 1.0))
     dirt = smoothstep(0.2, 2.6, streaks + fbm(canvas, rng, 3, octaves=5)) * rng.uniform(0.2, 0.75)
@@ -80,8 +80,8 @@ def bolts(
     Returns
     -------
     tuple of Field
-        Height to add, opacity of the heads, and closeness: 1 on a head, falling
-        to 0 at three radii.
+        Height to add, opacity of the heads, and proximity: 1 on a head, falling to 0 at three
+        radii.
     """
     height, cover, close = canvas.full(), canvas.full(), canvas.full()
     edge = 0.7 / canvas.short
@@ -120,7 +120,7 @@ def bolts(
 
 
 def pick_paint(rng: np.random.Generator) -> Field:
-    """A paint colour, linear, a little varied."""
+    """A paint colour, linear, with a slight random variation."""
     colour = linear(*PAINTS[int(rng.integers(len(PAINTS)))])
     return np.clip(colour * rng.uniform(0.85, 1.1) * (1 + rng.normal(0, 0.03, 3)), 0, 1).astype(
         np.float32
@@ -128,7 +128,7 @@ def pick_paint(rng: np.random.Generator) -> Field:
 
 
 def _seam(canvas: Canvas, rng: np.random.Generator, place: float) -> tuple[Field, Field]:
-    """A horizontal weld bead or lap at height `place`: relief and closeness."""
+    """A horizontal weld bead or lap at height `place`: relief and proximity."""
     wobble = fbm(canvas, rng, 20, octaves=3, stretch=(0.02, 1)) * np.float32(0.0015)
     away = canvas.y - np.float32(place) + wobble
     beads = 1 + 0.25 * np.sin(canvas.x * np.float32(2 * np.pi * 55))
@@ -228,7 +228,7 @@ def corrugated(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[F
 
 
 def rusted_sheet(canvas: Canvas, rng: np.random.Generator, rusts: bool) -> tuple[Field, Field]:
-    """Old plate that is nearly all rust, with some islands of paint left."""
+    """Old plate that is almost entirely rust, with some islands of paint left."""
     surface = weather(canvas, rng, paint(canvas, pick_paint(rng), gloss=0.15))
     if rusts:
         surface = corrode(canvas, rng, surface, coverage=rng.uniform(0.7, 0.92), film=0.004)

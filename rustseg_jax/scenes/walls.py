@@ -1,6 +1,6 @@
 """Look-alikes without rust, built of courses: brick, timber, terracotta roof tiles.
 
-Each returns the lit picture (H, W, 3) in linear light and an empty rust field.
+Each function returns the lit picture (H, W, 3) in linear light and an empty rust field.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["brick", "terracotta", "timber"]
 def _pieces(
     rng: np.random.Generator, row: NDArray[np.int64], column: NDArray[np.int64]
 ) -> tuple[Field, Field, Field]:
-    """Three numbers in [0, 1] for every brick, board or tile: tone, hue, mood."""
+    """Three random numbers in [0, 1] for every brick, board or tile: tone, hue, variation."""
     table = np.random.Generator(np.random.PCG64(int(rng.integers(2**32)))).random(
         (64, 64, 3), np.float32
     )
@@ -180,7 +180,7 @@ def terracotta(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[
     jitter, _, _ = _pieces(rng, np.zeros_like(column), column)
     inner = np.abs(across - column - 0.5) * 2
     barrel = np.sqrt(np.clip(1.02 - inner**2, 0.02, None))
-    # A barrel's open end is an arc: its crown reaches further down than its sides.
+    # A barrel's open end is an arc: its crown extends further down than its sides.
     down = canvas.y / np.float32(course) + (jitter - 0.5) * 0.1 - 0.13 * barrel
     row = np.floor(down).astype(np.int64)
     along = down - row
@@ -205,12 +205,12 @@ def terracotta(canvas: Canvas, rng: np.random.Generator, _rusts: bool) -> tuple[
 
 
 def _ridge(canvas: Canvas, rng: np.random.Generator, lit: Field) -> Field:
-    """End a lit roof upwards: a row of ridge tiles, then sky with some cloud."""
+    """Finish the top of a lit roof: a row of ridge tiles, then sky with some cloud."""
     top = rng.uniform(0.18, 0.38) * canvas.tall
     step = rng.uniform(0.17, 0.24)
     number = np.floor(canvas.x / np.float32(step)).astype(np.int64)
     tone, _, _ = _pieces(rng, np.zeros_like(number), number)
-    # Each ridge tile is a little higher at its lapped end.
+    # Each ridge tile is slightly higher at its lapped end.
     crown = top - 0.008 * (canvas.x / np.float32(step) - number)
     down = (canvas.y - crown) / np.float32(0.055)
     grain = fbm(canvas, rng, 40, octaves=4, gain=0.8)

@@ -293,7 +293,7 @@ def test_scenes_need_no_data(model: Classifier):
 
 
 def test_misuse(tmp_path: Path, model: Classifier):
-    with pytest.raises(ConfigError, match="'rain' is no failure; allowed are shadow"):
+    with pytest.raises(ConfigError, match="failure is 'rain'; it must be one of shadow"):
         measure_failures(model, names=["rain"])
     with pytest.raises(ConfigError, match="limit is 0"):
         measure_failures(model, limit=0)

@@ -62,7 +62,7 @@ def test_a_place_is_refused_before_anything_is_lost(tmp_path: Path) -> None:
         check_place(tmp_path / "nowhere" / "m.json")
     other = tmp_path / "other.json"
     for text, said in [
-        ('{"my": "notes"}', "no measurements of this program"),
+        ('{"my": "notes"}', "not a file of measurements"),
         ("a diary", "cannot be read"),
         ('{"format": "rustseg-measurements", "version": 9}', "version 9"),
         ('{"format": "rustseg-measurements", "version": 1}', "cannot be read"),

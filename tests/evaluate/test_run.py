@@ -321,7 +321,7 @@ def test_misuse(data, model):
     data.add("p", "s", 1)
     with pytest.raises(ConfigError, match="limit is 0"):
         evaluate(data.folder, model, limit=0)
-    with pytest.raises(ConfigError, match="half is 'a'; allowed are A, B"):
+    with pytest.raises(ConfigError, match="half is 'a'; it must be one of A, B"):
         evaluate(data.folder, model, half="a")
     with pytest.raises(DataError, match="no split 'z'; it has s"):
         evaluate(data.folder, model, splits=["z"])

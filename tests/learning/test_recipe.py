@@ -50,9 +50,9 @@ def test_val_is_judged_every_few_epochs_and_when_a_phase_ends() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"crop": 33}, "crop 33"),
+        ({"crop": 33}, "crop is 33"),
         ({"evaluate": 50}, "evaluate 50"),
-        ({"crop": 0}, "crop 0"),
+        ({"crop": 0}, "crop is 0"),
         ({"packed": 0}, "packed is 0"),
         ({"share": (0.0, 1.0)}, "share is"),
         ({"share": (0.8, 0.5)}, "share is"),
@@ -78,7 +78,7 @@ def test_wrong_phases_are_refused_by_name(change: dict[str, object], words: str)
         ({"rust_weight": 0.0}, "rust_weight is 0.0"),
         ({"phases": ()}, "phases is empty"),
         ({"phases": (replace(PHASE, peak_rate=0.1),)}, "peak_rate of the first phase is 0.1"),
-        ({"optimiser": "adam"}, "optimiser is 'adam'; allowed are muon, sgd"),
+        ({"optimiser": "adam"}, "optimiser is 'adam'; it must be one of muon, sgd"),
     ],
 )
 def test_wrong_recipes_are_refused_by_name(change: dict[str, object], words: str) -> None:

@@ -128,7 +128,7 @@ def test_a_run_begins_with_the_weights_it_is_given() -> None:
         np.testing.assert_array_equal(params["blocks"][0][1]["kernel"], kernel)
     np.testing.assert_array_equal(state.params["head_context"], np.zeros(32))  # not in the file
     wide = random_network(4, input_size=32, pooling="context")
-    with pytest.raises(ConfigError, match="weights of its width"):
+    with pytest.raises(ConfigError, match="weights of the same width"):
         begin_with(fresh, wide)
 
 

@@ -173,7 +173,7 @@ def test_a_finished_run_stays_as_it_is(data: Path, straight: tuple[Path, Trained
 def test_a_run_is_not_overwritten(data: Path, straight: tuple[Path, Trained]) -> None:
     out, _ = straight
     before = {p: p.read_bytes() for p in out.glob("*.*") if p.is_file()}
-    with pytest.raises(ConfigError, match="already holds a run"):
+    with pytest.raises(ConfigError, match="already has a run"):
         train(data, out, RECIPE, workers=1)
     with pytest.raises(ConfigError, match="another recipe"):
         train(data, out, replace(RECIPE, seed=1), resume=True, workers=1)

@@ -177,7 +177,7 @@ def test_the_same_save_again_is_one_row_whatever_the_form_says_by_then(page: Des
     assert len(page.rows()) == 1
     nonce, why = next(d["refused"] for d in reversed(page.drawn) if d["refused"])
     assert nonce == sent.nonce
-    assert "something else was saved" in why
+    assert "was already used for different content" in why
 
 
 def test_a_save_after_a_reload_finds_what_it_began_from(page: Desk) -> None:
@@ -242,7 +242,7 @@ def test_what_the_store_cannot_do_is_told_and_then_works(
     (page.folder).mkdir()
     (page.folder / "labels.sqlite").write_bytes(b"not a database at all" * 10)
     page.send(_stroke)
-    assert "is no SQLite database" in page.drawn[-1]["refused"][1]
+    assert "is not an SQLite database" in page.drawn[-1]["refused"][1]
     assert "The labels cannot be read" in page.words()
     (page.folder / "labels.sqlite").unlink()
     Store(page.folder)
@@ -252,7 +252,7 @@ def test_what_the_store_cannot_do_is_told_and_then_works(
     )
     conn.execute("BEGIN IMMEDIATE")
     sent = page.send(_stroke)
-    assert "is held by another program" in page.drawn[-1]["refused"][1]
+    assert "is locked by another program" in page.drawn[-1]["refused"][1]
     conn.execute("ROLLBACK")
     conn.execute("PRAGMA user_version = 9999")
     conn.close()
@@ -559,7 +559,7 @@ def test_exif_is_stripped_where_that_is_set(page: Desk, monkeypatch: pytest.Monk
     assert "1 correction" in page.app.expander[-1].label
     monkeypatch.setenv("RUSTSEG_EXIF", "maybe")
     page.send(_stroke)
-    assert "it must be 'kept' or 'stripped'" in page.drawn[-1]["refused"][1]
+    assert "must be 'kept' or 'stripped'" in page.drawn[-1]["refused"][1]
 
 
 @pytest.mark.parametrize(

@@ -36,5 +36,5 @@ def test_the_same_seed_casts_the_same_shadow_and_another_seed_another() -> None:
 
 
 def test_an_unknown_shadow_is_named() -> None:
-    with pytest.raises(ConfigError, match="kind is 'cloud'; allowed are edge"):
+    with pytest.raises(ConfigError, match="kind is 'cloud'; it must be one of edge"):
         cast_shadow(np.zeros((64, 64, 3), np.uint8), "cloud", 0)

@@ -1,4 +1,4 @@
-"""Labels in and out: import and export in other tools' formats, merge, back up, verify.
+"""Import and export of labels, merge, backup and verification.
 
-`formats` has one file a format.
+`formats` has one module for each file format.
 """

@@ -1,4 +1,4 @@
-"""A copy of a labels folder while others go on writing to it."""
+"""Back up a labels folder while others keep writing to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Backup:
-    """What was copied: `photos` of which `linked` are hard links, and the folder."""
+    """Result of a backup: the folder, the number of photos, and how many of them are hard links."""
 
     folder: Path
     photos: int
@@ -34,18 +34,18 @@ class Backup:
 def back_up(
     store: Store, folder: Path | str, *, copy: bool = False, progress: Progress | None = None
 ) -> Backup:
-    """Copy a labels folder as it is at one moment.
+    """Copy a labels folder in the state of one moment.
 
-    The copy is a labels folder itself: to go back, use it as one. Photos are hard links where
-    both are on one disk: that costs no room and guards against deletion, not against the
-    disk; what is later erased stays in a backup until that is deleted, too.
+    The copy is itself a labels folder: to restore it, use it as one. Photos become hard links if
+    both folders are on one disk. Links take no space and protect against deletion, not against a
+    failing disk. A photo that is erased later stays in the backup until the backup is deleted.
 
     Parameters
     ----------
-    store : a labels folder, in use or not
-    folder : new or empty
+    store : the labels folder; it may be in use
+    folder : a new or empty folder
     copy : copy photos (and check their bytes) even where they could be linked
-    progress : called with (photos done, photos in all)
+    progress : called with (photos done, total)
 
     Returns
     -------
@@ -54,40 +54,41 @@ def back_up(
     Raises
     ------
     ConfigError
-        The folder has something in it.
+        The folder is not empty.
     DamagedError
-        A photo is not there or is not as it was stored; `labels verify` lists all.
+        A photo is missing or was changed; `labels verify` lists all of them.
     """
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigError(f"{target} is not empty; name a new folder for the backup")
+        raise ConfigError(f"{target} is not empty; choose a new folder for the backup")
     with explained(target):
         target.mkdir(parents=True, exist_ok=True)
         linked: dict[str, bool] = {}
         for _ in range(_TRIES):
-            # Rows first: a photo is written before its row, so every row has its photo. One
-            # that is erased meanwhile is missing; the next snapshot is without it.
+            # Rows first: a photo is written before its row, so every row has its photo. A photo
+            # erased in between is missing; the next snapshot no longer has its row.
             snapshot(store.database, target / DATABASE)
             photos = _photos(target / DATABASE)
             missing = _copy_photos(store, target, photos, linked, copy, progress)
             if not missing:
                 break
         else:
-            raise DamagedError(f"photo {missing[0]} is not there; run `labels verify`")
+            raise DamagedError(f"photo {missing[0]} is missing; run `labels verify`")
     for digest in linked.keys() - set(photos):
         files.remove(target, digest)
     return Backup(target, len(photos), sum(linked[digest] for digest in photos))
 
 
 def snapshot(database: Database, path: Path) -> None:
-    """Copy the database as it is at one moment, without holding up anybody, and durably."""
+    """Copy the database in the state of one moment, durably and without blocking other users."""
     with (
         replacing(path, durable=True) as partial,
         database.reading() as source,
         closing(sqlite3.connect(partial)) as copy,
     ):
         source.backup(copy)
-        # One file that may lie anywhere, read-only too; opening it for writing brings WAL back.
+        # A single file works anywhere, also on read-only media; opening it for writing restores
+        # WAL.
         copy.execute("PRAGMA journal_mode = DELETE")
 
 

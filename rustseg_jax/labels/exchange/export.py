@@ -1,7 +1,7 @@
-"""What experts said, for other tools: photos, masks, who may use them.
+"""Export labels for other tools: photos, masks and terms of use.
 
-For each photo one correction is chosen: the latest that counts, or the latest consensus that does;
-of approved ones only, if asked for. What counts is said in `records.is_counted`.
+One correction is exported per photo: the latest that counts, or the latest consensus that counts;
+on request, approved ones only. `records.is_counted` defines what counts.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ _WRITERS = {
 
 @dataclass(frozen=True)
 class Export:
-    """What became of it.
+    """Result of an export.
 
     Attributes
     ----------
-    folder, format : where and how it was written
-    photos : that were written
-    without : photos of which nothing that was asked for is said
-    left_out : photos whose verdict the format cannot say ("can't tell", in a data folder)
+    folder, format : where and in which format it was written
+    photos : number of photos written
+    without : number of photos without a matching correction
+    left_out : number of photos whose verdict the format cannot express ("can't tell" in a data
+        folder)
     """
 
     folder: Path
@@ -65,17 +66,17 @@ def export_labels(
     who: str = "",
     progress: Progress | None = None,
 ) -> Export:
-    """Write photos and what is said of them for another tool.
+    """Export photos and their labels for another tool.
 
     Parameters
     ----------
     store : a labels folder
-    out : new or empty folder
+    out : a new or empty folder
     format : one of `EXPORT_FORMATS`
-    approved : only what a reviewer approved
-    take : "latest" correction of each photo, or its latest "consensus"
-    who : corrections of this person only; "" takes anybody's
-    progress : called with (photos looked at, photos in all)
+    approved : export only corrections that a reviewer approved
+    take : the "latest" correction of each photo, or its latest "consensus"
+    who : only corrections by this person; "" for everyone's
+    progress : called with (photos done, total)
 
     Returns
     -------
@@ -84,15 +85,15 @@ def export_labels(
     Raises
     ------
     ConfigError
-        The folder has something in it, or an option is not allowed.
+        The folder is not empty, or an option is not allowed.
     """
     out = Path(out)
     if format not in EXPORT_FORMATS:
-        raise ConfigError(f"format is {format!r}; allowed are {', '.join(EXPORT_FORMATS)}")
+        raise ConfigError(f"format is {format!r}; it must be one of {', '.join(EXPORT_FORMATS)}")
     if take not in ("latest", "consensus"):
-        raise ConfigError(f"take is {take!r}; allowed are 'latest' and 'consensus'")
+        raise ConfigError(f"take is {take!r}; it must be 'latest' or 'consensus'")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} is not empty; name a new folder for the export")
+        raise ConfigError(f"{out} is not empty; choose a new folder for the export")
     chosen = _Chosen(
         store,
         approved=approved,
@@ -108,12 +109,12 @@ def export_labels(
 
 
 def kinds_of(take: str) -> tuple[str, ...]:
-    """Kinds of corrections that are taken."""
+    """Kinds of corrections to export."""
     return ("consensus",) if take == "consensus" else ("expert", "import")
 
 
 class _Chosen:
-    """Iterates over the items to write, one photo in memory at a time, and counts."""
+    """Iterate over the items to write, with one photo in memory at a time, and count them."""
 
     def __init__(
         self,
@@ -148,7 +149,7 @@ class _Chosen:
     def _item(self, digest: str) -> Item | None:
         with self.store.database.reading() as conn:
             row = fetch(conn, "SELECT * FROM photos WHERE sha256 = ?", (digest,))
-            if row is None:  # erased meanwhile
+            if row is None:  # erased in the meantime
                 return None
             photo: Photo = photo_of(row)
             found = read_latest(conn, photo, who=self.who, kinds=self.kinds, approved=self.approved)
@@ -157,13 +158,13 @@ class _Chosen:
             state = fetch(
                 conn, "SELECT status, model FROM standing WHERE correction = ?", (found.id,)
             )
-        assert state is not None  # one row for each correction, kept by a trigger
+        assert state is not None  # one row for each correction, maintained by a trigger
         return Item(photo, found, state["status"], state["model"], self.store.photo_path(photo))
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How many photos something is said of, and the size of their files in bytes."""
+    """Number of photos with a matching correction, and the size of their files in bytes."""
 
     photos: int
     bytes: int
@@ -176,7 +177,7 @@ def export_extent(
     take: Literal["latest", "consensus"] = "latest",
     who: str = "",
 ) -> Extent:
-    """Tell how much an export would be, at most; options as in `export_labels`."""
+    """Return an upper bound of an export's size; options as in `export_labels`."""
     said, values = counted_query(who=who, kinds=kinds_of(take), approved=approved)
     sql = f"""SELECT count(*), coalesce(sum(p.bytes), 0) FROM photos p
 WHERE EXISTS (SELECT 1 FROM {said} WHERE s.photo = p.sha256)"""
@@ -195,24 +196,24 @@ def pack_labels(
     who: str = "",
     progress: Progress | None = None,
 ) -> Export:
-    """Write an export into a ZIP file, within one folder that has the format's name.
+    """Write an export to a ZIP file, in one folder named after the format.
 
     Parameters
     ----------
     store : a labels folder
-    file : open for writing
+    file : binary file, open for writing
     format, approved, take, who, progress : as in `export_labels`
 
     Returns
     -------
-    `Export`; its folder is the one within the ZIP file
+    `Export`; its folder is the one inside the ZIP file
     """
     with tempfile.TemporaryDirectory() as room:
         out = Path(room) / f"labels-{format}"
         found = export_labels(
             store, out, format=format, approved=approved, take=take, who=who, progress=progress
         )
-        # Photos and PNG masks are compressed already.
+        # Photos and PNG masks are already compressed.
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
             for path in sorted(p for p in out.rglob("*") if p.is_file()):
                 packed.write(path, path.relative_to(room))

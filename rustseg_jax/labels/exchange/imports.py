@@ -1,8 +1,8 @@
-"""Masks that exist already become corrections of a named expert.
+"""Import existing masks as corrections of a named expert.
 
-Taken are data folders, COCO and labelme files and pairs of photos and PNG masks. Importing
-the same again changes nothing: what an expert said of a photo is saved under a nonce made of
-exactly that.
+Data folders, COCO and labelme files, and pairs of photos and PNG masks can be imported. Importing
+the same data again changes nothing: the nonce of each correction is derived from the expert and the
+content.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Import:
-    """What became of it.
+    """Result of an import.
 
     Attributes
     ----------
-    format : that was read
-    added : corrections that are new
-    known : that were here already
-    predicted : predictions that were made
-    failed : by name, why a photo or its mask could not be used
+    format : the format that was read
+    added : number of new corrections
+    known : number of corrections that already existed
+    predicted : number of new predictions
+    failed : why a photo or its mask could not be used, by name
     """
 
     format: str
@@ -67,20 +67,20 @@ def import_labels(
     config: Config | None = None,
     progress: Progress | None = None,
 ) -> Import:
-    """Import masks as those of an expert.
+    """Import masks as corrections of an expert.
 
     Parameters
     ----------
-    store : gets photos and corrections
+    store : receives photos and corrections
     data : a folder or a JSON file
-    expert : whose masks they are
-    format : one of `IMPORT_FORMATS`; "" finds out
-    categories : of COCO and labelme files, those that are corrosion
-    consent, licence : of all photos; "" takes what the data say
+    expert : author of the masks
+    format : one of `IMPORT_FORMATS`; "" detects it
+    categories : the corrosion categories of COCO and labelme files
+    consent, licence : of all photos; "" uses the values in the data
     exif : "kept" or "stripped", see `Store.add_photo`
-    model, config : where given, each photo is looked at by the model first, so that the correction
-        has a prediction that it corrects
-    progress : called with (photos done, photos in all)
+    model, config : if given, each photo is analysed first, so that the correction refers to the
+        prediction that it corrects
+    progress : called with (photos done, total)
 
     Returns
     -------
@@ -89,7 +89,7 @@ def import_labels(
     Raises
     ------
     DataError
-        The data cannot be read at all; nothing was imported.
+        The data cannot be read; nothing was imported.
     """
     data = Path(data)
     format = format or find_format(data)
@@ -115,16 +115,16 @@ def import_labels(
 
 
 def find_format(data: Path) -> str:
-    """Say which of `IMPORT_FORMATS` a folder or file is; DataError where it is none."""
+    """Detect which of `IMPORT_FORMATS` a folder or file has; DataError if none."""
     if data.is_file():
         value = load_json(data)
         if labelme.is_labelme(value):
             return "labelme"
         if isinstance(value, dict) and {"images", "annotations"} <= value.keys():
             return "coco"
-        raise DataError(f"{data} is neither a COCO nor a labelme file")
+        raise DataError(f"{data} is not a COCO or labelme file")
     if not data.is_dir():
-        raise DataError(f"{data} is neither a file nor a folder")
+        raise DataError(f"{data} is not a file or folder")
     if (data / "manifest.csv").is_file():
         return "folder"
     if (data / coco.FILE).is_file():
@@ -135,13 +135,13 @@ def find_format(data: Path) -> str:
 
 def _read(data: Path, format: str, categories: Sequence[str]) -> Iterator[Found]:
     if format not in IMPORT_FORMATS:
-        raise ConfigError(f"format is {format!r}; allowed are {', '.join(IMPORT_FORMATS)}")
+        raise ConfigError(f"format is {format!r}; it must be one of {', '.join(IMPORT_FORMATS)}")
     if format == "coco":
         return coco.read(data / coco.FILE if data.is_dir() else data, categories)
     if format == "labelme":
         return labelme.read(data, categories)
     if not data.is_dir():
-        raise DataError(f"{data} is no folder")
+        raise DataError(f"{data} is not a folder")
     return folder.read(data) if format == "folder" else pairs.read(data)
 
 
@@ -171,7 +171,7 @@ def _predict(
 
 
 def _save(store: Store, photo: Photo, expert: str, said: Said, prediction: str | None) -> bool:
-    """Save what was said; returns whether it is new."""
+    """Save the label of a photo; return whether it is new."""
     layers = [None if m is None else encode(m) for m in (said.mask, said.ignore)]
     what = canonical([expert.strip(), photo.sha256, said.verdict, *layers])
     nonce = f"import-{sha256(what.encode())[:40]}"

@@ -1,9 +1,9 @@
-"""One labels folder out of several sites' folders.
+"""Merge the labels folders of several sites into one.
 
-Ids are UUIDs and photos are addressed by their bytes, so nothing of two sites is in
-conflict; what both have (a photo, an import made twice) is there once. The other folder is
-only read. A merge that is interrupted, or repeated, goes on where it was: each photo with
-all that was said of it is one transaction. An erasure counts everywhere.
+Ids are UUIDs and photos are addressed by their bytes, so rows of two sites cannot collide; what
+both have (a photo, or an import made twice) is stored once. The other folder is only read. An
+interrupted or repeated merge continues where it stopped: each photo is added with all its records
+in one transaction. An erasure applies to both.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ Progress = Callable[[int, int], None]
 
 _PER_PHOTO = ("predictions", "corrections", "reviews", "withdrawals")
 _BY_HOW = ("made", "app", "seconds", "prediction", "parent", "verified")
-# In which two saves under one nonce may differ: an import that two sites made of one file.
+# Columns in which two saves under one nonce may differ: the same file imported at two sites.
 
 
 @dataclass(frozen=True)
 class Merge:
-    """What was added, by table, and what was left out.
+    """What was added, by table, and what was skipped.
 
     Attributes
     ----------
-    added : rows by table
-    conflicts : rows that are here with something else in them; ours was kept
-    failed : photos whose file cannot be taken over, and why; nothing of them was added
+    added : number of rows by table
+    conflicts : rows that exist here with different content; ours was kept
+    failed : photos whose file cannot be copied, and why; none of their records were added
     """
 
     added: dict[str, int]
@@ -52,13 +52,13 @@ class Merge:
 
 
 def merge_labels(store: Store, other: Path | str, *, progress: Progress | None = None) -> Merge:
-    """Add everything of another labels folder.
+    """Merge another labels folder into this one.
 
     Parameters
     ----------
-    store : gets it
-    other : the other folder, of this version or an older one; it is only read
-    progress : called with (photos done, photos in all)
+    store : receives the records
+    other : the other folder, of this version or an older one; only read
+    progress : called with (photos done, total)
 
     Returns
     -------
@@ -67,17 +67,17 @@ def merge_labels(store: Store, other: Path | str, *, progress: Progress | None =
     Raises
     ------
     NewerError, ForeignError, MissingError
-        The other folder is of a newer version, another program's, or none.
+        The other folder is of a newer version, belongs to another program, or is missing.
     ConfigError
         Both are the same folder.
     """
     other = Path(other)
     if other.resolve() == store.folder.resolve():
-        raise ConfigError(f"{other} is the folder to merge into; name another one")
+        raise ConfigError(f"{other} is the folder to merge into; choose a different one")
     with tempfile.TemporaryDirectory(prefix="rustseg-merge-") as place:
         copy = Path(place) / DATABASE
         snapshot(Database(other / DATABASE, create=False, older=True), copy)
-        Database(copy, create=True)  # an older one is brought up to date, as a copy
+        Database(copy, create=True)  # the copy of an older database is migrated
         with closing(sqlite3.connect(copy)) as source:
             return _merge(store, other, source, progress)
 
@@ -118,9 +118,9 @@ def _take_over(
     added: Counter[str],
     conflicts: list[str],
 ) -> str:
-    """One photo with all that was said of it: the file first, then its rows, in one transaction.
+    """Merge one photo with all its records: the file first, then the rows, in one transaction.
 
-    Returns why the photo cannot be taken over; "" where nothing is wrong.
+    Returns why the photo cannot be added; "" if it can.
     """
     digest = photo["sha256"]
     rows = {
@@ -146,7 +146,7 @@ def _take_over(
         if _is_erased(conn, photo):
             files.remove(store.folder, digest)
             return ""
-        conn.execute("PRAGMA defer_foreign_keys = ON")  # a parent may come after its child
+        conn.execute("PRAGMA defer_foreign_keys = ON")  # a parent may follow its child
         for table, row in _all(photo, rows):
             if _new(conn, table, row):
                 insert(conn, table, row)
@@ -176,9 +176,9 @@ def _new(conn: sqlite3.Connection, table: str, row: Row) -> bool:
 
 
 def _conflict(conn: sqlite3.Connection, table: str, row: Row) -> str:
-    """Name a row that says something else here; "" where it says the same.
+    """Name a row that has different content here; "" if it is the same.
 
-    A photo is its bytes: what each site noted of its origin may differ.
+    A photo is its bytes: the sites may have noted different origins.
     """
     if table == "photos":
         return ""

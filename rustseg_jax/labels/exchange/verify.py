@@ -1,4 +1,4 @@
-"""Is everything there that was saved? Database, photos, masks, and that they fit together."""
+"""Verify that everything saved is intact: database, photos, masks, and their references."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Problem:
     ----------
     kind : "database", "schema", "photo", "mask", "heat map", "reference", "read model" or "erasure"
     what : the row or file
-    message : in words, with what to do where something can be done
+    message : the problem and, where possible, what to do
     """
 
     kind: str
@@ -43,15 +43,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found.
+    """Result of a verification.
 
     Attributes
     ----------
-    counts : rows by table
-    problems : what is wrong; empty is good
-    orphans : files below `photos/` without a row, relative to the labels folder: left by a program
-        that was stopped between file and row. They harm nothing; nothing that was acknowledged
-        is among them.
+    counts : number of rows by table
+    problems : everything that is wrong; empty if all is well
+    orphans : files below `photos/` without a row, relative to the labels folder: left behind by a
+        program that stopped between writing the file and the row. They are harmless, and no
+        acknowledged save is among them.
     """
 
     counts: dict[str, int]
@@ -60,20 +60,20 @@ class Verification:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no problems."""
         return not self.problems
 
 
 def verify_labels(
     store: Store, *, quick: bool = False, progress: Progress | None = None
 ) -> Verification:
-    """Check a labels folder; changes nothing.
+    """Verify a labels folder without changing it.
 
     Parameters
     ----------
     store : a labels folder
-    quick : compare the photos' sizes only, not their bytes
-    progress : called with (photos done, photos in all)
+    quick : compare only the sizes of the photos, not their bytes
+    progress : called with (photos done, total)
 
     Returns
     -------
@@ -81,7 +81,7 @@ def verify_labels(
     """
     with store.database.reading() as conn:
         problems = [*_database(conn)]
-        if problems:  # nothing that is read from it can be trusted
+        if problems:  # nothing in it can be trusted
             return Verification({}, tuple(problems))
         counts = {t: conn.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in RECORD_TABLES}
         problems += [*_schema(conn), *_masks(conn), *_heat_maps(conn), *_references(conn)]
@@ -103,25 +103,23 @@ def _database(conn: sqlite3.Connection) -> Iterator[Problem]:
     try:
         for (message,) in conn.execute("PRAGMA integrity_check"):
             if message != "ok":
-                yield Problem("database", "labels.sqlite", f"{message}; go back to a backup")
+                yield Problem("database", "labels.sqlite", f"{message}; restore a backup")
         for table, row, parent, _ in conn.execute("PRAGMA foreign_key_check"):
-            yield Problem(
-                "database", f"{table} row {row}", f"refers to {parent} that are not there"
-            )
+            yield Problem("database", f"{table} row {row}", f"refers to missing {parent}")
     except sqlite3.DatabaseError as error:
-        yield Problem("database", "labels.sqlite", f"{error}; go back to a backup")
+        yield Problem("database", "labels.sqlite", f"{error}; restore a backup")
 
 
 def _schema(conn: sqlite3.Connection) -> Iterator[Problem]:
-    """Tables, views, indexes and triggers are those of this version: the guards are in place."""
+    """Tables, views, indexes and triggers must be those of this version."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
         migrate(fresh, Path(":memory:"))
         wanted = dict(fresh.execute(_SCHEMA).fetchall())
     found = dict(conn.execute(_SCHEMA).fetchall())
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
-            how = "was added" if name not in wanted else "is not as this version makes it"
-            yield Problem("schema", name, f"{how}: somebody changed the database by hand")
+            how = "was added" if name not in wanted else "differs from this version's definition"
+            yield Problem("schema", name, f"{how}: the database was changed by hand")
 
 
 def _masks(conn: sqlite3.Connection) -> Iterator[Problem]:
@@ -138,7 +136,7 @@ def _masks(conn: sqlite3.Connection) -> Iterator[Problem]:
                 try:
                     check_lengths(rle)
                     if stated is not None and rle.area != stated:
-                        raise DamagedError(f"marks {rle.area} pixels; its row says {stated}")
+                        raise DamagedError(f"marks {rle.area} pixels, but its row says {stated}")
                 except DamagedError as error:
                     yield Problem("mask", f"{name} of {table} {id}", str(error))
     sql = f"SELECT r.id, r.mask, r.ignore, {shape.format('corrections')} WHERE r.mask IS NOT NULL"
@@ -146,7 +144,7 @@ def _masks(conn: sqlite3.Connection) -> Iterator[Problem]:
         try:
             if (Rle(mask, *size).decode() & Rle(ignore, *size).decode()).any():
                 yield Problem("mask", f"corrections {id}", "mask and ignore overlap")
-        except DamagedError:  # said above
+        except DamagedError:  # reported above
             continue
 
 
@@ -155,29 +153,29 @@ def _heat_maps(conn: sqlite3.Connection) -> Iterator[Problem]:
         try:
             heat = unpack_heat(*packed)
             if not ((heat >= 0) & (heat <= 1)).all():
-                raise DamagedError("a heat map has values outside [0, 1]: it is damaged")
+                raise DamagedError("a heat map is damaged (values outside [0, 1])")
         except DamagedError as error:
             yield Problem("heat map", f"predictions {id}", str(error))
 
 
 def _references(conn: sqlite3.Connection) -> Iterator[Problem]:
-    """What no foreign key can say: sources of a consensus, photos with a tombstone."""
+    """Check what foreign keys cannot: sources of a consensus, photos with a tombstone."""
     sql = """SELECT c.id, s.value FROM corrections c, json_each(c.sources) s
 WHERE NOT EXISTS (SELECT 1 FROM corrections o WHERE o.id = s.value AND o.photo = c.photo)"""
     for id, source in conn.execute(sql):
-        yield Problem("reference", f"corrections {id}", f"is made of {source}, which is not there")
+        yield Problem("reference", f"corrections {id}", f"refers to the missing source {source}")
     for table in RECORD_TABLES[:-1]:
         key = "sha256" if table == "photos" else "photo"
         sql = f"SELECT DISTINCT {key} FROM {table} WHERE {key} IN (SELECT photo FROM erasures)"
         for (photo,) in conn.execute(sql):
-            yield Problem("erasure", f"photo {photo}", f"was erased, yet {table} still have it")
+            yield Problem("erasure", f"photo {photo}", f"was erased, but is still in {table}")
 
 
 def _read_model(conn: sqlite3.Connection) -> Iterator[Problem]:
     for table, where in _DERIVED.items():
         held = f"SELECT * FROM {table}{where}"
         wanted = backfill(table)
-        for a, b, how in ((held, wanted, "has too much"), (wanted, held, "lacks something")):
+        for a, b, how in ((held, wanted, "has extra rows"), (wanted, held, "lacks rows")):
             row = conn.execute(f"SELECT * FROM ({a}) EXCEPT SELECT * FROM ({b}) LIMIT 1").fetchone()
             if row is not None:
                 yield Problem("read model", table, f"{how}: {row}; the records are not affected")
@@ -188,33 +186,33 @@ def _photos(
 ) -> Iterator[Problem]:
     for done, (digest, size) in enumerate(photos.items(), 1):
         message = _wrong_with(files.place_of(store.folder, digest), digest, size, quick)
-        if message and store.find_photo(digest) is not None:  # not erased meanwhile
+        if message and store.find_photo(digest) is not None:  # not erased in the meantime
             yield Problem("photo", f"photo {digest}", message)
         if progress:
             progress(done, len(photos))
 
 
 def _wrong_with(path: Path, digest: str, size: int, quick: bool) -> str:
-    mend = "give the photo in again, or take the file from a backup"
+    mend = "add the photo again, or restore the file from a backup"
     try:
         if not path.is_file():
-            return f"is not there; {mend}"
+            return f"is missing; {mend}"
         if path.stat().st_size != size:
-            return f"has {path.stat().st_size} bytes, not {size}; {mend}"
+            return f"has {path.stat().st_size} bytes instead of {size}; {mend}"
         if not quick and sha256(path.read_bytes()) != digest:
-            return f"has other bytes than it was stored with; {mend}"
+            return f"was changed after it was stored; {mend}"
     except OSError as error:
         return f"cannot be read ({error.strerror or error}); {mend}"
     return ""
 
 
 def _still_there(path: Path) -> Problem:
-    message = "is of a photo that was erased; erase it again, or delete the file"
+    message = "belongs to an erased photo; erase it again, or delete the file"
     return Problem("erasure", path.name, message)
 
 
 def _arrived(store: Store, path: Path) -> bool:
-    """Whether somebody saved this photo after the rows were read, or its file is gone."""
+    """Whether this photo was saved after the rows were read, or its file is gone."""
     if not path.exists():
         return True
     placed = path == files.place_of(store.folder, path.name)

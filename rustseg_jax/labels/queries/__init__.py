@@ -1,1 +1,1 @@
-"""Questions to the labels store: lists by filter, the queue of what is next, counts."""
+"""Queries on the labels store: filtered lists, the queue of photos to correct, and counts."""

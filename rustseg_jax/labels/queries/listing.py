@@ -1,7 +1,7 @@
-"""What the labels page shows: corrections by filters, a page at a time; the history of a photo.
+"""Filtered, paged lists of corrections for the Labels page, and the history of a photo.
 
-Pages go on from the last row shown (keyset), so page 1000 costs what page 1 costs and
-rows that are added meanwhile shift nothing.
+Paging is by key (keyset): a page starts after the last row of the page before, so page 1000 costs
+the same as page 1, and rows added in the meantime shift nothing.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ __all__ = [
 ]
 
 Cursor = tuple[str, str]
-"""(made, id) of a row: a page goes on behind it."""
+"""(made, id) of a row: the next page starts after it."""
 
-_NEWEST = "9999"  # later than any time
+_NEWEST = "9999"  # later than any stored time
 _INDEXED = ("who", "verdict", "model", "status", "photo")
-_FEW = 5000  # rows that are looked up one by one: some milliseconds
+_FEW = 5000  # rows that are looked up one by one: takes a few milliseconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Which corrections; what is "" or None does not matter.
+    """Filters on corrections; "" or None means no filter.
 
     Attributes
     ----------
-    who : of the correction
-    since, until : times; from the first on, before the second
+    who : author of the correction
+    since, until : times; `since` is included, `until` excluded
     verdict, reason, status, kind : one of `VERDICTS`, `REASONS`, `STATUSES`, `KINDS`
     model : SHA-256 of the weights whose prediction was corrected
     photo : SHA-256
@@ -84,17 +84,17 @@ class Filters:
         for name, allowed in known.items():
             value = getattr(self, name)
             if value and value not in allowed:
-                raise ConfigError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+                raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One correction in a list: everything about it that is small.
+    """One row of a list of corrections, without the large fields.
 
     Attributes
     ----------
     id, photo, made, who, kind, verdict, status : see `Correction` and `STATUSES`
-    model : SHA-256 of the weights that were corrected, or ""
+    model : SHA-256 of the weights whose prediction was corrected, or ""
     origin, width, height : of the photo
     area, ignored : pixels, or None
     seconds, confidence, note : see `Correction`
@@ -119,13 +119,13 @@ class Entry:
 
     @property
     def cursor(self) -> Cursor:
-        """Where a page that follows this row goes on."""
+        """Key from which the page after this row continues."""
         return self.made, self.id
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, newest first, and where to go on; None at the end."""
+    """Rows, newest first, and the key of the next page; None on the last page."""
 
     entries: tuple[Entry, ...]
     after: Cursor | None
@@ -133,7 +133,7 @@ class Page:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """All that was said of a photo, oldest first; `status` by the id of a correction."""
+    """All records of a photo, oldest first; `status` maps the id of a correction to its status."""
 
     photo: Photo
     predictions: tuple[Prediction, ...]
@@ -144,7 +144,7 @@ class History:
 
     @property
     def counted(self) -> tuple[Correction, ...]:
-        """The corrections that count, see `records.is_counted`."""
+        """The corrections that count; see `records.is_counted`."""
         return tuple(c for c in self.corrections if is_counted(self.status[c.id]))
 
 
@@ -156,16 +156,16 @@ def list_corrections(
     Parameters
     ----------
     store : a labels folder
-    filters : which; None takes all
-    after : `Page.after` of the page before; None begins with the newest
-    limit : rows of a page, from 1
+    filters : which corrections; None for all
+    after : `Page.after` of the previous page; None starts with the newest
+    limit : rows in a page, at least 1
 
     Returns
     -------
     `Page`
     """
     if limit < 1:
-        raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+        raise ConfigError(f"limit is {limit}; it must be 1 or more")
     with store.database.reading() as conn:
         sql, values = page_query(conn, filters or Filters(), after)
         rows = fetch_all(conn, sql, {**values, "limit": limit + 1})
@@ -176,7 +176,7 @@ def list_corrections(
 def page_query(
     conn: sqlite3.Connection, filters: Filters, after: Cursor | None
 ) -> tuple[str, dict[str, Any]]:
-    """SQL of a page and its values; `limit` is still to be given."""
+    """SQL of a page and its values; the caller adds `limit`."""
     source, where, values, key = _matching(conn, filters)
     made, correction = after or (_NEWEST, "")
     where = [*where, f"({key}.made, {key}.correction) < (:made, :correction)"]
@@ -192,7 +192,7 @@ ORDER BY k.made DESC, k.correction DESC"""
 
 
 def count_corrections(store: Store, filters: Filters | None = None) -> int:
-    """Count what `list_corrections` would list in all."""
+    """Count all corrections that `list_corrections` would return."""
     with store.database.reading() as conn:
         source, where, values, _ = _matching(conn, filters or Filters())
         sql = f"SELECT count(*) FROM {source} WHERE {' AND '.join([*where, '1'])}"
@@ -202,16 +202,16 @@ def count_corrections(store: Store, filters: Filters | None = None) -> int:
 def _matching(
     conn: sqlite3.Connection, filters: Filters
 ) -> tuple[str, list[str], dict[str, Any], str]:
-    """FROM, conditions and values; and the table by whose key the rows are in order."""
+    """FROM clause, conditions and values; and the table whose key gives the order."""
     columns = (*_INDEXED, "kind")
     values: dict[str, Any] = {n: getattr(filters, n) for n in columns if getattr(filters, n)}
     index = None if filters.reason else _index_for(conn, values)
-    # "+" keeps SQLite from an index of its own choice.
+    # "+" stops SQLite from choosing another index.
     where = [f"{'' if name == index else '+'}m.{name} = :{name}" for name in values]
     source, key = "standing m", "m"
     if filters.reason:
         values["reason"] = filters.reason
-        # The list of a reason is in order by itself; only other filters need the rest.
+        # The rows of one reason are already in order; the join is needed only for other filters.
         join = " CROSS JOIN standing m ON m.made = t.made AND m.correction = t.correction"
         source, key = f"tagged t{join if where else ''}", "t"
         where.append("t.reason = :reason")
@@ -223,11 +223,11 @@ def _matching(
 
 
 def _index_for(conn: sqlite3.Connection, values: dict[str, Any]) -> str | None:
-    """Which filter's index to go through; None for the table itself, newest first.
+    """Choose the filter whose index to use; None for the table itself, newest first.
 
-    One filter: its index is in order, and the first rows are the page. Several: the index of one
-    that few rows match; else the table, because looking up each of many rows that an index
-    names costs more than reading them all in order.
+    With one filter, its index is in order and its first rows are the page. With several, use the
+    index of one that matches few rows; otherwise use the table, because looking up many rows one by
+    one costs more than reading all of them in order.
     """
     indexed = [name for name in values if name in _INDEXED]
     if len(values) == 1:
@@ -240,7 +240,7 @@ def _index_for(conn: sqlite3.Connection, values: dict[str, Any]) -> str | None:
 
 
 def values_of(store: Store, column: Literal["who", "model"]) -> tuple[str, ...]:
-    """Return the people or the models that occur, sorted: what a filter can offer.
+    """Return the people or models that occur, sorted: the options of a filter.
 
     Parameters
     ----------
@@ -252,8 +252,8 @@ def values_of(store: Store, column: Literal["who", "model"]) -> tuple[str, ...]:
     Names, or SHA-256s without "" (no model)
     """
     if column not in ("who", "model"):
-        raise ConfigError(f"column is {column!r}; allowed are 'who' and 'model'")
-    # From one value to the next through the index: DISTINCT would read all rows.
+        raise ConfigError(f"column is {column!r}; it must be 'who' or 'model'")
+    # Step from one value to the next through the index: DISTINCT would read all rows.
     sql = f"""WITH RECURSIVE v(x) AS (
   SELECT min({column}) FROM standing
   UNION ALL SELECT (SELECT min({column}) FROM standing WHERE {column} > x) FROM v
@@ -264,7 +264,7 @@ SELECT x FROM v WHERE x <> ''"""
 
 
 def history(store: Store, photo: Photo | str) -> History:
-    """Return all that was said of a photo.
+    """Return all records of a photo.
 
     Parameters
     ----------
@@ -273,7 +273,7 @@ def history(store: Store, photo: Photo | str) -> History:
 
     Returns
     -------
-    `History`; MissingError where the photo is not here
+    `History`; raises MissingError if the photo is not in the folder
     """
     known = store.photo(photo if isinstance(photo, str) else photo.sha256)
     with store.database.reading() as conn:
@@ -281,7 +281,7 @@ def history(store: Store, photo: Photo | str) -> History:
 
 
 def read_history(conn: sqlite3.Connection, photo: Photo) -> History:
-    """As `history`, on an open connection."""
+    """Like `history`, on an open connection."""
     predictions, corrections, reviews, withdrawals = (
         fetch_all(
             conn, f"SELECT * FROM {t} WHERE photo = ? ORDER BY made, id", (photo.sha256,)
@@ -315,13 +315,13 @@ def latest(
     ----------
     store : a labels folder
     photo : the photo, or its SHA-256
-    who : of this person only; "" takes anybody's
+    who : only corrections by this person; "" for everyone's
     kinds : which of `KINDS`
-    approved : only approved ones; see `records.is_counted`
+    approved : only approved corrections; see `records.is_counted`
 
     Returns
     -------
-    `Correction`, or None where there is none
+    `Correction`, or None if there is none
     """
     with store.database.reading() as conn:
         digest = photo if isinstance(photo, str) else photo.sha256
@@ -335,7 +335,7 @@ def latest(
 def read_latest(
     conn: sqlite3.Connection, photo: Photo, *, who: str, kinds: Sequence[str], approved: bool
 ) -> Correction | None:
-    """As `latest`, on an open connection."""
+    """Like `latest`, on an open connection."""
     said, values = counted_query(who=who, kinds=kinds, approved=approved)
     sql = f"""SELECT c.* FROM {said} JOIN corrections c ON c.id = s.correction
 WHERE s.photo = ? ORDER BY s.made DESC, s.correction DESC LIMIT 1"""
@@ -344,13 +344,13 @@ WHERE s.photo = ? ORDER BY s.made DESC, s.correction DESC LIMIT 1"""
 
 
 def counted_query(*, who: str, kinds: Sequence[str], approved: bool) -> tuple[str, list[str]]:
-    """SQL of the corrections that count, for FROM and under the name s, and its values.
+    """SQL of the corrections that count, to be used in FROM under the name s, and its values.
 
     Parameters
     ----------
-    who : of this person only; "" takes anybody's
+    who : only corrections by this person; "" for everyone's
     kinds : which of `KINDS`
-    approved : only approved ones; see `records.is_counted`
+    approved : only approved corrections; see `records.is_counted`
     """
     where = f"kind IN ({', '.join('?' * len(kinds))})"
     where += " AND status = 'approved'" if approved else ""

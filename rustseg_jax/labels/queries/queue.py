@@ -1,9 +1,9 @@
-"""Which photo is next: one order by name, any number of orders.
+"""The queue of photos to correct: any number of named orders.
 
-An order is a name and a score for each photo; higher is sooner. "doubt" is kept by the
-store itself: 1 where the newest prediction's P(corrosion) is one half, 0 where the model is
-sure, -1 where no model has looked yet. Whoever knows a better order (the risk that a
-grade flips, say) computes scores and hands them in with `set_order`; pages need not know.
+An order is a name and a score for each photo; higher scores come first. The store itself maintains
+"doubt": 1 if P(corrosion) of the newest prediction is one half, 0 if the model is certain, -1 if
+there is no prediction yet. Code with a better criterion (the risk that a grade changes, for
+example) computes scores and stores them with `set_order`; the pages need no changes.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from rustseg_jax.labels.store.rows import fetch_all
 __all__ = ["DOUBT", "Case", "count_queue", "next_cases", "orders", "repeats", "set_order"]
 
 DOUBT = "doubt"
-"""The order that is always there."""
+"""The order that always exists."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A photo that waits: its SHA-256, of how many experts a correction counts, its score."""
+    """A queued photo: its SHA-256, the number of experts whose correction counts, its score."""
 
     photo: str
     experts: int
@@ -43,36 +43,36 @@ def next_cases(
     skip: Iterable[str] = (),
     limit: int = 20,
 ) -> tuple[Case, ...]:
-    """Return the photos that are next.
+    """Return the next photos to correct.
 
-    Those that fewer experts have corrected come first, then those with the higher score. Only
-    corrections that count are asked about, see `records.is_counted`: a photo comes again when the
-    only correction of it is rejected or withdrawn, to who made that, too.
+    Photos corrected by fewer experts come first, then those with the higher score. Only corrections
+    that count are considered, see `records.is_counted`: if the only correction of a photo is
+    rejected or withdrawn, the photo is queued again, also for its author.
 
     Parameters
     ----------
     store : a labels folder
-    order : its name
-    who : leave out what this person has corrected
-    experts : photos that at most so many experts have corrected; 0 for new ones, 1 for second
-        opinions, too
-    skip : SHA-256 of photos to leave out: those put off for now
-    limit : so many at most, from 1
+    order : name of the order
+    who : leave out photos that this person has corrected
+    experts : leave out photos corrected by more experts than this; 0 for new photos, 1 to include
+        second opinions
+    skip : SHA-256 of photos to leave out: those postponed by the user
+    limit : maximum number, at least 1
 
     Returns
     -------
-    `Case`s, the next one first
+    `Case`s, in the order of the queue
 
     Raises
     ------
     ConfigError
-        There is no such order.
+        The order does not exist.
     """
     if limit < 1:
-        raise ConfigError(f"limit is {limit}; allowed is 1 or more")
+        raise ConfigError(f"limit is {limit}; it must be 1 or more")
     known = orders(store)
     if order not in known:
-        raise ConfigError(f"order is {order!r}; allowed are {', '.join(known)}")
+        raise ConfigError(f"order is {order!r}; it must be one of {', '.join(known)}")
     left_out = set(skip)
     values = {"name": order, "who": who, "experts": experts, "limit": limit + len(left_out)}
     with store.database.reading() as conn:
@@ -82,7 +82,7 @@ def next_cases(
 
 
 def queue_query(who: str) -> str:
-    """SQL of the queue; values: name, experts, limit and, where it is not "", who."""
+    """SQL of the queue; values: name, experts, limit and, unless "", who."""
     mine = """
   AND NOT EXISTS (SELECT 1 FROM counted s WHERE s.photo = q.photo AND s.who = :who
                   AND s.kind <> 'consensus')"""
@@ -92,19 +92,19 @@ ORDER BY q.experts, q.score DESC, q.photo LIMIT :limit"""
 
 
 def count_queue(store: Store, *, order: str = DOUBT, experts: int = 0) -> int:
-    """Count the photos that at most so many experts have corrected; see `next_cases`."""
+    """Count the photos corrected by at most this many experts; see `next_cases`."""
     with store.database.reading() as conn:
         return read_queue_length(conn, order=order, experts=experts)
 
 
 def read_queue_length(conn: sqlite3.Connection, *, order: str = DOUBT, experts: int = 0) -> int:
-    """As `count_queue`, on an open connection."""
+    """Like `count_queue`, on an open connection."""
     sql = "SELECT count(*) FROM queue WHERE name = ? AND experts <= ?"
     return int(conn.execute(sql, (order, experts)).fetchone()[0])
 
 
 def orders(store: Store) -> tuple[str, ...]:
-    """Names of the orders there are, sorted; "doubt" always."""
+    """Names of all orders, sorted; always includes "doubt"."""
     sql = """WITH RECURSIVE v(x) AS (
   SELECT min(name) FROM queue
   UNION ALL SELECT (SELECT min(name) FROM queue WHERE name > x) FROM v WHERE x IS NOT NULL)
@@ -114,20 +114,20 @@ SELECT x FROM v WHERE x IS NOT NULL"""
 
 
 def set_order(store: Store, name: str, scores: Mapping[str, float]) -> int:
-    """Replace an order by new scores.
+    """Replace the scores of an order.
 
-    An order is no record of anybody's work: it is computed, and computed again.
+    An order is derived data: it can be computed again at any time.
 
     Parameters
     ----------
     store : a labels folder
-    name : of the order, not "doubt"
-    scores : by SHA-256 of a photo, finite; photos that are not named are not in this
-        order, and those that are not here are passed over
+    name : name of the order, not "doubt"
+    scores : finite score by SHA-256 of the photo; photos without a score are not in the order, and
+        photos that are not in the folder are ignored
 
     Returns
     -------
-    How many photos the order has
+    Number of photos in the order
 
     Raises
     ------
@@ -135,10 +135,10 @@ def set_order(store: Store, name: str, scores: Mapping[str, float]) -> int:
         The name is "doubt" or empty, or a score is not finite.
     """
     if name in ("", DOUBT):
-        raise ConfigError(f"name is {name!r}; give an order of your own another name")
+        raise ConfigError(f"name is {name!r}; it is empty or reserved, choose another name")
     for photo, score in scores.items():
         if not math.isfinite(score):
-            raise ConfigError(f"the score of {photo} is {score}; it must be a finite number")
+            raise ConfigError(f"the score of photo {photo} is {score}; it must be a finite number")
     with store.database.writing() as conn:
         conn.execute("DELETE FROM queue WHERE name = ?", (name,))
         conn.executemany(
@@ -150,22 +150,22 @@ def set_order(store: Store, name: str, scores: Mapping[str, float]) -> int:
 
 
 def repeats(store: Store, who: str, *, days: float = 7, limit: int = 20) -> tuple[str, ...]:
-    """Return photos to show an expert again, to see whether they agree with themselves.
+    """Return photos to show an expert again, to measure agreement with themselves.
 
     Parameters
     ----------
     store : a labels folder
     who : the expert
-    days : since they corrected it, at least
-    limit : so many at most
+    days : minimum number of days since their correction
+    limit : maximum number of photos
 
     Returns
     -------
-    SHA-256 of photos of which one correction of theirs counts, longest ago first
+    SHA-256 of photos with exactly one counted correction by them, oldest correction first
     """
     before = (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    # Oldest first through the index; whether it was only once is asked for each until there
-    # are enough.
+    # Oldest first through the index; whether there is only one correction is checked row by row
+    # until enough are found.
     sql = """SELECT s.photo FROM counted s
 WHERE s.who = :who AND s.made < :before AND s.kind = 'expert'
   AND NOT EXISTS (SELECT 1 FROM counted o WHERE o.photo = s.photo AND o.who = :who

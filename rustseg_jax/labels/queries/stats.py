@@ -1,4 +1,4 @@
-"""What a labels folder holds, in numbers."""
+"""Statistics of a labels folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["count_labels", "count_states"]
 
 
 def count_labels(store: Store) -> dict[str, Any]:
-    """Count what is there.
+    """Count the contents of a labels folder.
 
     Parameters
     ----------
@@ -24,11 +24,12 @@ def count_labels(store: Store) -> dict[str, Any]:
     -------
     dict, valid JSON:
 
-    - ``photos``: all, bytes, predicted (with a prediction), corrected (a correction of an expert
-      or an import counts, see `records.is_counted`), waiting (all others), erased, and by consent
-    - ``corrections``: all, and by status, verdict and kind; with_mask; median_seconds of
-      those whose time is known, or None
-    - ``reasons``: how often each was given, and wrong_reason
+    - ``photos``: all, bytes, predicted (with a prediction), corrected (with a counted correction by
+      an expert or an import, see `records.is_counted`), waiting (all others), erased, and by
+      consent
+    - ``corrections``: all, and by status, verdict and kind; with_mask; median_seconds of those with
+      a recorded time, or None
+    - ``reasons``: number of corrections with each, and wrong_reason
     - ``experts``, most corrections first: who, corrections that count, photos, median_seconds,
       first, last
     - ``models``: predictions and corrections by SHA-256 of the weights
@@ -46,7 +47,7 @@ def count_labels(store: Store) -> dict[str, Any]:
 
 
 def count_states(store: Store) -> dict[str, int]:
-    """Count what the page of labels says at its top, through indexes alone.
+    """Count what the top of the Labels page shows, through indexes alone.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def count_states(store: Store) -> dict[str, int]:
 
     Returns
     -------
-    ``photos``, ``corrected`` and ``waiting`` as in `count_labels`, and a number for each of
+    ``photos``, ``corrected`` and ``waiting`` as in `count_labels`, and the count of each of
     `STATUSES`
     """
     with store.database.reading() as conn:

@@ -1,1 +1,1 @@
-"""Experts compared: agreement, one mask of many, which stage of the method lost what."""
+"""Review: agreement between experts, consensus masks, and which stage lost most."""

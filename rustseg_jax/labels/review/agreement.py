@@ -1,8 +1,8 @@
-"""Do the experts of one photo agree, and each with themselves?
+"""Agreement between the experts of a photo, and of each expert with themselves.
 
-Of each expert the latest correction of a photo counts. Pixels that somebody left open ("can't
-tell") are not asked of them. An expert agrees with themselves where a photo was shown to
-them again: a correction of theirs that did not start from their earlier one.
+Each expert is represented by their latest correction of the photo. Pixels that an expert marked as
+"can't tell" are not compared for that expert. Agreement with oneself is measured if a photo was
+shown again: on a second correction that did not start from the expert's earlier one.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How far the experts of one photo agree.
+    """Agreement between the experts of one photo.
 
     Attributes
     ----------
     experts : names, in the order of the matrices
-    verdicts : of each
-    iou : (n, n), intersection over union of two masks; 1 where both are empty; NaN where one
-        has none
-    cohen : (n, n), Cohen's kappa over the pixels of which both can tell; NaN where not defined
-    fleiss : Fleiss' kappa of all over the pixels; NaN where not defined
-    disagreement : (H, W) float32 in [0, 1]: 0 where all say the same, 1 where they are split in
-        half; 0 where fewer than two can tell. None where fewer than two have a mask
+    verdicts : verdict of each expert
+    iou : (n, n), intersection over union of two masks; 1 if both are empty; NaN if an expert has
+        no mask
+    cohen : (n, n), Cohen's kappa over the pixels that both rated; NaN if undefined
+    fleiss : Fleiss' kappa of all experts over the pixels; NaN if undefined
+    disagreement : (H, W) float32 in [0, 1]: 0 where all agree, 1 where votes are split evenly; 0
+        where fewer than two rated the pixel. None if fewer than two experts have a mask
     """
 
     experts: tuple[str, ...]
@@ -63,22 +63,22 @@ class Agreement:
 
 
 def opinions(told: History) -> tuple[Correction, ...]:
-    """Return the latest correction of each expert that counts, by name.
+    """Return the latest counted correction of each expert, by name.
 
     Parameters
     ----------
-    told : of one photo; consensuses are no expert's
+    told : history of one photo; consensus corrections are skipped
     """
     found = {c.who: c for c in told.counted if c.kind != "consensus"}
     return tuple(found[who] for who in sorted(found))
 
 
 def compare_experts(corrections: Sequence[Correction]) -> Agreement:
-    """Compare what experts said of one photo.
+    """Compare the corrections of one photo.
 
     Parameters
     ----------
-    corrections : one of each expert, see `opinions`; at least one
+    corrections : one per expert, see `opinions`; at least one
 
     Returns
     -------
@@ -87,10 +87,10 @@ def compare_experts(corrections: Sequence[Correction]) -> Agreement:
     Raises
     ------
     ConfigError
-        There is none, or they are of several photos.
+        The list is empty, or the corrections are of several photos.
     """
     if len({c.photo for c in corrections}) != 1:
-        raise ConfigError("give the corrections of one photo, at least one")
+        raise ConfigError("corrections is empty or of several photos; give those of one photo")
     layers = [layers_of(c) for c in corrections]
     size = len(corrections)
     ious, cohen = np.full((size, size), np.nan), np.full((size, size), np.nan)
@@ -112,11 +112,11 @@ def compare_experts(corrections: Sequence[Correction]) -> Agreement:
 
 
 Layers = tuple[Mask, Mask] | None
-"""Mask, and where the expert can tell; None without a mask."""
+"""Mask, and the pixels that were rated; None without a mask."""
 
 
 def layers_of(correction: Correction) -> Layers:
-    """Decode what a correction says of the pixels."""
+    """Decode the mask and the rated pixels of a correction."""
     if correction.mask is None:
         return None
     mask = correction.mask.decode()
@@ -124,19 +124,19 @@ def layers_of(correction: Correction) -> Layers:
 
 
 def meet(one: Layers, other: Layers) -> Confusion | None:
-    """Count the pixels of which both can tell; None where one has no mask."""
+    """Count the pixels that both rated; None if one has no mask."""
     if one is None or other is None:
         return None
     return confusion(one[0], other[0], ~(one[1] & other[1]))
 
 
 def table_of(counts: Confusion) -> list[list[int]]:
-    """The same as a table for Cohen's kappa."""
+    """The same counts as a table for Cohen's kappa."""
     return [[counts.tp, counts.fp], [counts.fn, counts.tn]]
 
 
 def votes_of(layers: Sequence[Layers]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """(H, W) how many marked a pixel, and how many could tell."""
+    """(H, W) counts of experts who marked a pixel, and of experts who rated it."""
     given = [layer for layer in layers if layer is not None]
     if len(given) < 2:
         return None
@@ -150,7 +150,7 @@ def votes_of(layers: Sequence[Layers]) -> tuple[NDArray[np.int64], NDArray[np.in
 def kinds_of(
     marked: NDArray[np.int64], told: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Kinds of pixels (marked so often, unmarked so often) and how many there are of each."""
+    """Distinct pairs (times marked, times unmarked) and the number of pixels of each."""
     base = int(told.max()) + 1
     kinds, often = np.unique(told * base + marked, return_counts=True)
     k, n = kinds % base, kinds // base
@@ -163,10 +163,10 @@ def _split(marked: NDArray[np.int64], told: NDArray[np.int64]) -> NDArray[np.flo
 
 
 def repeated(told: History) -> Iterator[tuple[Correction, Correction]]:
-    """Yield what experts said of a photo and, shown it again, said anew.
+    """Yield pairs of an expert's earlier and later independent correction of the same photo.
 
-    A correction that started from an earlier one of the same person, directly or through
-    others, is an improvement and no second opinion.
+    A correction that started from an earlier one by the same person, directly or through others, is
+    a revision, not a second opinion.
     """
     by_id = {c.id: c for c in told.corrections}
     mine: dict[str, list[Correction]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""Agreement over all photos that several experts, or one expert twice, looked at."""
+"""Agreement over all photos corrected by several experts, or by one expert twice."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class PhotoAgreement:
-    """What one photo adds to the agreement over all.
+    """Contribution of one photo to the overall agreement.
 
     Attributes
     ----------
-    pairs : of two experts each: names, places of their verdicts in `VERDICTS`, and how their
-        masks meet, None where one has none
-    votes : how many gave each of `VERDICTS`; empty where fewer than two experts corrected it
-    pixels : how often a pixel was (marked so often, unmarked so often): those two, and how many
-    repeats : who looked twice, whether they gave the same verdict, and how their masks meet
+    pairs : for each pair of experts: names, indices of their verdicts in `VERDICTS`, and the pixel
+        counts of their masks, None if an expert has no mask
+    votes : number of votes for each of `VERDICTS`; empty if fewer than two experts corrected it
+    pixels : rows of (times marked, times unmarked, number of such pixels)
+    repeats : expert, whether both verdicts are the same, and the pixel counts of the two masks
     """
 
     pairs: tuple[tuple[tuple[str, str], tuple[int, int], Confusion | None], ...]
@@ -53,7 +53,7 @@ class PhotoAgreement:
 
 
 Key = tuple[tuple[str, str], ...]
-"""Ids and statuses of a photo's corrections: all that its agreement depends on."""
+"""Ids and statuses of a photo's corrections: everything its agreement depends on."""
 
 
 def agree_over_all(
@@ -63,23 +63,23 @@ def agree_over_all(
     known: MutableMapping[Key, PhotoAgreement] | None = None,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> dict[str, Any]:
-    """Measure agreement over all photos that several experts, or one expert twice, looked at.
+    """Measure agreement over all photos corrected by several experts, or by one expert twice.
 
     Parameters
     ----------
     store : a labels folder
-    progress : called with (photos done, photos in all)
-    known : what was found before of photos of which nothing changed since; what is found now is
-        added. Whoever keeps it can stop at any time and go on later
-    turn : entered for each photo that is looked at, to wait for others who compute
+    progress : called with (photos done, total)
+    known : cache of earlier results, valid for photos that have not changed; new results are added.
+        A caller that keeps it can stop at any time and continue later
+    turn : context manager entered for each photo, to share the processor with other computations
 
     Returns
     -------
-    dict, valid JSON (None where a number is not defined):
+    dict, valid JSON (None where a number is undefined):
 
-    - ``photos``: that two or more experts corrected
-    - ``pairs``, of two experts each: experts, photos (both have a mask of), mean_iou,
-      pooled_iou, cohen (over all pixels of these photos), verdicts (photos) and verdict_cohen
+    - ``photos``: number of photos corrected by two or more experts
+    - ``pairs``, for each two experts: experts, photos (with masks by both), mean_iou, pooled_iou,
+      cohen (over all pixels of these photos), verdicts (photos) and verdict_cohen
     - ``fleiss``: over all pixels, and ``verdict_fleiss`` over all photos
     - ``selves``, by expert: repeats, same_verdict (share), masks (repeats with two masks),
       mean_iou, cohen (over their pixels)
@@ -100,14 +100,14 @@ def agree_over_all(
 
 
 def shared_photos(store: Store) -> list[str]:
-    """Return the photos that were corrected more than once, SHA-256s: all that can be compared."""
+    """Return the SHA-256 of every photo that was corrected more than once."""
     sql = "SELECT photo FROM counted WHERE kind <> 'consensus'"
     with store.database.reading() as conn:
         return [row[0] for row in conn.execute(f"{sql} GROUP BY photo HAVING count(*) > 1")]
 
 
 def _measure(told: History) -> PhotoAgreement:
-    """What one photo says; its masks are let go of before the next."""
+    """Agreement of one photo; its masks are released before the next."""
     repeats = tuple(
         (first.who, first.verdict == second.verdict, meet(layers_of(first), layers_of(second)))
         for first, second in repeated(told)

@@ -1,7 +1,7 @@
-"""Blame the stage: each correction replayed against the prediction that it corrects.
+"""Blame the stage: replay each correction against the prediction that it corrects.
 
-Nothing is computed by the model again: the prediction's heat map, threshold and masks were
-stored. What the expert left open is not counted.
+The model does not run again: heat map, threshold and masks of the prediction are stored. Pixels
+that the expert marked as uncertain are not counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rustseg_jax.metrics import Confusion, confusion, iou, pooled
 __all__ = ["HEATMAP_THRESHOLD", "Blame", "blame_all", "blame_correction"]
 
 HEATMAP_THRESHOLD = 0.5
-"""At which a heat map is scored whatever the rule found, as `evaluate` does."""
+"""Threshold at which a heat map is scored whatever the rule of the config, as in `evaluate`."""
 
 ORDER = ("grid", "heatmap", "threshold", "crf", "verdict")
 SCORED = ("heatmap", "rough", "mask")
@@ -34,18 +34,18 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Blame:
-    """What one prediction got wrong, by stage.
+    """The error of one prediction, by stage.
 
     Attributes
     ----------
     correction, prediction, photo, model : ids and SHA-256s
-    counts : of pixels against the expert's mask, by `heatmap` (cut at one half), `rough` (the
-        heat map cut where the prediction cut it) and `mask` (what the user got)
-    stages : what each stage lost, in the order of the method, see `rustseg_jax.teaching`: "grid",
-        "heatmap", "threshold", "crf", "verdict". Without "crf" where the verdict was "no
-        corrosion": it was not run, and the verdict answers for it
-    best_threshold : at which this heat map would have been best
-    worst : the stage that lost most, "" where nothing was lost
+    counts : pixel counts against the expert's mask for `heatmap` (thresholded at one half), `rough`
+        (the heat map at the prediction's threshold) and `mask` (the final mask)
+    stages : loss of each stage, in the order of the method, see `rustseg_jax.teaching`: "grid",
+        "heatmap", "threshold", "crf", "verdict". There is no "crf" if the verdict was "no
+        corrosion": the CRF did not run, and the loss belongs to the verdict
+    best_threshold : threshold at which this heat map scores best
+    worst : the stage that lost most, "" if nothing was lost
     """
 
     correction: str
@@ -59,7 +59,7 @@ class Blame:
 
     @property
     def iou(self) -> dict[str, float]:
-        """IoU of heatmap, rough and mask with the expert's mask."""
+        """IoU of heat map, rough mask and mask with the expert's mask."""
         return {name: iou(count) for name, count in self.counts.items()}
 
 
@@ -68,8 +68,8 @@ def blame_correction(correction: Correction, prediction: Prediction) -> Blame:
 
     Parameters
     ----------
-    correction : with a mask
-    prediction : that it corrects
+    correction : a correction with a mask
+    prediction : the prediction that it corrects
 
     Returns
     -------
@@ -126,19 +126,20 @@ def blame_all(
     Parameters
     ----------
     store : a labels folder
-    filters : which corrections; None takes all of experts and imports that count, see
+    filters : which corrections; None for all counted corrections by experts and imports, see
         `records.is_counted`
-    progress : called with (corrections done, corrections seen so far)
-    known : by the id of a correction what was found before, which never changes; what is found
-        now is added. Whoever keeps it can stop at any time and go on later
-    turn : entered for each correction that is looked at, to wait for others who compute
+    progress : called with (corrections done, corrections read so far)
+    known : cache of earlier results by id of the correction; they never change. New results are
+        added. A caller that keeps it can stop at any time and continue later
+    turn : context manager entered for each correction, to share the processor with other
+        computations
 
     Returns
     -------
-    dict, valid JSON: ``all`` and ``models`` (by SHA-256 of the weights), each with n and, where n
-    is above 0, ``iou`` and ``pooled_iou`` (of heatmap, rough and mask; mean of the photos' own,
-    and of all pixels together), ``lost`` (mean IoU that each stage lost) and ``worst`` (how
-    often each stage lost most)
+    dict, valid JSON: ``all`` and ``models`` (by SHA-256 of the weights), each with n and, if n is
+    above 0, ``iou`` and ``pooled_iou`` (of heatmap, rough and mask; mean over photos, and over all
+    pixels together), ``lost`` (mean IoU lost by each stage) and ``worst`` (number of corrections in
+    which each stage lost most)
     """
     found = list(_blames(store, filters, progress, {} if known is None else known, turn))
     by_model: dict[str, list[Blame]] = defaultdict(list)
@@ -192,7 +193,7 @@ def _sum(blames: list[Blame]) -> dict[str, Any]:
         "n": len(blames),
         "iou": {s: float(np.mean([b.iou[s] for b in blames])) for s in SCORED},
         "pooled_iou": {s: iou(pooled(b.counts[s] for b in blames)) for s in SCORED},
-        # A stage that was not run lost nothing.
+        # A stage that did not run lost nothing.
         "lost": {
             s: sum(b.stages[s].lost for b in blames if s in b.stages) / len(blames) for s in stages
         },

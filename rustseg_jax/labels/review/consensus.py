@@ -1,7 +1,7 @@
-"""One mask out of several experts': by majority, or weighed by how reliable each seems (STAPLE).
+"""One mask from several experts: by majority, or weighted by estimated reliability (STAPLE).
 
-A consensus is a correction of its own kind that names the corrections it was made of; theirs
-stay as they are. Who left a pixel open is not asked about it.
+A consensus is a correction of its own kind that lists its source corrections; these stay unchanged.
+Pixels that an expert left open are not counted for that expert.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ def make_consensus(
     method: str = "majority",
     verified: bool = False,
 ) -> Correction:
-    """Make one of what the experts said of a photo, and keep it beside theirs.
+    """Make a consensus of the experts' corrections of a photo and save it beside them.
 
     Parameters
     ----------
     store : a labels folder
     photo : the photo, or its SHA-256
-    who, verified : who asks for it
+    who, verified : who requests it
     method : one of `CONSENSUS`
 
     Returns
     -------
-    `Correction` of the kind "consensus". The verdict is that of most experts, "can't tell" where as
-    many say one as another. For the same corrections and method, the one from before.
+    `Correction` of the kind "consensus". The verdict is that of most experts, "can't tell" on a
+    tie. Repeating the call for the same corrections and method returns the existing one.
 
     Raises
     ------
@@ -55,17 +55,17 @@ def make_consensus(
         The method is not allowed, or fewer than two experts corrected the photo.
     """
     if method not in CONSENSUS:
-        raise ConfigError(f"method is {method!r}; allowed are {', '.join(CONSENSUS)}")
+        raise ConfigError(f"method is {method!r}; it must be one of {', '.join(CONSENSUS)}")
     told = history(store, photo)
     sources = opinions(told)
     if len(sources) < 2:
         raise ConfigError(
-            f"{len(sources)} experts corrected this photo; a consensus takes two or more"
+            f"{len(sources)} experts corrected this photo; a consensus needs two or more"
         )
     verdict = _verdict([c.verdict for c in sources])
     mask, ignore = _masks(sources, told.photo.shape, method)
     if verdict == "none" and mask is not None:
-        # What a few marked against the verdict of the many: nobody can tell.
+        # Pixels marked by a few against the verdict of the majority are uncertain.
         ignore = mask if ignore is None else ignore | mask
         mask = np.zeros_like(mask)
     ids = sorted(c.id for c in sources)
@@ -87,7 +87,7 @@ def _verdict(verdicts: Sequence[str]) -> str:
 def _masks(
     sources: Sequence[Correction], shape: tuple[int, int], method: str
 ) -> tuple[Mask | None, Mask | None]:
-    """Mask and ignore; "none" without a mask says that nothing is marked."""
+    """Mask and ignore mask; the verdict "none" without a mask means an empty mask."""
     masks: list[Mask] = []
     ignores: list[Mask | None] = []
     for c in sources:

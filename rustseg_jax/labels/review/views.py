@@ -1,6 +1,6 @@
-"""Pictures of what experts said: a correction on its photo, what it changed, where experts differ.
+"""Images of corrections: a correction on its photo, what it changed, where experts disagree.
 
-Files in memory, no larger than they are shown; a photo is never enlarged.
+Encoded in memory, no larger than they are shown; a photo is never enlarged.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rustseg_jax.refine import working_shape
 __all__ = ["Change", "change_picture", "correction_picture", "disagreement_picture", "thumbnail"]
 
 SIDE = 1280
-"""Longer side of a picture in pixels: sharp on dense screens at half the size."""
+"""Longer side of an image in pixels: sharp on high-density screens at half the size."""
 
 _THUMBNAIL = 320
-_UNSURE = (90, 90, 90)  # grey, as "can't tell" is on the canvas: neither rust nor clean
+_UNSURE = (90, 90, 90)  # grey, the colour of "can't tell" on the canvas: neither rust nor clean
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -36,14 +36,14 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """What became of a mask.
+    """How a correction changed a mask.
 
     Attributes
     ----------
-    picture : PNG file: kept, added and taken away in the colours of
+    picture : PNG file: unchanged, added and removed areas in the colours of
         `rustseg_jax.teaching.figure.DIFFERENCE_COLOURS`
     iou : of both masks, in [0, 1]
-    added, dropped : shares of the photo in [0, 1]
+    added, dropped : shares of the photo added and removed, in [0, 1]
     """
 
     picture: bytes = field(repr=False)
@@ -53,12 +53,12 @@ class Change:
 
 
 def correction_picture(photo: Photo, correction: Correction, *, side: int = SIDE) -> bytes:
-    """Draw what a correction marks, and in grey what it leaves open.
+    """Draw the mask of a correction, and its uncertain pixels in grey.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    correction : of this photo; without a mask the photo is drawn alone
+    correction : a correction of this photo; without a mask, only the photo is drawn
     side : longer side in pixels
 
     Returns
@@ -69,7 +69,7 @@ def correction_picture(photo: Photo, correction: Correction, *, side: int = SIDE
 
 
 def thumbnail(path: Path, correction: Correction, *, side: int = _THUMBNAIL) -> bytes:
-    """As `correction_picture` from the photo's file, as a WebP file of some 20 KB.
+    """Like `correction_picture`, from the photo's file, as a WebP file of about 20 KB.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def change_picture(photo: Photo, before: Rle, after: Rle, *, side: int = SIDE) -
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    before, after : masks of its size
+    before, after : masks of the photo's size
     side : longer side in pixels
     """
     from rustseg_jax.drawing.difference import Difference, difference_picture
@@ -101,7 +101,7 @@ def change_picture(photo: Photo, before: Rle, after: Rle, *, side: int = SIDE) -
 def disagreement_picture(
     photo: Photo, disagreement: NDArray[np.float32], *, side: int = SIDE
 ) -> bytes:
-    """Draw where experts differ, in yellow on the photo in grey: the stronger, the more.
+    """Draw where experts disagree, in yellow on the greyscale photo; stronger is more opaque.
 
     Parameters
     ----------
@@ -130,12 +130,12 @@ def _drawn(photo: Photo, correction: Correction, side: int) -> Photo:
 
 
 def _resized(values: Photo, shape: tuple[int, int]) -> Photo:
-    """Means over areas."""
+    """Area means."""
     return np.asarray(Image.fromarray(values).resize(shape[::-1], Image.Resampling.BOX))
 
 
 def _small_photo(path: Path, side: int) -> Photo:
-    """A photo at about the size that is wanted: JPEGs are decoded at an eighth, say, at once."""
+    """A photo decoded at about the wanted size: JPEGs can be decoded at an eighth, for example."""
     try:
         with Image.open(path) as image:
             if image.format == "JPEG":
@@ -143,7 +143,7 @@ def _small_photo(path: Path, side: int) -> Photo:
                 if image.mode == "RGB":
                     return np.asarray(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError) as error:
-        raise ImageError(f"{path.name} cannot be read as a picture") from error
+        raise ImageError(f"{path.name} is not a readable image") from error
     return images.read(path)
 
 

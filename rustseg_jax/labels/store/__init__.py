@@ -1,7 +1,7 @@
-"""The append-only SQLite database of what experts say, and the photos it owns.
+"""The append-only SQLite database of expert labels, and its photos.
 
-`store` is its face, `schema` and `migrations` its tables, `files` its photos, `drafts` what
-is handed to it, `checks` what is refused.
+`store` is the interface, `schema` and `migrations` define the tables, `files` stores the photos,
+`drafts` has the input types and `checks` validates them.
 """
 
 from rustseg_jax.labels.store.store import Store, labels_folder

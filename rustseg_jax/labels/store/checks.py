@@ -1,4 +1,4 @@
-"""What is about to be saved, checked: rows from drafts."""
+"""Validate drafts and convert them to rows."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from rustseg_jax.labels.store.rows import pack_heat
 
 __all__ = ["author", "correction_row", "prediction_row", "record_id", "words"]
 
-_SPACE = uuid.UUID("5b6f6b5e-4c0f-5a76-9f0c-6f1d0f1b7a5e")  # any fixed one
+_SPACE = uuid.UUID("5b6f6b5e-4c0f-5a76-9f0c-6f1d0f1b7a5e")  # arbitrary but fixed
 _SAID = (
     "photo", "kind", "method", "sources", "verdict", "mask", "ignore", "strokes", "reasons",
     "wrong_reason", "note", "confidence", "who",
 )  # fmt: skip
-# Not what was said but how: a repeated save may differ in them (`seconds` has gone on).
+# Circumstances rather than content: a repeated save may differ in them (`seconds` has gone on).
 
 
 def record_id(nonce: str) -> str:
-    """The UUID of what was saved under a nonce: the same on every site, which is how they merge."""
+    """The UUID of a save, derived from its nonce: the same on every site, so that merges match."""
     return str(uuid.uuid5(_SPACE, nonce))
 
 
 def author(who: str, verified: bool) -> dict[str, Any]:
-    """The columns that every act has, as of now."""
+    """The columns that every action has, at the current time."""
     return {"who": words("who", who, least=1), "verified": int(verified), **_made()}
 
 
@@ -43,28 +43,28 @@ def _made() -> dict[str, str]:
 
 
 def words(name: str, text: str, *, least: int = 0, most: int = 10_000) -> str:
-    """Text of a user, trimmed; ConfigError where it is too short or too long."""
+    """Trimmed text from a user; ConfigError if it is too short or too long."""
     text = text.strip()
     if not least <= len(text) <= most:
-        raise ConfigError(f"{name} has {len(text)} characters; allowed are {least} to {most}")
+        raise ConfigError(f"{name} has {len(text)} characters; it must have {least} to {most}")
     if "\0" in text:
-        raise ConfigError(f"{name} holds a NUL character; leave it out")
+        raise ConfigError(f"{name} contains a NUL character; remove it")
     return text
 
 
 def prediction_row(
     photo: Photo, draft: PredictionDraft, uncertainty: float | None
 ) -> dict[str, Any]:
-    """Make the row of what a model said of a photo.
+    """Make the row of a prediction for a photo.
 
     Raises
     ------
     ConfigError
-        The draft is of a photo of another size.
+        The draft is for a photo of another size.
     """
     if (draft.mask.height, draft.mask.width) != photo.shape:
         raise ConfigError(
-            f"the result is of a photo of {draft.mask.width} x {draft.mask.height} pixels; "
+            f"the result is for a photo of {draft.mask.width} x {draft.mask.height} pixels, but "
             f"{photo.origin or photo.sha256} has {photo.width} x {photo.height}"
         )
     heat = np.asarray(draft.heat, np.float32)
@@ -88,12 +88,12 @@ def prediction_row(
 
 
 def correction_row(photo: Photo, draft: CorrectionDraft) -> dict[str, Any]:
-    """Check everything that a user or a page can get wrong, and make the row.
+    """Validate everything that a user or a page can get wrong, and make the row.
 
     Raises
     ------
     ConfigError
-        A value is not allowed, or values contradict each other; the message names it.
+        A value is not allowed, or values contradict each other; the message names the value.
     """
     _one_of("verdict", draft.verdict, VERDICTS)
     _one_of("kind", draft.kind, KINDS)
@@ -101,9 +101,9 @@ def correction_row(photo: Photo, draft: CorrectionDraft) -> dict[str, Any]:
         _one_of("reason", reason, REASONS)
     masks = _masks(photo, draft)
     if draft.confidence is not None and not 0 <= draft.confidence <= 1:
-        raise ConfigError(f"confidence is {draft.confidence}; allowed is 0 to 1, or None")
+        raise ConfigError(f"confidence is {draft.confidence}; it must be between 0 and 1, or None")
     if draft.seconds is not None and not 0 <= draft.seconds < float("inf"):
-        raise ConfigError(f"seconds is {draft.seconds}; allowed is 0 or more, or None")
+        raise ConfigError(f"seconds is {draft.seconds}; it must be 0 or more, or None")
     row = {
         "id": record_id(draft.nonce),
         "photo": photo.sha256,
@@ -132,18 +132,18 @@ def _masks(photo: Photo, draft: CorrectionDraft) -> dict[str, str | int | None]:
     for name, layer in (("mask", mask), ("ignore", ignore)):
         if layer is not None and check_mask(name, layer).shape != photo.shape:
             raise ConfigError(
-                f"{name} is {layer.shape[1]} x {layer.shape[0]} pixels, its photo {photo.width} x "
-                f"{photo.height}; draw on the photo at its own size"
+                f"{name} has {layer.shape[1]} x {layer.shape[0]} pixels, its photo has "
+                f"{photo.width} x {photo.height}; draw at the size of the photo"
             )
     if ignore is not None and not ignore.any():
         ignore = None
     if mask is not None and ignore is not None and (both := int((mask & ignore).sum())):
         raise ConfigError(
-            f"mask and ignore both mark {both} pixels; each is one of the two at most"
+            f"mask and ignore both mark {both} pixels; mark each pixel in one of them only"
         )
     if draft.verdict == "none" and mask is not None and mask.any():
         raise ConfigError(
-            f"the verdict is 'none', yet the mask marks {int(mask.sum())} pixels; clear the mask "
+            f"the verdict is 'none', but the mask marks {int(mask.sum())} pixels; clear the mask "
             "or change the verdict"
         )
     return {
@@ -156,7 +156,7 @@ def _masks(photo: Photo, draft: CorrectionDraft) -> dict[str, str | int | None]:
 
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{name} is {value!r}; allowed are {', '.join(map(repr, allowed))}")
+        raise ConfigError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
 
 
 def _json(name: str, value: Any) -> str:

@@ -1,8 +1,8 @@
-"""Connections: one short one a call, to a database that is ours and of this version.
+"""Connections: one short connection per call, to a database of this program and this version.
 
-An acknowledged save survives a killed program and a power cut: WAL with
-`synchronous=FULL` syncs the log at each commit, before the call returns. Whose file it is
-is read from its header before SQLite opens it, so a foreign one is not touched at all.
+An acknowledged save survives a killed process and a power cut: WAL with `synchronous=FULL` syncs
+the log at each commit, before the call returns. The owner of a file is read from its header before
+SQLite opens it, so a database of another program is not touched at all.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from rustseg_jax.runtime import sync_folder
 __all__ = ["BUSY_SECONDS", "Database"]
 
 BUSY_SECONDS = 10.0
-"""How long a call waits for another writer; one save holds the lock for some milliseconds."""
+"""How long a call waits for another writer; a save holds the lock for a few milliseconds."""
 
 _MAGIC = b"SQLite format 3\0"
 _APPLICATION_ID = slice(68, 72)  # www.sqlite.org/fileformat.html, 1.3
-_WAL_TRIES = 0.05  # seconds between attempts: another process may just be starting, too
+_WAL_TRIES = 0.05  # seconds between attempts: another process may be starting, too
 
 
 class Database:
-    """The database file of a labels folder; holds nothing open.
+    """The database file of a labels folder; keeps no connection open.
 
     Parameters
     ----------
-    path : of the file
-    create : make it where it is missing, and bring an older one to this version; without,
-        a missing one is refused and an older one too
-    older : an older one is taken as it is, for reading
+    path : the file
+    create : create the file if it is missing, and migrate an older one; if False, a missing file
+        and an older one are refused
+    older : open an older database without migrating it, for reading
     busy_seconds : how long a call waits for another writer
     """
 
@@ -60,7 +60,7 @@ class Database:
         self._immutable = False
         self._least = 1 if older else VERSION
         if not create and not path.is_file():
-            raise MissingError(f"{path.parent} is no labels folder: it has no {path.name}")
+            raise MissingError(f"{path.parent} is not a labels folder ({path.name} not found)")
         with explained(path):
             self._check_header()
             if create:
@@ -69,7 +69,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection on which everything read is of one moment."""
+        """Open a connection that reads the state of one moment."""
         with explained(self.path), closing(self._connect()) as conn:
             self._check(conn)
             conn.execute("BEGIN")
@@ -77,43 +77,43 @@ class Database:
 
     @contextmanager
     def writing(self, *, forget: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction: committed at the end, or nothing of it was done.
+        """Open a connection in a transaction: committed at the end, or rolled back entirely.
 
         Parameters
         ----------
-        forget : what is deleted is overwritten in the file, too
+        forget : overwrite deleted data in the file, too
         """
         with explained(self.path), closing(self._connect()) as conn:
             if self._immutable:
                 raise ReadOnlyError(
-                    f"{self.path} may not be written, nothing of it was saved; change its "
-                    "permissions or name another labels folder"
+                    f"{self.path} is read-only, nothing was saved; change its permissions or "
+                    "choose another labels folder"
                 )
             if forget:
                 conn.execute("PRAGMA secure_delete = ON")
             with _transaction(conn):
                 self._check(conn)
                 yield conn
-            if forget:  # the log still has the pages as they were
+            if forget:  # the log still has the old pages
                 conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check(self, conn: sqlite3.Connection) -> None:
         if check_version(conn, self.path) < self._least:
-            raise MissingError(f"{self.path} was replaced by an older one; start the program again")
+            raise MissingError(f"{self.path} was replaced by an older one; restart the program")
 
     def _check_header(self) -> None:
-        """Refuse what is not ours, without opening it as a database."""
+        """Refuse a database of another program, without opening it."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
             header = file.read(100)
         if not header:
-            return  # a database that somebody is just making
+            return  # another process is creating the database
         if not header.startswith(_MAGIC):
-            raise ForeignError(f"{self.path} {NOT_A_DATABASE}; name another labels folder")
+            raise ForeignError(f"{self.path} {NOT_A_DATABASE}; choose another labels folder")
         if int.from_bytes(header[_APPLICATION_ID], "big") != APPLICATION_ID:
             raise ForeignError(
-                f"{self.path} is the database of another program; it was left as it is: name "
+                f"{self.path} belongs to another program; it was not changed: choose "
                 "another labels folder"
             )
 
@@ -124,9 +124,9 @@ class Database:
             if version < self._least:
                 if not create or self._immutable:
                     raise MissingError(
-                        f"{self.path} is of an older version of this program (schema {version} of "
-                        f"{VERSION}); opening it for writing, in the app or by `labels import`, "
-                        "brings it up to date"
+                        f"{self.path} has an older schema ({version}, this program needs "
+                        f"{VERSION}); to update it, open it for writing, in the app or with "
+                        "`labels import`"
                     )
                 with _transaction(conn):
                     migrate(conn, self.path)
@@ -136,7 +136,7 @@ class Database:
             sync_folder(self.path.parent)
 
     def _to_wal(self, conn: sqlite3.Connection) -> None:
-        """Switch to the write-ahead log, once in a database's life."""
+        """Switch to the write-ahead log, once for each database."""
         end = time.monotonic() + self._busy
         while True:
             try:
@@ -159,8 +159,8 @@ class Database:
             except sqlite3.OperationalError as error:
                 if create or not self._is_closed_to_us(error):
                     raise
-        # A folder that may not be written has no room for the log's index. Without a log
-        # nobody is writing either, and the file may be read as it stands.
+        # A read-only folder has no room for the log's index. Without a log nobody is writing
+        # either, and the file can be read as it is.
         self._immutable = True
         return self._open(f"{address}?mode=ro&immutable=1")
 

@@ -1,4 +1,4 @@
-"""What is handed to the store: all that is said of a photo in one act, not checked yet."""
+"""Input of the store: one prediction or correction, not validated yet."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PredictionDraft:
-    """What the store keeps of a result: nothing of the photo's size, but for two encoded masks.
+    """The stored parts of a result: nothing of the photo's size except two encoded masks.
 
     Attributes
     ----------
-    model : SHA-256 of the weights; "" when they came from no file
-    config : what was chosen
+    model : SHA-256 of the weights; "" if they were not loaded from a file
+    config : the configuration of the result
     probability, corroded, threshold, reason : as in `Segmentation`
-    heat : (h, w) in [0, 1], the heat map that the mask was made from
-    rough, mask : masks, of the photo's size
+    heat : (h, w) in [0, 1], the heat map that produced the mask
+    rough, mask : rough mask and mask, of the photo's size
     """
 
     model: str
@@ -45,7 +45,7 @@ class PredictionDraft:
 
     @classmethod
     def of(cls, seg: Segmentation) -> PredictionDraft:
-        """Take from a result what is kept of it."""
+        """Take the stored parts of a result."""
         return cls(
             model=str(seg.model.get("digest", "")),
             config=seg.config,
@@ -61,15 +61,14 @@ class PredictionDraft:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CorrectionDraft:
-    """What an expert says of a photo, as `Correction` keeps it.
+    """An expert's label of a photo, with the fields of `Correction`.
 
     Attributes
     ----------
-    nonce : of this save, 8 to 200 characters, never used for another: a UUID
-    mask, ignore : (H, W) bool at the photo's size, with no pixel in common; None where there is
-        none
-    prediction : id; None is that of the parent
-    the rest : see `Correction`
+    nonce : unique key of this save, 8 to 200 characters, never used for another: a UUID
+    mask, ignore : (H, W) bool at the photo's size, without common pixels; None if there is none
+    prediction : id; None takes that of the parent
+    others : see `Correction`
     """
 
     nonce: str

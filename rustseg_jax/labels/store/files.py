@@ -1,8 +1,8 @@
-"""The photos beside the database: addressed by their bytes, written whole or not at all.
+"""The photo files beside the database: addressed by their bytes, written completely or not at all.
 
-`photos/ab/abcdef...` holds the photo whose SHA-256 is abcdef... A photo is written to a
-file beside its place, synced, renamed, and the folder synced, all before its row is
-written: a row never points to a photo that is not there.
+`photos/ab/abcdef...` is the photo whose SHA-256 is abcdef... A photo is written to a temporary
+file, synced, renamed, and the folder synced, all before its row is written: a row never points to a
+missing photo.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FOLDER = "photos"
 
 
 def place_of(root: Path, digest: str) -> Path:
-    """Where a photo lies in a labels folder."""
+    """Path of a photo in a labels folder."""
     return root / FOLDER / digest[:2] / digest
 
 
 def put(root: Path, digest: str, data: bytes) -> None:
-    """Write a photo, unless its very bytes are there already; durable on return."""
+    """Write a photo, unless the same bytes are already there; durable on return."""
     place = place_of(root, digest)
     if (
         place.is_file()
@@ -40,9 +40,9 @@ def put(root: Path, digest: str, data: bytes) -> None:
 
 
 def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
-    """Copy a photo, or link it where asked and possible; returns whether it is a link.
+    """Copy a photo, or link it if requested and possible; return whether it is a link.
 
-    What is copied is checked, see `read_checked`.
+    Copies are checked, see `read_checked`.
     """
     place = place_of(root, digest)
     if link:
@@ -56,15 +56,15 @@ def put_file(root: Path, digest: str, source: Path, *, link: bool) -> bool:
 
 
 def read_checked(source: Path, digest: str) -> bytes:
-    """A photo's bytes; OSError (EIO) where they are not those of its digest."""
+    """A photo's bytes; OSError (EIO) if they do not match its digest."""
     data = source.read_bytes()
     if sha256(data) != digest:
-        raise OSError(errno.EIO, "its bytes are not those it was stored with", str(source))
+        raise OSError(errno.EIO, "the file was changed after it was stored", str(source))
     return data
 
 
 def remove(root: Path, digest: str) -> bool:
-    """Delete a photo's file; returns whether there was one."""
+    """Delete a photo's file; return whether it existed."""
     place = place_of(root, digest)
     try:
         place.unlink()
@@ -75,7 +75,7 @@ def remove(root: Path, digest: str) -> bool:
 
 
 def stored(root: Path) -> Iterator[Path]:
-    """Every file below `photos/`, finished or not."""
+    """Every file below `photos/`, complete or not."""
     folder = root / FOLDER
     if folder.is_dir():
         yield from (path for path in sorted(folder.rglob("*")) if not path.is_dir())

@@ -1,4 +1,4 @@
-"""A photo on its way into the store: its bytes, checked, and the row that tells of it."""
+"""Validate a photo before it is stored, and make its row."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _SIGNATURES = {
 
 
 def check_choices(*, consent: str, exif: str) -> None:
-    """ConfigError where one of them is not allowed."""
+    """Raise ConfigError if one of them is not allowed."""
     if consent not in CONSENT:
-        raise ConfigError(f"consent is {consent!r}; allowed are {', '.join(CONSENT)}")
+        raise ConfigError(f"consent is {consent!r}; it must be one of {', '.join(CONSENT)}")
     if exif not in ("kept", "stripped"):
-        raise ConfigError(f"exif is {exif!r}; allowed are 'kept' and 'stripped'")
+        raise ConfigError(f"exif is {exif!r}; it must be 'kept' or 'stripped'")
 
 
 def read_bytes(photo: bytes | Path | str) -> bytes:
-    """The bytes of a file, no more than one too many; ImageError where it cannot be opened."""
+    """The bytes of a file, at most one more than allowed; ImageError if it cannot be opened."""
     if isinstance(photo, bytes):
         return photo
     path = Path(photo)
@@ -52,21 +52,21 @@ def new_photo(
     scene: str,
     split: str,
 ) -> tuple[Row, bytes]:
-    """Check a photo that is not here yet.
+    """Validate a new photo.
 
     Parameters
     ----------
     given : the bytes of its file
-    the rest : as in `Store.add_photo`
+    others : as in `Store.add_photo`
 
     Returns
     -------
-    Its row, and the bytes to keep: those given, or without what EXIF says
+    Its row, and the bytes to store: those given, or without EXIF
 
     Raises
     ------
     ImageError
-        It is no photo that can be read.
+        The file cannot be read as a photo.
     """
     height, width = images.read(given, name=origin or "the upload").shape[:2]
     data = given if exif == "kept" else _exif.strip(given)
@@ -93,7 +93,7 @@ def _kind(data: bytes) -> str:
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return kind
-    # Pillow also takes files with something before the signature.
+    # Pillow also accepts files with something before the signature.
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as image:

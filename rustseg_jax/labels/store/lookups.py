@@ -1,7 +1,7 @@
-"""What the calls of the store look up and refuse, each on the caller's connection.
+"""Look-ups and checks of the store's calls, on the caller's connection.
 
-All of it runs inside the transaction of a call, so that what was found still holds when the
-row is written.
+All of them run inside the caller's transaction, so that their results still hold when the row is
+written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def photo_row(conn: sqlite3.Connection, digest: str) -> Row | None:
-    """The row of the photo with these bytes, stored or as given; None where it is not here."""
+    """The row of the photo with these bytes, as stored or as submitted; None if it is not here."""
     sql = "SELECT * FROM photos WHERE {} = ? LIMIT 1"
     return fetch(conn, sql.format("sha256"), (digest,)) or fetch(
         conn, sql.format("original"), (digest,)
@@ -37,55 +37,55 @@ def photo_row(conn: sqlite3.Connection, digest: str) -> Row | None:
 
 
 def get_photo(conn: sqlite3.Connection, digest: str) -> Photo:
-    """The photo with these bytes; MissingError, or ErasedError, where it is not here."""
+    """The photo with these bytes; MissingError or ErasedError if it is not here."""
     row = photo_row(conn, digest)
     if row is None:
         refuse_erased(conn, digest)
-        raise MissingError(f"there is no photo {digest!r} in this labels folder")
+        raise MissingError(f"photo {digest!r} not found in this labels folder")
     return photo_of(row)
 
 
 def get_row(conn: sqlite3.Connection, table: str, id: str) -> Row:
-    """The row with this id; MissingError where there is none. `table` is ours, never a user's."""
+    """The row with this id; MissingError if there is none. `table` is never a user's input."""
     row = fetch(conn, f"SELECT * FROM {table} WHERE id = ?", (id,))
     if row is None:
-        raise MissingError(f"there is no row {id!r} in {table} of this labels folder")
+        raise MissingError(f"row {id!r} not found in {table} of this labels folder")
     return row
 
 
 def erasure_row(conn: sqlite3.Connection, digest: str) -> Row | None:
-    """The tombstone of a photo, None where it was not erased."""
+    """The tombstone of a photo, None if it was not erased."""
     sql = "SELECT * FROM erasures WHERE photo = :d OR original = :d ORDER BY made LIMIT 1"
     return fetch(conn, sql, {"d": digest})
 
 
 def refuse_erased(conn: sqlite3.Connection, digest: str) -> None:
-    """ErasedError where a photo was erased on request."""
+    """Raise ErasedError if a photo was erased on request."""
     row = erasure_row(conn, digest)
     if row is not None:
         raise ErasedError(
-            f"this photo was erased on {row['made'][:10]} ({row['reason']}); it is not taken in "
+            f"this photo was erased on {row['made'][:10]} ({row['reason']}) and cannot be added "
             "again"
         )
 
 
 def saved_before(conn: sqlite3.Connection, table: str, row: Row, said: Sequence[str]) -> Row | None:
-    """What was saved under this nonce, None where nothing was; refused where it says otherwise."""
+    """The row saved under this nonce, None if there is none; refused if the content differs."""
     before = fetch(conn, f"SELECT * FROM {table} WHERE nonce = ?", (row["nonce"],))
     if before and any(before[name] != row[name] for name in said):
         raise ConflictError(
-            f"something else was saved under {row['nonce']!r} at {before['made']}; it was left as "
-            "it is: save this one anew, under another nonce"
+            f"nonce {row['nonce']!r} was already used for different content at {before['made']}, "
+            "which was not changed: save again with a new nonce"
         )
     return before
 
 
 def check_parents(conn: sqlite3.Connection, row: Row, sources: Sequence[str]) -> None:
-    """Everything it refers to is of the same photo; the prediction is that of the parent."""
+    """Check that all references are to the same photo; the prediction is that of the parent."""
     wanted = [("predictions", row["prediction"]), ("corrections", row["parent"])]
     for table, id in [*wanted, *(("corrections", source) for source in sources)]:
         if id is not None and get_row(conn, table, id)["photo"] != row["photo"]:
-            raise MissingError(f"row {id!r} in {table} is of another photo")
+            raise MissingError(f"row {id!r} in {table} belongs to another photo")
     if row["prediction"] is None and row["parent"] is not None:
         row["prediction"] = get_row(conn, "corrections", row["parent"])["prediction"]
 

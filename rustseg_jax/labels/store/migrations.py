@@ -37,7 +37,7 @@ def check_version(conn: sqlite3.Connection, place: Path) -> int:
     if unknown := [name for name in seen if name not in STEPS]:
         raise NewerError(
             f"{place} was written by a newer version of this program (schema step {unknown[0]!r}; "
-            f"this one knows {VERSION} steps); it was left as it is: install the newer version "
+            f"this one supports {VERSION}); it was not changed: install the newer version "
             "to use it"
         )
     return len(seen)

@@ -1,7 +1,7 @@
-"""The photos of a labels folder: taken in, found again, erased.
+"""The photos of a labels folder: add, find, erase.
 
-Photos are addressed by the SHA-256 of their bytes and lie beside the database; a photo's file
-is on the disk before its row is.
+Photos are addressed by the SHA-256 of their bytes and stored beside the database; a photo's file is
+on disk before its row is.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DATABASE = "labels.sqlite"
 
 
 class PhotoStore:
-    """A labels folder, as far as it keeps photos; `Store` has parameters, errors and the rest."""
+    """The photo part of a labels folder; see `Store` for parameters and errors."""
 
     def __init__(
         self, folder: Path | str, *, create: bool = True, busy_seconds: float = BUSY_SECONDS
@@ -52,25 +52,25 @@ class PhotoStore:
         scene: str = "",
         split: str = "",
     ) -> Photo:
-        """Take a photo in.
+        """Add a photo.
 
         Parameters
         ----------
         photo : the bytes of a file, or its path
-        origin : name of the file; the path's own when left out
+        origin : name of the file; defaults to the path's own
         consent : one of `CONSENT`
-        licence : under which it may be used
-        exif : "kept", or "stripped" to keep the picture alone, without place, time and owner
+        licence : licence of the photo
+        exif : "kept", or "stripped" to remove metadata such as place, time and owner
         source, scene, split : as in a data folder's manifest
 
         Returns
         -------
-        `Photo`; of a photo that is here already, as it was first taken in
+        `Photo`; for a photo that is already here, the existing record
 
         Raises
         ------
         ImageError
-            It is no photo that can be read.
+            The file cannot be read as a photo.
         ErasedError
             It was erased on request.
         """
@@ -80,7 +80,7 @@ class PhotoStore:
         given = read_bytes(photo)
         original = images.sha256(given)
         if (known := self._known(original)) is not None:
-            with explained(self.folder):  # a file that was lost or damaged is mended
+            with explained(self.folder):  # repairs a file that was lost or damaged
                 if known.sha256 == original:
                     files.put(self.folder, original, given)
             return known
@@ -92,7 +92,7 @@ class PhotoStore:
         )  # fmt: skip
 
     def _take_in(self, row: Row, data: bytes) -> Photo:
-        """File first, then the row; a photo that is erased meanwhile leaves no file."""
+        """File first, then the row; a photo that is erased in between leaves no file."""
         with explained(self.folder):
             files.put(self.folder, row["sha256"], data)
         try:
@@ -112,7 +112,7 @@ class PhotoStore:
             return None if row is None else photo_of(row)
 
     def find_photo(self, digest: str) -> Photo | None:
-        """Return the photo with these bytes, stored or as given; None where it is not here.
+        """Return the photo with these bytes, as stored or as submitted; None if it is not here.
 
         Parameters
         ----------
@@ -123,12 +123,12 @@ class PhotoStore:
             return None if row is None else photo_of(row)
 
     def photo(self, digest: str) -> Photo:
-        """As `find_photo`; MissingError where it is not here."""
+        """Like `find_photo`; raises MissingError if it is not here."""
         with self.database.reading() as conn:
             return get_photo(conn, digest)
 
     def photo_path(self, photo: Photo | str) -> Path:
-        """Where a photo's file lies; reading it there is allowed, changing it is not."""
+        """Path of a photo's file; read it, but never change it."""
         return files.place_of(self.folder, photo if isinstance(photo, str) else photo.sha256)
 
     # Erasure
@@ -136,20 +136,20 @@ class PhotoStore:
     def erase(
         self, photo: Photo | str, *, who: str, reason: str, verified: bool = False
     ) -> Erasure:
-        """Delete a photo and all that was said of it; what is left is a tombstone.
+        """Delete a photo and all its records; only a tombstone is left.
 
-        This is a person's right and the only way in which anything is ever deleted. The
-        photo is not taken in again. Backups and exports made before still have it.
+        This implements a person's right to erasure and is the only way in which anything is
+        deleted. The photo cannot be added again. Earlier backups and exports still contain it.
 
         Parameters
         ----------
         photo : the photo, or the SHA-256 of its bytes
         who, verified : who erases
-        reason : why, in words; it stays
+        reason : why, as text; it is kept
 
         Returns
         -------
-        `Erasure`; of a photo that was erased before, the one from then
+        `Erasure`; for a photo that was erased before, the existing one
         """
         reason = words("reason", reason, least=1)
         by = author(who, verified)

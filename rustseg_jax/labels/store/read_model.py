@@ -1,8 +1,8 @@
-"""What is derived from the records, as SQL: migrations 2 and 3. Never edit what was released.
+"""Tables derived from the records, as SQL: migrations 2 and 3. Never edit what was released.
 
-Triggers keep these tables; they may be thrown away and made again, and `labels verify` compares
-them with what the records say. They answer the queue, the list and the history from an index
-instead of reading 300,000 masks.
+Triggers maintain these tables; they can be dropped and rebuilt, and `labels verify` compares them
+with the records. They answer the queue, the list and the history from an index instead of reading
+300,000 masks.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _STATUS = """CASE
                                       WHEN 'reject' THEN 'rejected' ELSE 'flagged' END
                  FROM reviews r WHERE r.correction = {0} AND r.action <> 'comment'
                  ORDER BY r.made DESC, r.id DESC LIMIT 1), 'open') END"""
-# Of version 2: a rejected correction counted here, though nowhere else.
+# Version 2: a rejected correction counted here, but nowhere else.
 _EXPERTS_2 = """(SELECT count(DISTINCT s.who) FROM standing s
   WHERE s.photo = {0} AND s.kind <> 'consensus' AND s.status <> 'withdrawn')"""
 _EXPERTS = """(SELECT count(DISTINCT s.who) FROM counted s
   WHERE s.photo = {0} AND s.kind <> 'consensus')"""
-# 1 where P is one half, 0 where it is 0 or 1; below that: no model has looked yet.
+# 1 if P is one half, 0 if it is 0 or 1; below 0: no prediction yet.
 _UNSEEN = "-1.0"
 _LATEST_DOUBT = f"""coalesce((SELECT 1.0 - 2.0 * abs(p.probability - 0.5)
   FROM predictions p WHERE p.photo = {{0}} ORDER BY p.made DESC, p.id DESC LIMIT 1), {_UNSEEN})"""
@@ -37,7 +37,7 @@ _READ_TABLES = (
   model TEXT NOT NULL,
   PRIMARY KEY (made, correction)
 ) STRICT, WITHOUT ROWID""",
-    # Not UNIQUE, though it is: SQLite would take it instead of the primary key, and look up twice.
+    # Not UNIQUE, although it is: SQLite would prefer it to the primary key and look up twice.
     "CREATE INDEX standing_correction ON standing (correction)",
     "CREATE INDEX standing_who ON standing (who, made, correction)",
     "CREATE INDEX standing_verdict ON standing (verdict, made, correction)",
@@ -119,10 +119,10 @@ READ_MODEL = (
     f"INSERT INTO tagged {_BACKFILL['tagged']}",
     f"INSERT INTO queue {_BACKFILL['queue'].format(experts=_EXPERTS_2.format('f.sha256'))}",
 )
-"""Migration 2; what is there already is filled in from the records."""
+"""Migration 2; existing records are filled in."""
 
 COUNTED = (
-    # As `records.is_counted` says; a test compares the two.
+    # The same rule as `records.is_counted`; a test compares the two.
     """CREATE VIEW counted AS
   SELECT * FROM standing WHERE status NOT IN ('rejected', 'withdrawn')""",
     "DROP TRIGGER correction_added",
@@ -148,12 +148,12 @@ BEGIN
   UPDATE queue SET experts = {_EXPERTS.format("NEW.photo")} WHERE photo = NEW.photo;
 END""",
     f"UPDATE queue SET experts = {_EXPERTS.format('queue.photo')}",
-    # Nothing here reads it; programs that know two steps only do, and refuse the database.
+    # Not read by this program: earlier ones, which know two steps, read it and refuse the database.
     "PRAGMA user_version = 3",
 )
-"""Migration 3: which corrections count is said once, in the view `counted`, for the queue, too."""
+"""Migration 3: the view `counted` defines which corrections count, for the queue, too."""
 
 
 def backfill(table: str) -> str:
-    """SELECT what a derived table should hold, from the records (and `standing`, for queue)."""
+    """SELECT the expected rows of a derived table from the records (and `standing`, for queue)."""
     return _BACKFILL[table].format(experts=_EXPERTS.format("f.sha256"))

@@ -1,4 +1,4 @@
-"""Between rows of the database and the dataclasses of `records`."""
+"""Convert between database rows and the dataclasses of `records`."""
 
 from __future__ import annotations
 
@@ -53,35 +53,35 @@ def fetch(conn: sqlite3.Connection, sql: str, values: Any = ()) -> Row | None:
 
 
 def insert(conn: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Add one row; names of tables and columns are ours, never a user's."""
+    """Add one row; table and column names are never a user's input."""
     names = ", ".join(row)
     places = ", ".join(f":{name}" for name in row)
     conn.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", dict(row))
 
 
 def pack_heat(heat: NDArray[np.float32]) -> bytes:
-    """Heat map as bytes: float32, little-endian, rows first, deflated. Exact."""
+    """Heat map as bytes: float32, little-endian, row by row, deflated. Lossless."""
     return zlib.compress(np.ascontiguousarray(heat, "<f4").tobytes(), 6)
 
 
 def unpack_heat(data: bytes, rows: int, columns: int) -> NDArray[np.float32]:
-    """The heat map of `pack_heat`; DamagedError where it is none of this size."""
+    """Decode the heat map of `pack_heat`; DamagedError if it does not have this size."""
     try:
         values = np.frombuffer(zlib.decompress(data), "<f4")
     except (zlib.error, ValueError) as error:
-        raise DamagedError(f"a heat map cannot be read back ({error}): it is damaged") from error
+        raise DamagedError(f"a heat map is damaged (it cannot be decoded: {error})") from error
     if values.size != rows * columns:
-        raise DamagedError(f"a heat map has {values.size} values, not {rows} x {columns}")
+        raise DamagedError(f"a heat map has {values.size} values instead of {rows} x {columns}")
     return values.reshape(rows, columns).astype(np.float32)
 
 
 def photo_of(row: Row) -> Photo:
-    """A row of photos."""
+    """Row of the table photos."""
     return Photo(**row)
 
 
 def prediction_of(row: Row, photo: Photo) -> Prediction:
-    """A row of predictions, of this photo."""
+    """Row of the table predictions, for this photo."""
     given = dict(row)
     heat = unpack_heat(given.pop("heat"), given.pop("heat_rows"), given.pop("heat_columns"))
     return Prediction(
@@ -97,7 +97,7 @@ def prediction_of(row: Row, photo: Photo) -> Prediction:
 
 
 def correction_of(row: Row, photo: Photo) -> Correction:
-    """A row of corrections, of this photo."""
+    """Row of the table corrections, for this photo."""
     given = {name: value for name, value in row.items() if name != "payload"}
     masks = {name: given[name] and Rle(given[name], *photo.shape) for name in ("mask", "ignore")}
     return Correction(
@@ -114,17 +114,17 @@ def correction_of(row: Row, photo: Photo) -> Correction:
 
 
 def review_of(row: Row) -> Review:
-    """A row of reviews."""
+    """Row of the table reviews."""
     return Review(**{**row, "verified": bool(row["verified"])})
 
 
 def withdrawal_of(row: Row) -> Withdrawal:
-    """A row of withdrawals."""
+    """Row of the table withdrawals."""
     return Withdrawal(**{**row, "verified": bool(row["verified"])})
 
 
 def erasure_of(row: Row) -> Erasure:
-    """A row of erasures."""
+    """Row of the table erasures."""
     return Erasure(
         **{**row, "verified": bool(row["verified"]), "removed": json.loads(row["removed"])}
     )

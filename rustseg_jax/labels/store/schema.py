@@ -1,11 +1,11 @@
-"""The tables of the records, as SQL: what migration 1 runs. Never edit what was released.
+"""The tables of the records, as SQL: migration 1. Never edit what was released.
 
-Records are append-only: triggers refuse every UPDATE, and every DELETE
-of a photo's rows unless its tombstone is in `erasures`. Composite foreign keys see to it
-that a correction, its parent and its prediction are of one photo.
+Records are append-only: triggers refuse every UPDATE, and every DELETE of a photo's rows unless its
+tombstone is in `erasures`. Composite foreign keys ensure that a correction, its parent and its
+prediction belong to one photo.
 
-What is large (heat maps, masks, strokes) stands last in a row, so that reading the rest
-does not read it. What is derived from them is in `read_model`.
+Large columns (heat maps, masks, strokes) come last in a row, so that reading the others does not
+read them. Derived tables are in `read_model`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 __all__ = ["APPLICATION_ID", "RECORDS", "RECORD_TABLES"]
 
 APPLICATION_ID = int.from_bytes(b"RSEG", "big")
-"""Says in the file's header whose database it is."""
+"""Identifies this program as the owner, in the file's header."""
 
 _HASH = "length({0}) = 64 AND {0} NOT GLOB '*[^0-9a-f]*'"
 _UUID = "length({0}) = 36 AND {0} NOT GLOB '*[^0-9a-f-]*'"
@@ -145,7 +145,7 @@ def _guards(table: str) -> tuple[str, ...]:
     """Triggers that make a table append-only."""
     key = "sha256" if table == "photos" else "id"
     photo = "sha256" if table == "photos" else "photo"
-    # INSERT OR REPLACE would delete without asking the DELETE trigger.
+    # INSERT OR REPLACE would delete without running the DELETE trigger.
     known = f"SELECT 1 FROM {table} WHERE {key} = NEW.{key}"
     if table in ("corrections", "reviews", "withdrawals"):
         known += " OR nonce = NEW.nonce"

@@ -1,8 +1,8 @@
-"""The labels store: a folder with a database and the photos it owns.
+"""The labels store: a folder with a database and its photos.
 
-Append-only: a save adds a row and changes none. Every call opens a short connection, and
-when it returns, what it saved is on the disk. A save carries a nonce, so that sending it
-again (no answer came) gives the same row and not a second one.
+Append-only: a save adds a row and changes none. Every call opens a short connection; when it
+returns, its changes are on disk. A save carries a nonce, so that sending it again (because no
+answer arrived) returns the same row instead of adding a second one.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ __all__ = ["DATABASE", "Store", "labels_folder"]
 
 
 def labels_folder() -> Path:
-    """Return the labels folder in use.
+    """Return the default labels folder.
 
-    It is the one that RUSTSEG_LABELS names; else `data/labels` in a checkout, and `labels` in
-    the user's data folder (on Linux ~/.local/share/rustseg_jax) where the package is installed.
+    It is the folder named by RUSTSEG_LABELS; otherwise `data/labels` in a checkout, or `labels` in
+    the user's data folder (on Linux ~/.local/share/rustseg_jax) if the package is installed.
     """
     if chosen := os.environ.get("RUSTSEG_LABELS"):
         return Path(chosen)
@@ -53,16 +53,16 @@ class Store(PhotoStore):
 
     Parameters
     ----------
-    folder : the folder; made where it is missing
-    create : False refuses a folder without a database, and an older one, instead of making it
-        or bringing it up to date: for what only reads
+    folder : the folder; created if it is missing
+    create : for read-only use, False refuses a folder without a database, and an older database,
+        instead of creating or migrating it
     busy_seconds : how long a call waits for another writer
 
     Raises
     ------
     LabelsError
-        The folder cannot be used; one of the errors of `rustseg_jax.labels`, which says
-        what to do. Every method raises these, too, and has then done nothing.
+        The folder cannot be used: one of the errors of `rustseg_jax.labels`, whose message says
+        what to do. Every method can raise these, and then has changed nothing.
     """
 
     # Predictions
@@ -74,22 +74,22 @@ class Store(PhotoStore):
         *,
         uncertainty: float | None = None,
     ) -> Prediction:
-        """Keep what a model said of a photo.
+        """Save a model's prediction for a photo.
 
         Parameters
         ----------
-        photo : of this store
-        seg : what `segment` gave for it, or what is kept of that
-        uncertainty : mean doubt of its pixels in [0, 1], where that was measured
+        photo : a photo of this store
+        seg : the result of `segment` for it, or its stored parts
+        uncertainty : mean of its uncertainty map in [0, 1], if measured
 
         Returns
         -------
-        `Prediction`; the one that is here already for this photo, weights and configuration
+        `Prediction`; the existing one if there is one for this photo, weights and configuration
 
         Raises
         ------
         ConfigError
-            `seg` is of a photo of another size.
+            `seg` is for a photo of another size.
         """
         draft = seg if isinstance(seg, PredictionDraft) else PredictionDraft.of(seg)
         row = prediction_row(photo, draft, uncertainty)
@@ -106,7 +106,7 @@ class Store(PhotoStore):
             return prediction_of(same or row, photo)
 
     def prediction(self, id: str) -> Prediction:
-        """Return the prediction with this id; MissingError where it is not here."""
+        """Return the prediction with this id; MissingError if it is not here."""
         with self.database.reading() as conn:
             row = get_row(conn, "predictions", id)
             return prediction_of(row, get_photo(conn, row["photo"]))
@@ -114,39 +114,39 @@ class Store(PhotoStore):
     # Corrections
 
     def save_correction(self, photo: Photo, **said: Any) -> Correction:
-        """Save what an expert said of a photo; when this returns, it is on the disk.
+        """Save an expert's correction; on return it is on disk.
 
         Parameters
         ----------
-        photo : of this store
-        said : the attributes of `CorrectionDraft`, by name; `nonce`, `who` and `verdict` are needed
+        photo : a photo of this store
+        said : the fields of `CorrectionDraft`, by name; `nonce`, `who` and `verdict` are required
 
         Returns
         -------
-        `Correction`; see `save_draft`, which also says what is refused
+        `Correction`; see `save_draft`, which also lists the errors
         """
         return self.save_draft(photo, CorrectionDraft(**said))
 
     def save_draft(self, photo: Photo, draft: CorrectionDraft) -> Correction:
-        """As `save_correction`, what was said in one piece.
+        """Like `save_correction`, with all fields in one draft.
 
         Parameters
         ----------
-        photo : of this store
-        draft : what was said
+        photo : a photo of this store
+        draft : the correction
 
         Returns
         -------
-        `Correction`; for a nonce that was saved before, what was saved then
+        `Correction`; for a nonce that was already saved, the existing one
 
         Raises
         ------
         ConfigError
             A value is not allowed.
         ConflictError
-            The nonce was saved before, with something else.
+            The nonce was already saved with different content.
         MissingError
-            Photo, prediction, parent or a source is not here, or is of another photo.
+            The photo, prediction, parent or a source is missing, or belongs to another photo.
         """
         row = correction_row(photo, draft)
         with self.database.writing() as conn:
@@ -158,7 +158,7 @@ class Store(PhotoStore):
             return correction_of(before or row, photo)
 
     def correction(self, id: str) -> Correction:
-        """Return the correction with this id; MissingError where it is not here."""
+        """Return the correction with this id; MissingError if it is not here."""
         with self.database.reading() as conn:
             row = get_row(conn, "corrections", id)
             return correction_of(row, get_photo(conn, row["photo"]))
@@ -178,7 +178,7 @@ class Store(PhotoStore):
         Parameters
         ----------
         correction : its id
-        action : one of `ACTIONS`; a comment needs words
+        action : one of `ACTIONS`; a comment needs text
         nonce, who, verified : as for `save_correction`
 
         Returns
@@ -186,7 +186,7 @@ class Store(PhotoStore):
         `Review`
         """
         if action not in ACTIONS:
-            raise ConfigError(f"action is {action!r}; allowed are {', '.join(ACTIONS)}")
+            raise ConfigError(f"action is {action!r}; it must be one of {', '.join(ACTIONS)}")
         comment = words("comment", comment, least=int(action == "comment"))
         act = {"action": action, "comment": comment}
         row = self._act("reviews", correction, nonce, who, verified, act)
@@ -195,13 +195,13 @@ class Store(PhotoStore):
     def withdraw(
         self, correction: str, *, nonce: str, who: str, reason: str = "", verified: bool = False
     ) -> Withdrawal:
-        """Take a correction back: it stays, but counts no longer.
+        """Withdraw a correction: it is kept but no longer counts.
 
         Parameters
         ----------
         correction : its id
         nonce, who, verified : as for `save_correction`
-        reason : in words
+        reason : free text
 
         Returns
         -------

@@ -72,7 +72,7 @@ def test_a_data_folder(store, data):
     done = import_labels(store, data, " Ada ")
     assert (done.format, done.added, done.known, done.predicted) == ("folder", 3, 0, 0)
     assert list(done.failed) == ["images/2.png"]
-    assert "label is 0 (clean), yet its mask marks 4 pixels" in done.failed["images/2.png"]
+    assert "label is 0 (clean), but the mask marks 4 pixels" in done.failed["images/2.png"]
     found = by_name(store)
     np.testing.assert_array_equal(found["0"][1], index == 1)
     np.testing.assert_array_equal(found["0"][2], index == 255)
@@ -147,7 +147,7 @@ def test_pairs(store, data, tmp_path):
     np.testing.assert_array_equal(found["0"][1], some_mask(1))
     np.testing.assert_array_equal(found["2"][1], some_mask(2))
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(DataError, match="holds no photo with a mask"):
+    with pytest.raises(DataError, match="has no photos with masks"):
         import_labels(store, tmp_path / "nothing", "ada")
 
 
@@ -197,9 +197,9 @@ def test_categories_of_coco(store, data):
         for k, x in enumerate((2, 4, 6))
     ]
     path = coco(data, notes, ("rust", "ignore", "bolt"))
-    with pytest.raises(DataError, match="the categories bolt, rust; name those"):
+    with pytest.raises(DataError, match="several categories \\(bolt, rust\\); select"):
         import_labels(store, path, "ada")
-    with pytest.raises(DataError, match="no category 'paint'; it has bolt, rust"):
+    with pytest.raises(DataError, match="no category 'paint'; it has: bolt, rust"):
         import_labels(store, path, "ada", categories=["paint"])
     import_labels(store, path, "ada", categories=["rust"])
     _, mask, ignore = by_name(store)["0"]
@@ -210,9 +210,9 @@ def test_categories_of_coco(store, data):
 @pytest.mark.parametrize(
     ("segmentation", "message"),
     [
-        ({"size": [9, 9], "counts": [81]}, "a mask is 9 x 9 pixels, the photo 30 x 20"),
+        ({"size": [9, 9], "counts": [81]}, "a mask has 9 x 9 pixels, the photo has 30 x 20"),
         ({"size": [20, 30], "counts": [81]}, "cover 81 pixels"),
-        ({"size": [20, 30], "counts": "!"}, "no COCO"),
+        ({"size": [20, 30], "counts": "!"}, "not COCO"),
         ({"counts": []}, "cannot be read"),
         ([[1, 2, 3]], "cannot be read"),
         (7, "cannot be read"),
@@ -226,12 +226,16 @@ def test_damaged_masks_of_coco_are_named(store, data, segmentation, message):
 
 def test_what_is_no_coco(store, data):
     path = data / "x.json"
-    for text, message in (("{", "no JSON"), ("[]", "neither"), ('{"images": 1}', "neither")):
+    for text, message in (
+        ("{", "not a JSON"),
+        ("[]", "not a COCO or"),
+        ('{"images": 1}', "not a COCO or"),
+    ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):
             import_labels(store, path, "ada")
     path.write_text('{"images": [], "annotations": [{}], "categories": []}')
-    with pytest.raises(DataError, match="not laid out as COCO"):
+    with pytest.raises(DataError, match="not a COCO file"):
         import_labels(store, path, "ada")
     outside = {"id": 0, "file_name": "../../secret.png"}
     path.write_text(json.dumps({"images": [outside], "annotations": [], "categories": []}))
@@ -257,7 +261,7 @@ def test_labelme_shapes(store, data):
     (data / "images/other.json").write_text('{"mine": 1}')
     done = import_labels(store, data, "ada")
     assert (done.format, done.added) == ("labelme", 1)
-    assert "a shape is a linestrip" in done.failed["images/1.json"]
+    assert "shape type linestrip is not supported" in done.failed["images/1.json"]
     _, mask, ignore = by_name(store)["0"]
     assert mask[3:7, 2:6].all()
     assert mask[10, 18:23].all()
@@ -266,9 +270,9 @@ def test_labelme_shapes(store, data):
 
 
 def test_what_cannot_be_imported(store, data, tmp_path):
-    with pytest.raises(DataError, match="neither a file nor a folder"):
+    with pytest.raises(DataError, match="not a file or folder"):
         import_labels(store, tmp_path / "missing", "ada")
-    with pytest.raises(ConfigError, match="allowed are folder, coco"):
+    with pytest.raises(ConfigError, match="must be one of folder, coco"):
         import_labels(store, data, "ada", format="yolo")
     with pytest.raises(DataError):
         import_labels(store, data, "ada", format="labelme")

@@ -65,11 +65,11 @@ def test_photos(store):
     found = verify_labels(store)
     messages = {p.what.removeprefix("photo "): p.message for p in found.problems}
     assert {p.kind for p in found.problems} == {"photo"}
-    assert "is not there" in messages[gone.name]
-    assert "not " + str(rows[1].bytes) in messages[short.name]
-    assert "other bytes" in messages[other.name]
+    assert "is missing" in messages[gone.name]
+    assert "instead of " + str(rows[1].bytes) in messages[short.name]
+    assert "was changed" in messages[other.name]
     assert len(verify_labels(store, quick=True).problems) == 2
-    for k in range(3):  # each is mended by giving the photo in again
+    for k in range(3):  # adding the photo again repairs each
         store.add_photo(photo_bytes(k))
     assert verify_labels(store).good
 
@@ -109,24 +109,24 @@ def test_a_file_of_an_erased_photo_is_a_problem(store):
     ("statement", "kind", "message"),
     [
         ("UPDATE corrections SET mask = '5' WHERE who = 'bob'", "mask", "cover 5 pixels"),
-        ("UPDATE corrections SET ignore = '!' WHERE ignored > 0", "mask", "no COCO"),
+        ("UPDATE corrections SET ignore = '!' WHERE ignored > 0", "mask", "not COCO"),
         ("UPDATE corrections SET area = 3 WHERE who = 'ada' AND area = 25", "mask", "its row says"),
         ("UPDATE corrections SET ignore = mask, ignored = area WHERE ignored > 0", "mask",
          "overlap"),
         ("UPDATE predictions SET rough = '5'", "mask", "cover 5"),
-        ("UPDATE predictions SET heat = x'00'", "heat map", "cannot be read back"),
-        ("UPDATE predictions SET heat_rows = 3", "heat map", "not 3 x 28"),
+        ("UPDATE predictions SET heat = x'00'", "heat map", "cannot be decoded"),
+        ("UPDATE predictions SET heat_rows = 3", "heat map", "instead of 3 x 28"),
         ("UPDATE corrections SET sources = '[\"x\"]' WHERE kind = 'consensus'", "reference",
-         "which is not there"),
+         "refers to the missing source x"),
         ("UPDATE corrections SET prediction = 'x' WHERE who = 'ada'", "database",
-         "predictions that are not there"),
-        ("DELETE FROM standing", "read model", "lacks something"),
-        ("UPDATE queue SET experts = 7", "read model", "has too much"),
-        ("DELETE FROM tagged", "read model", "lacks something"),
+         "refers to missing predictions"),
+        ("DELETE FROM standing", "read model", "lacks rows"),
+        ("UPDATE queue SET experts = 7", "read model", "has extra rows"),
+        ("DELETE FROM tagged", "read model", "lacks rows"),
         ("DROP INDEX standing_who", "schema", "by hand"),
         ("CREATE TABLE mine (x)", "schema", "was added"),
         ("INSERT INTO erasures SELECT substr(sha256, 1, 36), sha256, sha256, 'x', '{}', 'x', 0, "
-         "'', added FROM photos LIMIT 1", "erasure", "was erased, yet"),
+         "'', added FROM photos LIMIT 1", "erasure", "was erased, but is still"),
     ],
 )  # fmt: skip
 def test_what_somebody_changed_by_hand_is_found(store, statement, kind, message):
@@ -153,4 +153,4 @@ def test_a_damaged_page_is_found(store):
     store.database.path.write_bytes(data)
     found = verify_labels(store)
     assert {p.kind for p in found.problems} == {"database"}
-    assert "go back to a backup" in found.problems[0].message
+    assert "restore a backup" in found.problems[0].message

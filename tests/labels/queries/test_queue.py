@@ -85,7 +85,7 @@ def test_another_order(queued):
     for wrong in ({"name": "doubt", "scores": {}}, {"name": "x", "scores": {"a": float("nan")}}):
         with pytest.raises(ConfigError):
             set_order(store, **wrong)
-    with pytest.raises(ConfigError, match="allowed are doubt, grade flip"):
+    with pytest.raises(ConfigError, match="must be one of doubt, grade flip"):
         next_cases(store, order="random")
 
 

@@ -57,7 +57,7 @@ def test_released_steps_are_never_edited(dump, tmp_path):
 def test_a_past_version_is_brought_up_to_date(dump, tmp_path):
     path = restore(dump, tmp_path / "old")
     before = path.read_bytes()
-    with pytest.raises(MissingError, match="older version"):
+    with pytest.raises(MissingError, match="older schema"):
         Store(path.parent, create=False)
     assert path.read_bytes() == before
     store = Store(path.parent)
@@ -134,5 +134,5 @@ def test_a_newer_version_is_refused() -> None:
     conn.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name) VALUES (?, '0099_later')", (SET,)
     )
-    with pytest.raises(NewerError, match=f"schema step '0099_later'; this one knows {VERSION}"):
+    with pytest.raises(NewerError, match=f"schema step '0099_later'; this one supports {VERSION}"):
         migrate(conn, Path("labels.sqlite"))

@@ -1,6 +1,6 @@
-"""Other tools' formats, one module each; none of them knows the store.
+"""File formats of other tools, one module each, independent of the store.
 
-A module has `write(items, folder)`, or `read(place, ...)`, or both. What is written is an
-`Item`: a photo's file and the correction of it that was chosen. What is read is a `Found`: a
-photo's file and what is said of it, worked out when the photo's size is known.
+A module has `write(items, folder)`, `read(place, ...)`, or both. It writes `Item`s: the file of a
+photo and the chosen correction. It reads `Found`s: the file of a photo and its label, which is
+decoded once the size of the photo is known.
 """

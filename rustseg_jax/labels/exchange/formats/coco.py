@@ -1,8 +1,8 @@
-"""COCO: one `annotations.json`, masks as run-length encoding. Exact.
+"""COCO: one `annotations.json`, masks as run-length encoding. Lossless.
 
-One annotation for each layer of a photo ("corrosion", "ignore"), `iscrowd` 0. A photo's
-entry also says the verdict, and whether there is a mask at all; other programs pass over
-both. Read are compressed and plain run lengths, and polygons (see `raster`).
+One annotation for each layer of a photo ("corrosion", "ignore"), `iscrowd` 0. The entry of a photo
+also has the verdict, and whether there is a mask at all; other programs ignore both. Compressed and
+uncompressed run lengths and polygons (see `raster`) can be read.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _CATEGORIES = {CORROSION: 1, IGNORE: 2}
 
 
 def write(items: Iterable[Item], folder: Path) -> None:
-    """Write a COCO data set; annotations are kept in a second file until the end."""
+    """Write a COCO data set; annotations are collected in a temporary second file."""
     partial_file = folder / f"{FILE}.tmp"
     licences: dict[str, int] = {}
     counter = 0
@@ -89,12 +89,12 @@ def write(items: Iterable[Item], folder: Path) -> None:
 
 
 def _marked(correction: Correction) -> Iterator[tuple[str, Rle, int]]:
-    """The layers that mark something, with their areas, as they are stored: in COCO's own runs.
+    """The layers that are not empty, with their areas, as stored: in COCO's own run lengths.
 
     Raises
     ------
     DamagedError
-        The runs are not those of a mask of the photo's size.
+        The run lengths do not match the size of the photo.
     """
     layers = (
         (CORROSION, correction.mask, correction.area),
@@ -119,18 +119,18 @@ def _annotation(number: int, image: int, layer: str, mask: Rle, area: int) -> di
 
 
 def read(path: Path, categories: Sequence[str] = ()) -> Iterator[Found]:
-    """Read a COCO file; its photos lie in its folder, or in `images` there.
+    """Read a COCO file; its photos are in the same folder or in `images` below it.
 
     Parameters
     ----------
     path : the JSON file
-    categories : those that are corrosion; needed where there are several. "ignore" is always what
-        cannot be told.
+    categories : names of the corrosion categories; required if there are several. "ignore" always
+        marks uncertain pixels.
 
     Raises
     ------
     DataError
-        The file is none of COCO's, or lacks a category that was asked for.
+        The file is not a COCO file, or a requested category is missing.
     """
     data = load_json(path)
     try:
@@ -146,7 +146,7 @@ def read(path: Path, categories: Sequence[str] = ()) -> Iterator[Found]:
             ]
             yield _found(path, image, found, wanted, licences)
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is not laid out as COCO: {error!r} is missing or wrong") from error
+        raise DataError(f"{path} is not a COCO file ({error!r})") from error
 
 
 def _found(
@@ -198,7 +198,7 @@ def _decode(segmentation: Any, shape: tuple[int, int], place: str) -> Mask:
         size, counts = segmentation["size"], segmentation["counts"]
         if tuple(size) != shape:
             raise DataError(
-                f"{place}: a mask is {size[1]} x {size[0]} pixels, the photo {shape[1]} x "
+                f"{place}: a mask has {size[1]} x {size[0]} pixels, the photo has {shape[1]} x "
                 f"{shape[0]}"
             )
         if isinstance(counts, str):

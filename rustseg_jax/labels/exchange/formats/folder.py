@@ -1,9 +1,8 @@
-"""Data folders: `manifest.csv`, photos and PNG masks; what `evaluate` and `train` read.
+"""Data folders: `manifest.csv`, photos and PNG masks, as `evaluate` and `train` read them.
 
-Masks are index masks: 1 corrosion, 0 clean, 255 not to be counted. The column
-`mask_values` says so, because a mask without any 1 could be taken for a 0/255 picture.
-A data folder knows the labels 1 and 0 only, so photos of which the expert cannot tell are
-left out of it. Exact.
+Masks are index masks: 1 corrosion, 0 clean, 255 ignored. The column `mask_values` states this,
+because an index mask without a 1 could be mistaken for a 0/255 image. A data folder has the labels
+1 and 0 only, so photos with the verdict "can't tell" are left out. Lossless.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from rustseg_jax.manifest import COLUMNS, INDEX, Record, load_manifest, read_mas
 __all__ = ["VERDICTS", "read", "write"]
 
 VERDICTS = ("corrosion", "none")
-"""What this format can say."""
+"""Verdicts that this format can express."""
 
 _LABELS = {"corrosion": 1, "none": 0}
 _MASKS = "masks"
 
 
 def write(items: Iterable[Item], folder: Path) -> None:
-    """Write a data folder of items whose verdict is one of `VERDICTS`."""
+    """Write a data folder; the verdict of each item must be in `VERDICTS`."""
     columns = (*COLUMNS, "mask_values", *FACTS)
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -66,7 +65,7 @@ def write(items: Iterable[Item], folder: Path) -> None:
 
 
 def read(folder: Path) -> Iterator[Found]:
-    """Read a data folder; its columns licence and consent are taken over where it has them."""
+    """Read a data folder, including the columns licence and consent if present."""
     with (folder / "manifest.csv").open(newline="", encoding="utf-8-sig") as file:
         more = list(csv.DictReader(file, restval=""))
     for record, row in zip(load_manifest(folder), more, strict=True):
@@ -85,6 +84,6 @@ def _said(record: Record, shape: tuple[int, int]) -> Said:
     mask, ignore = read_mask(record, shape)
     if mask.any() and not record.label:
         raise DataError(
-            f"{record.image}: its label is 0 (clean), yet its mask marks {int(mask.sum())} pixels"
+            f"{record.image}: the label is 0 (clean), but the mask marks {int(mask.sum())} pixels"
         )
     return Said(verdict, mask, ignore)

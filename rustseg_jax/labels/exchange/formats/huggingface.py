@@ -1,12 +1,11 @@
-"""Hugging Face `datasets`: an image folder with `metadata.jsonl`. Exact.
+"""Hugging Face `datasets`: an image folder with `metadata.jsonl`. Lossless.
 
     datasets.load_dataset("imagefolder", data_dir="FOLDER")
 
-gives the columns `image` and `mask` (1 corrosion, 0 clean, 255 cannot be told; None where
-only the verdict was given) beside the verdict, the photo's split, its licence and the
-rest. All photos are in the split `train`, and files are named by their SHA-256 alone: the
-library makes splits of words such as "test" in names of files and folders, and passes over
-what has none of them.
+has the columns `image` and `mask` (1 corrosion, 0 clean, 255 uncertain; None if there is only a
+verdict), and the verdict, split, licence and so on. All photos are in the split `train`, and files
+are named by their SHA-256 alone: the library derives splits from words such as "test" in the names
+of files and folders, and skips files without such a word.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the formats write and read, and what they share."""
+"""Data types of the formats, and shared helpers."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ __all__ = [
 Mask = NDArray[np.bool_]
 
 CORROSION, IGNORE = "corrosion", "ignore"
-"""Names of the two layers, where a format names layers."""
+"""Names of the two layers, in formats that name layers."""
 
 PHOTOS = "images"
-"""Folder of the photos in an export."""
+"""Folder of the photos within an export."""
 
 FACTS = (
     "sha256", "origin", "licence", "consent", "verdict", "who", "verified", "status", "kind",
     "made", "correction", "model", "reasons", "confidence", "seconds",
 )  # fmt: skip
-"""What every format that has room for it says of each photo, under these names."""
+"""Facts about each photo that every format with room for them writes, under these names."""
 
 _ENDINGS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "bmp": ".bmp",
             "gif": ".gif"}  # fmt: skip
@@ -52,14 +52,14 @@ _ENDINGS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "bmp
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A photo and what was chosen to be said of it.
+    """A photo and the correction chosen for export.
 
     Attributes
     ----------
     photo, correction : records
     status : of the correction
     model : SHA-256 of the weights whose prediction was corrected, or ""
-    file : the photo's file, in the store
+    file : the file of the photo in the store
     """
 
     photo: Photo
@@ -70,17 +70,17 @@ class Item:
 
     @property
     def name(self) -> str:
-        """Name of the photo in an export, without ending: readable, and no other photo's."""
+        """Name of the photo in an export, without suffix: readable and unique."""
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", PurePosixPath(self.photo.origin).stem).strip("_-")
         return f"{stem[:60] or 'photo'}-{self.photo.sha256[:12]}"
 
     @property
     def file_name(self) -> str:
-        """Path of the photo in an export, with "/"."""
+        """Path of the photo in an export, with "/" as separator."""
         return f"{PHOTOS}/{self.name}{_ENDINGS[self.photo.kind]}"
 
     def layers(self) -> tuple[Mask | None, Mask | None]:
-        """Mask and ignore mask, decoded; None where there is none."""
+        """Mask and ignore mask, decoded; None if there is none."""
         mask, ignore = self.correction.mask, self.correction.ignore
         return (
             None if mask is None else mask.decode(),
@@ -95,7 +95,7 @@ class Item:
         return {**{name: both[name] for name in FACTS}, "reasons": list(self.correction.reasons)}
 
     def copy_photo(self, folder: Path) -> None:
-        """Put a copy of the photo into an export; it keeps nothing of the store's file."""
+        """Copy the photo into an export, without the attributes of the store's file."""
         place = folder / self.file_name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.file, place)
@@ -103,7 +103,7 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """What is said of a photo; as in `Correction`."""
+    """The label of a photo; fields as in `Correction`."""
 
     verdict: str
     mask: Mask | None
@@ -112,14 +112,14 @@ class Said:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A photo that a format names.
+    """A photo listed in an imported file.
 
     Attributes
     ----------
-    name : what messages call it
+    name : the photo's name in messages
     photo : its file
-    said : from the photo's (height, width) to what is said of it; raises DataError
-    about : of `Store.add_photo`: origin, source, scene, split, licence, consent
+    said : function from the photo's (height, width) to its label; raises DataError
+    about : arguments of `Store.add_photo`: origin, source, scene, split, licence, consent
     """
 
     name: str
@@ -129,31 +129,31 @@ class Found:
 
 
 def chosen_layers(names: Iterable[str], categories: Sequence[str], place: Path) -> frozenset[str]:
-    """Which of a file's layers are corrosion: those asked for, or the only one that there is.
+    """Choose the corrosion layers of a file: those requested, or the only one.
 
     Raises
     ------
     DataError
-        One that was asked for is not there, or there are several and none was asked for.
+        A requested layer is missing, or there are several and none was requested.
     """
     known = sorted(set(names) - {IGNORE})
     if categories:
         for category in categories:
             if category not in known:
                 raise DataError(
-                    f"{place} has no category {category!r}; it has {', '.join(known) or 'none'}"
+                    f"{place} has no category {category!r}; it has: {', '.join(known) or 'none'}"
                 )
         return frozenset(categories)
     if CORROSION in known or len(known) <= 1:
         return frozenset({CORROSION} if CORROSION in known else known)
     raise DataError(
-        f"{place} has the categories {', '.join(known)}; name those that are corrosion "
+        f"{place} has several categories ({', '.join(known)}); select the corrosion categories "
         "with --category"
     )
 
 
 def inside(folder: Path, name: str, place: Path) -> Path:
-    """The path of a file of this name; DataError where it is outside the folder."""
+    """Path of the file with this name; DataError if it is outside the folder."""
     path = folder / name
     if "\0" in name or not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{place}: {name!r} is outside {folder}")
@@ -161,17 +161,17 @@ def inside(folder: Path, name: str, place: Path) -> Path:
 
 
 def load_json(path: Path) -> Any:
-    """Read a JSON file; DataError where it is none."""
+    """Read a JSON file; DataError if that fails."""
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}") from error
     except ValueError as error:
-        raise DataError(f"{path} is no JSON file: {error}") from error
+        raise DataError(f"{path} is not a JSON file: {error}") from error
 
 
 def write_json_list(file: IO[str], values: Iterable[Any]) -> None:
-    """Write a JSON list, one element a line, without holding them all."""
+    """Write a JSON list, one element a line, without holding it in memory."""
     file.write("[")
     for k, value in enumerate(values):
         file.write(("," if k else "") + "\n" + json.dumps(value, allow_nan=False))
@@ -179,13 +179,13 @@ def write_json_list(file: IO[str], values: Iterable[Any]) -> None:
 
 
 def write_png(path: Path, values: NDArray[np.uint8]) -> None:
-    """Write an (H, W) uint8 picture as a grey PNG."""
+    """Write an (H, W) uint8 image as a greyscale PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.ascontiguousarray(values)).save(path, "PNG")
 
 
 def layer_levels(mask: Mask, ignore: Mask | None) -> NDArray[np.uint8]:
-    """(H, W) uint8: 1 corrosion, 0 clean, 255 where the expert cannot tell."""
+    """(H, W) uint8: 1 corrosion, 0 clean, 255 uncertain."""
     levels = mask.astype(np.uint8)
     if ignore is not None:
         levels[ignore] = 255
@@ -193,5 +193,5 @@ def layer_levels(mask: Mask, ignore: Mask | None) -> NDArray[np.uint8]:
 
 
 def relative(path: Path, folder: Path) -> str:
-    """A path as seen from a folder, with "/"."""
+    """Path relative to a folder, with "/" as separator."""
     return Path(os.path.relpath(path, folder)).as_posix()

@@ -1,8 +1,8 @@
-"""Label Studio: tasks with brush annotations, one `tasks.json`. Exact.
+"""Label Studio: tasks with brush annotations, one `tasks.json`. Lossless.
 
-Import it into a project whose labelling interface is the XML in `label_config.xml`; photos are
-served from local files, or change `image` in the tasks. A brush is a picture of four channels
-(red, green, blue, alpha), all of them 255 where it is marked, packed as thi.ng/rle-pack does.
+Import it into a project that uses `label_config.xml` as its labelling interface. Photos are served
+from local files; to serve them from elsewhere, change `image` in the tasks. A brush is an image
+with four channels (red, green, blue, alpha), all 255 where marked, packed by thi.ng/rle-pack.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["CONFIG", "FILE", "brush", "write"]
 FILE, CONFIG = "tasks.json", "label_config.xml"
 
 _CHANNELS = 4
-_WORD_BITS, _SIZES, _LONG = 8, (3, 4, 8, 16), 3  # as Label Studio itself packs; the longest size
+_WORD_BITS, _SIZES, _LONG = 8, (3, 4, 8, 16), 3  # as Label Studio packs; _LONG: the longest size
 _LONGEST = 1 << _SIZES[_LONG]
 _CHUNK_BITS = 1 + 2 + _SIZES[_LONG] + _WORD_BITS
 
@@ -81,7 +81,7 @@ def _tasks(items: Iterable[Item], folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def brush(mask: NDArray[np.bool_]) -> list[int]:
-    """Pack a mask as Label Studio packs a brush.
+    """Pack a mask in the brush format of Label Studio.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ def brush(mask: NDArray[np.bool_]) -> list[int]:
     ----------
     https://github.com/thi-ng/umbrella, packages/rle-pack: 32 bits number of words, 5 bits word
     size less 1, four times 4 bits size of a run's length less 1; then chunks of 1 bit "a run", 2
-    bits which of the sizes, the length less 1, the word.
+    bits index of the size, the length less 1, the word.
     """
     flat = check_mask("mask", mask).ravel()
     edges = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]])
     words = np.diff(edges) * _CHANNELS
     values = np.where(flat[edges[:-1]], 255, 0)
-    # A run longer than one chunk can say becomes several.
+    # A run that is too long for one chunk is split.
     chunks = -(-words // _LONGEST)
     lengths = np.full(int(chunks.sum()), _LONGEST, np.int64)
     lengths[np.cumsum(chunks) - 1] = words - (chunks - 1) * _LONGEST

@@ -1,8 +1,8 @@
-"""labelme: a JSON beside each photo, masks as shapes of the type "mask". Exact.
+"""labelme: a JSON file beside each photo, masks as shapes of the type "mask". Lossless.
 
-labelme 5.2 and newer keep such a shape as a PNG of its bounding box, so nothing is traced and
-nothing is lost; polygons have no holes there, and its way of filling them draws their outline, too.
-The verdict is a flag. Read are masks, polygons, rectangles and circles, filled as labelme
+labelme 5.2 and newer store such a shape as a PNG of its bounding box, so nothing is traced and
+nothing is lost; its polygons cannot have holes, and filling them includes the outline. The verdict
+is stored as a flag. Masks, polygons, rectangles and circles can be read and are filled as labelme
 fills them.
 """
 
@@ -45,7 +45,7 @@ _NO_MASK = "no mask"
 
 
 def write(items: Iterable[Item], folder: Path) -> None:
-    """Write photos with a JSON beside each."""
+    """Write photos, each with a JSON file beside it."""
     for item in items:
         item.copy_photo(folder)
         photo = (folder / item.file_name).with_suffix(".json")
@@ -84,28 +84,28 @@ def _shape(name: str, mask: Mask) -> dict[str, Any]:
 
 
 def is_labelme(value: Any) -> bool:
-    """Whether a JSON value is one of labelme's files."""
+    """Whether a JSON value is the content of a labelme file."""
     return isinstance(value, dict) and {"shapes", "imagePath"} <= value.keys()
 
 
 def read(folder: Path, categories: Sequence[str] = ()) -> Iterator[Found]:
-    """Read the JSON files of labelme in a folder and its sub-folders.
+    """Read the labelme JSON files in a folder and its subfolders.
 
     Parameters
     ----------
-    folder : or one JSON file
-    categories : labels that are corrosion; needed where a file has several. "ignore" is always
-        what cannot be told.
+    folder : a folder, or one JSON file
+    categories : labels of corrosion; required if a file has several. "ignore" always marks
+        uncertain pixels.
 
     Raises
     ------
     DataError
-        There is no such file, or one is not laid out as labelme lays them out.
+        There is no labelme file, or one is malformed.
     """
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.json"))
     values = [(path, value) for path in paths if is_labelme(value := load_json(path))]
     if not values:
-        raise DataError(f"{folder} holds no JSON file of labelme")
+        raise DataError(f"{folder} has no labelme JSON files")
     names = {str(s.get("label")) for _, value in values for s in value["shapes"]}
     wanted = chosen_layers(names, categories, folder)
     root = folder.parent if folder.is_file() else folder
@@ -156,13 +156,13 @@ def _fill(part: dict[str, Any], shape: tuple[int, int], path: Path) -> Mask:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1, outline=1)
         else:
             raise DataError(
-                f"{path}: a shape is a {kind}; read are mask, polygon, rectangle and circle"
+                f"{path}: shape type {kind} is not supported; use mask, polygon, rectangle, circle"
             )
         return np.asarray(picture) > 0
     except DataError:
         raise
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise DataError(f"{path}: a shape of the type {kind} cannot be read ({error})") from error
+        raise DataError(f"{path}: a shape of type {kind} cannot be read ({error})") from error
 
 
 def _paste(packed: str, points: list[tuple[float, float]], shape: tuple[int, int]) -> Mask:
@@ -170,7 +170,7 @@ def _paste(packed: str, points: list[tuple[float, float]], shape: tuple[int, int
     with Image.open(io.BytesIO(base64.b64decode(packed)), formats=("PNG",)) as picture:
         part = np.asarray(picture.convert("L")) > 0
     if part.shape != (bottom + 1 - top, right + 1 - left) or min(left, top) < 0:
-        raise ValueError(f"its picture is {part.shape}, its corners say otherwise")
+        raise ValueError(f"its image has the shape {part.shape}, which does not match its corners")
     mask = np.zeros(shape, np.bool_)
-    mask[top : bottom + 1, left : right + 1] = part  # ValueError where it does not fit
+    mask[top : bottom + 1, left : right + 1] = part  # ValueError if it does not fit
     return mask

@@ -1,7 +1,7 @@
 """Photos with PNG masks beside them: `images/a.jpg` and `masks/a.png`, or `a.jpg` and `a.mask.png`.
 
-Masks are read as those of data folders are: 0/255 pictures, or index masks 0/1 with 255 as "not
-to be counted". A photo without a mask is passed over.
+Masks are read as in data folders: 0/255 images, or index masks with 0, 1 and 255 (ignored). Photos
+without a mask are skipped.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _ENDINGS = (".mask.png", "_mask.png")
 
 
 def read(folder: Path) -> Iterator[Found]:
-    """Read pairs of photos and masks in a folder and its sub-folders.
+    """Read the pairs of photos and masks in a folder and its subfolders.
 
     Raises
     ------
     DataError
-        There is no pair.
+        No pair was found.
     """
     pairs = list(_pairs(folder))
     if not pairs:
         raise DataError(
-            f"{folder} holds no photo with a mask: looked for masks/NAME.png to images/NAME.*, "
-            f"and for NAME.mask.png and NAME_mask.png beside NAME.*"
+            f"{folder} has no photos with masks; expected masks/NAME.png for images/NAME.*, "
+            f"or NAME.mask.png or NAME_mask.png beside NAME.*"
         )
     for photo, mask in pairs:
         name = photo.relative_to(folder).as_posix()
