@@ -1,9 +1,9 @@
-"""Does half B only look good because half A shows the same objects? Scores without look-alikes.
+"""Score half B without the pictures that resemble one in half A.
 
-Every picture of `seg-*` is a scene of its own, but there are series of one object, and
-their pictures fall into both halves. Each picture of half B is compared with all of half A as a
-thumbnail (16x16 grey, mirrored and turned); masks and verdicts are scored on those whose best
-correlation stays under a limit. Other views of one object are only partly found so.
+Every picture of `seg-*` counts as a scene of its own, but there are series of one object, with
+pictures in both halves. Each picture of half B is compared with all of half A as a thumbnail (16x16
+grey, mirrored and rotated); masks and verdicts are scored on the pictures whose best correlation is
+below a limit. Other views of one object are found only in part.
 
 python -m benchmarks.alike --data FOLDER [--model FILE]
 """
@@ -19,11 +19,11 @@ from rustseg_jax import images, load_model, metrics, segment_batch
 from rustseg_jax.manifest import half_of, load_manifest, read_mask
 
 SIDE = 16
-LIMITS = (1.01, 0.8, 0.7, 0.6)  # the first leaves nothing out
+LIMITS = (1.01, 0.8, 0.7, 0.6)  # the first excludes nothing
 
 
 def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(H, W, 3) uint8 -> (256,) of mean 0 and length 1."""
+    """(H, W, 3) uint8 -> (256,) with mean 0 and length 1."""
     grey = images.resize(picture, (SIDE, SIDE)).mean(axis=2).ravel()
     grey -= grey.mean()
     length: float = np.linalg.norm(grey)
@@ -31,7 +31,7 @@ def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def turned(picture: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
-    """Thumbnails of a picture in all eight positions."""
+    """Thumbnails of a picture in all eight orientations."""
     return [
         thumbnail(np.ascontiguousarray(np.rot90(p, k)))
         for p in (picture, picture[:, ::-1])
@@ -40,7 +40,7 @@ def turned(picture: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
 
 
 def main() -> None:
-    """Print, for each split and limit, how many pictures are left and their scores."""
+    """Print, for each split and limit, the number of pictures left and their scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", required=True)
     parser.add_argument("--model")
@@ -64,7 +64,7 @@ def main() -> None:
             left = np.flatnonzero(best < limit)
             recall = np.mean([found[k].corroded for k in left])
             iou = metrics.iou(metrics.pooled([counts[k] for k in left]))
-            print(f"{split:9} under {limit:4.2f}: {len(left):4} recall {recall:.3f} IoU {iou:.3f}")
+            print(f"{split:9} below {limit:4.2f}: {len(left):4} recall {recall:.3f} IoU {iou:.3f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Choose views, threshold and CRF on half A of the pictures with masks: pooled IoU of each.
+"""Choose views, threshold and CRF on half A of the pictures with masks, by pooled IoU.
 
-Half B is for reporting and is never opened here. Stages are swept one after the other: the
-best views go into the thresholds, the best threshold into the CRF. The score of a choice is
-the mean over the splits of its pooled IoU, so that small rust counts as much as large.
+Half B is for reporting and is never opened here. The stages are swept in order: the thresholds use
+the best views, the CRFs the best threshold. The score of a choice is the mean over the splits of
+the pooled IoU, so that splits with little rust count as much as the others.
 
 python -m benchmarks.choose --data FOLDER [--model FILE] [--every N]
 """
@@ -30,7 +30,7 @@ BATCH = 4
 
 
 class Photos:
-    """The pictures of half A, their masks, and what the network says of each."""
+    """The pictures of half A, their masks, and the network's outputs for each."""
 
     def __init__(self, data: str, splits: Sequence[str], every: int, model: Classifier) -> None:
         records = [r for r in load_manifest(data, splits=splits) if half_of(r.scene) == "A"]
@@ -56,7 +56,7 @@ class Photos:
         return np.concatenate(found)
 
     def views(self, scales: Sequence[float], mirror: bool) -> NDArray[np.float32]:
-        """Mean heat map (N, 28, 28) of these views, as `localise` makes it."""
+        """Mean heat map (N, 28, 28) of these views, as in `localise`."""
         sides = (False, True) if mirror else (False,)
         mean: NDArray[np.float32] = np.mean([self.heat[s, m] for s in scales for m in sides], 0)
         return mean
@@ -70,7 +70,7 @@ class Photos:
         return {**by_split, "mean": float(np.mean(list(by_split.values())))}
 
     def rough(self, heat: NDArray[np.float32], rule: ThresholdConfig) -> dict[str, float]:
-        """Score the rough masks of a rule."""
+        """Score the rough masks of a threshold rule."""
         return self.score(
             refine.rough_mask(h, refine.find_threshold(h, rule), p.shape[:2])
             for h, p in zip(heat, self.pixels, strict=True)
@@ -110,7 +110,7 @@ def choose_rule(photos: Photos, heat: NDArray[np.float32]) -> ThresholdConfig:
 
 
 def choose_crf(photos: Photos, heat: NDArray[np.float32], rule: ThresholdConfig) -> None:
-    """Score CRFs on the same heat maps and rule."""
+    """Score CRFs on the same heat maps and threshold rule."""
     rows = {
         "pydensecrf": refine.PUBLISHED["pydensecrf"],
         "irn, 5 steps": CRFParams(bilateral_sxy=50, bilateral_srgb=5, iterations=5),
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--model")
     parser.add_argument("--split", nargs="+", default=["seg-web", "seg-site"])
-    parser.add_argument("--every", type=int, default=1, help="take every Nth picture")
+    parser.add_argument("--every", type=int, default=1, help="use every Nth picture")
     args = parser.parse_args()
     photos = Photos(args.data, args.split, args.every, load_model(args.model))
     print(f"{len(photos.records)} pictures of half A")

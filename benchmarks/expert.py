@@ -1,4 +1,4 @@
-"""A simulated expert for `benchmarks.scribbles`: sees the largest mistake, scribbles within it.
+"""A simulated expert for `benchmarks.scribbles`: finds the largest error and scribbles within it.
 
 Masks are (H, W) bool at the photo's size.
 """
@@ -16,14 +16,14 @@ from skimage.morphology import skeletonize
 
 import rustseg_jax as rs
 
-WIDTH = 0.015  # of the photo's longer side: the brush
-LEAST = 0.0005  # of the photo: mistakes smaller than that are let be
+WIDTH = 0.015  # of the photo's longer side: the brush width
+LEAST = 0.0005  # of the photo's area: smaller errors are ignored
 EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
 class ExpertCase:
-    """A photo that the model has looked at, and the truth about it."""
+    """A photo analysed by the model, and its true mask."""
 
     split: str
     name: str
@@ -40,7 +40,7 @@ class Marks:
     clean: np.ndarray
 
     def and_also(self, stroke: np.ndarray, *, is_rust: bool) -> Marks:
-        """Add a stroke; it replaces what lies under it."""
+        """Add a stroke; it replaces earlier strokes below it."""
         rust, clean = self.rust & ~stroke, self.clean & ~stroke
         return Marks(rust | stroke, clean) if is_rust else Marks(rust, clean | stroke)
 
@@ -51,7 +51,7 @@ Method = Callable[[ExpertCase, Marks], np.ndarray]
 def correct(
     case: ExpertCase, method: Method, strokes: int, share: float
 ) -> Iterator[tuple[Marks, np.ndarray]]:
-    """Yield strokes and mask, at first without any, then after each stroke."""
+    """Yield strokes and mask, first without strokes, then after each stroke."""
     mask = case.seg.mask
     marks = Marks(np.zeros_like(mask), np.zeros_like(mask))
     yield marks, mask
@@ -59,13 +59,13 @@ def correct(
         patch, is_rust = _worst(mask, case)
         if patch is not None:
             marks = marks.and_also(scribble(patch, share), is_rust=is_rust)
-            # Whatever a method says, what the expert has painted stands.
+            # Whatever a method returns, the expert's own pixels are kept.
             mask = (method(case, marks) | marks.rust) & ~marks.clean
         yield marks, mask
 
 
 def _worst(mask: np.ndarray, case: ExpertCase) -> tuple[np.ndarray | None, bool]:
-    """The largest connected mistake, and whether it is rust."""
+    """The largest connected error, and whether it is rust."""
     missed = _largest(case.truth & ~mask & ~case.ignore)
     wrong = _largest(~case.truth & mask & ~case.ignore)
     worst, is_rust = (missed, True) if missed.sum() >= wrong.sum() else (wrong, False)
@@ -82,7 +82,7 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 def scribble(patch: np.ndarray, share: float) -> np.ndarray:
-    """Paint along the middle of a patch: so much of its skeleton's longest path, never outside."""
+    """Paint along the middle of a patch: a share of its skeleton's longest path."""
     path = _longest_path(skeletonize(patch))
     cut = int(len(path) * (1 - share) / 2)
     path = path[cut : len(path) - cut]
@@ -92,7 +92,7 @@ def scribble(patch: np.ndarray, share: float) -> np.ndarray:
 
 
 def _longest_path(skeleton: np.ndarray) -> np.ndarray:
-    """Row and column of the pixels from one end to the end that is farthest from it."""
+    """Row and column of the pixels from one end to the end farthest from it."""
     places = np.argwhere(skeleton)
     numbers = np.full(np.add(skeleton.shape, 2), -1)
     rows, columns = places.T

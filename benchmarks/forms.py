@@ -1,13 +1,13 @@
-"""Time the forms of a 3x3 convolution against PyTorch, layer by layer and as a whole network.
+"""Time implementations of the 3x3 convolution against PyTorch, by layer and for a whole network.
 
     python benchmarks/forms.py [--width 16] [--batch 1] [--size 448] [--train-batch 64]
                                [--train-size 64] [--repeats 20] [--layers] [--cpu-time] [--json]
 
-Needs torch (requirements-dev.txt). Both sides run in this process on the same numbers, taking
-turns, so that other work on the machine hits all alike. Times are the least of the repeats. Two
-ratios to PyTorch follow, each to the fastest of its variants: of the least times, and the median of
-the ratios in each repeat; the second favours whoever waits less for busy cores. A ratio below 1
-means that ours is faster. On a machine that is never quiet, `--cpu-time` compares the work on one
+Needs torch (requirements-dev.txt). Both sides run alternately in this process on the same numbers,
+so that other load on the machine affects all alike. Times are the minimum over the repeats. Two
+ratios to PyTorch follow, each to the fastest of its variants: of the minimum times, and the median
+of the ratios in each repeat; the second favours the side that waits less for busy cores. Below 1,
+ours is faster. On a machine that is never idle, `--cpu-time` compares the processor time on one
 core instead.
 """
 
@@ -38,7 +38,7 @@ Calls = dict[str, Callable[[], Any]]
 
 
 def take_turns(calls: Calls, args: argparse.Namespace, repeats: int) -> dict[str, np.ndarray]:
-    """Seconds of each call in each repeat, after two calls to warm up."""
+    """Seconds of each call in each repeat, after two warm-up calls."""
     clock = time.process_time if args.cpu_time else time.perf_counter
     for call in calls.values():
         call(), call()
@@ -52,7 +52,7 @@ def take_turns(calls: Calls, args: argparse.Namespace, repeats: int) -> dict[str
 
 
 def row(name: str, times: dict[str, np.ndarray], divisor: int = 1) -> dict[str, Any]:
-    """Milliseconds of each form, and its ratios to the fastest variant of PyTorch."""
+    """Milliseconds of each implementation, and its ratios to the fastest variant of PyTorch."""
     best = np.array([t for n, t in times.items() if n.startswith("torch")])
     return {
         "what": name,
@@ -88,7 +88,7 @@ def layers(width: int) -> list[tuple[int, int]]:
 
 
 def parameters(width: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Ten kernels and biases that keep the activations' size (He et al. 2015)."""
+    """Ten kernels and biases that preserve the activations' scale (He et al. 2015)."""
     result = []
     for i, o in layers(width):
         kernel = rng.standard_normal((3, 3, i, o), dtype=np.float32) * np.float32(
@@ -112,7 +112,7 @@ def last_format(t: Any) -> Any:
 
 
 def time_layers(args: argparse.Namespace, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Each convolution alone, without bias or ReLU, in every form."""
+    """Each convolution alone, without bias or ReLU, in every implementation."""
     forms: dict[str, Callable[[Array, Array], Array]] = {
         "lax": lambda x, k: conv3x3(x, k, form="lax"),
         "auto": conv3x3,
@@ -133,7 +133,7 @@ def time_layers(args: argparse.Namespace, rng: np.random.Generator) -> list[dict
 
 
 def features(params: Any, x: Array, form: Any) -> list[Array]:
-    """The five blocks' activations."""
+    """The activations of the five blocks."""
     blocks = []
     for k in range(5):
         x = conv3x3(x, *params[2 * k], relu=True, form=form)
@@ -196,7 +196,7 @@ def time_inference(args: argparse.Namespace, rng: np.random.Generator) -> dict[s
 
 
 def time_training(args: argparse.Namespace, rng: np.random.Generator) -> dict[str, Any]:
-    """Value and gradient of a training step, without the optimiser, for one picture."""
+    """Value and gradient of a training step, without the optimiser, per picture."""
     params = parameters(args.width, rng)
     batch, size = args.train_batch, args.train_size
     x, tx = pictures(rng, batch, size)
@@ -236,7 +236,7 @@ def time_training(args: argparse.Namespace, rng: np.random.Generator) -> dict[st
     }
     np.testing.assert_allclose(float(calls["auto"]()[0]), calls["torch"](), rtol=1e-4)
     times = take_turns(calls, args, max(3, args.repeats // 4))
-    return row(f"training, width {args.width}, {batch} x {size} px, a picture", times, batch)
+    return row(f"training, width {args.width}, {batch} x {size} px, per picture", times, batch)
 
 
 def main() -> None:
@@ -251,16 +251,16 @@ def main() -> None:
         ("threads", os.cpu_count() or 1),
     ):
         parser.add_argument(f"--{name}", type=int, default=value, help=f"default {value}")
-    parser.add_argument("--layers", action="store_true", help="also time each layer in each form")
+    parser.add_argument("--layers", action="store_true", help="also time each layer")
     parser.add_argument(
         "--cpu-time",
         action="store_true",
-        help="one core, and its time spent on this process: for machines that are never quiet",
+        help="processor time of this process on one core, for machines that are never idle",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    parser.add_argument("--json", action="store_true", help="also print one JSON object")
     args = parser.parse_args()
     if args.cpu_time:
-        # Before XLA starts its threads. With one thread nobody spins while waiting for another.
+        # Before XLA starts its threads. With one thread, none spins while waiting for another.
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         args.threads = 1
     torch.set_num_threads(args.threads)

@@ -1,14 +1,14 @@
-"""The controls of the first page: a refinement from what was kept against the whole way.
+"""Time the live controls of the first page against the complete pipeline.
 
     python -m benchmarks.live [--model FILE] [--repeat N]
     python -m benchmarks.live --edges
 
-Printed for each rusty sample, at 448 pixels and the CRF's working size: the median seconds of
-`segment`, of the controls (`Adjustable.again`: threshold, CRF on the kept lattice, interval), of
-the controls with the map of doubt, and their ratios to `segment`; all in one process, in turn.
+Prints, for each corroded sample at 448 pixels and the CRF's working size, the median seconds of
+`segment`, of the controls (`Adjustable.again`: threshold, CRF on the stored lattice, interval), of
+the controls with the uncertainty map, and their ratios to `segment`; all alternate in one process.
 
-`--edges` prints what the steps of the edges do to the masks of the samples instead: the mean
-step in brightness under the mask's border, in mean steps of the picture; the border's length
+`--edges` instead prints how the steps of the edge control change the masks of the samples: the mean
+brightness step along the mask's border, relative to the mean of the picture; the border's length
 and the area, relative to the default; IoU with the default mask.
 """
 
@@ -38,7 +38,7 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _photos() -> dict[str, np.ndarray]:
-    """The rusty samples, their longer side 448 pixels."""
+    """The corroded samples, with their longer side at 448 pixels."""
     found = {}
     for sample in list_samples():
         if sample.corroded:
@@ -106,7 +106,7 @@ def _border(mask: np.ndarray) -> np.ndarray:
 
 
 def _steps(photo: np.ndarray) -> np.ndarray:
-    """Steps in brightness at each pixel."""
+    """Brightness step at each pixel."""
     down, across = np.gradient(photo.mean(axis=2))
     return np.abs(down) + np.abs(across)
 
@@ -116,8 +116,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     add_model_option(parser)
-    parser.add_argument("--repeat", type=int, default=7, help="rounds of each sample")
-    parser.add_argument("--edges", action="store_true", help="what the edges' steps do")
+    parser.add_argument("--repeat", type=int, default=7, help="repetitions for each sample")
+    parser.add_argument("--edges", action="store_true", help="show the effect of the edge control")
     args = parser.parse_args()
     model = load_classifier(args.model)
     if args.edges:

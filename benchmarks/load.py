@@ -1,17 +1,17 @@
-"""Many visitors at once on the real server: who waits how long, and what memory it takes.
+"""Load test of the real server with many visitors at once: waiting times and memory.
 
     python -m benchmarks.load [--visitors 20] [--set 0] [--json]
 
-Starts the app on loopback with the shipped weights. Each visitor is a session of its own over
-a websocket, in Streamlit's own protocol, and opens another photo (a rendered scene of 640x480);
-all come at the same moment. A visitor's time is from the opened address to the verdict.
+Starts the app on loopback with the shipped weights. Each visitor has a session over a websocket, in
+Streamlit's own protocol, and opens a different photo (a rendered scene of 640x480); all arrive at
+the same moment. A visitor's waiting time is from opening the address to the verdict.
 
-The ideal for the last in line is the time that all photos take to compute one after the
-other, nothing else: measured in this process, with the same library, before and after the rush.
-The goals: worst wait at most twice that, the server's memory under 2 GB at its peak.
+The ideal for the last visitor is the time to compute all photos one after the other without any
+overhead: measured in this process, with the same library, before and after the rush.
+Targets: worst wait at most twice that, peak memory of the server below 2 GB.
 
-With `--set N` one more visitor came before with N photos, whose work is under way: the line
-must let the others through. Exits with 1 when a goal is missed or somebody got no answer.
+With `--set N`, another visitor has already started a set of N photos: the queue must let the others
+through. Exits with 1 if a target is missed or a visitor got no answer.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ from rustseg_jax.runtime import enable_compilation_cache
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = (480, 640)  # of the shipped samples
-RATIO, MEMORY = 2.0, 2000  # the goals: worst wait over ideal, megabytes
+RATIO, MEMORY = 2.0, 2000  # targets: worst wait over ideal, megabytes
 START_SECONDS = 120
-LIMIT = 300.0  # seconds, hard, for all visitors together
+LIMIT = 300.0  # seconds, hard limit for all visitors together
 
 
 @dataclass
 class Visit:
-    """What a visitor met."""
+    """Result of one visit."""
 
     query: str
     page: str = ""
@@ -63,17 +63,17 @@ class Visit:
 
 
 def photo(seed: int) -> bytes:
-    """A rendered scene as a JPEG file, another one for each seed."""
+    """A rendered scene as a JPEG file, different for each seed."""
     kinds = list(scenes.KINDS)
     file = io.BytesIO()
-    # Drawn at half the size: rendering is slower than everything that is measured here.
+    # Rendered at half the size: rendering is slower than everything measured here.
     scene = scenes.render(kinds[seed % len(kinds)], seed, size=(SIZE[0] // 2, SIZE[1] // 2))
     Image.fromarray(images.resize(scene.image, SIZE)).save(file, "JPEG", quality=92)
     return file.getvalue()
 
 
 def alone(model: rs.Classifier, photos: list[bytes]) -> float:
-    """Seconds that all photos take, one after the other, as the page has them computed."""
+    """Seconds to compute all photos, one after the other, as the page does."""
     began = time.perf_counter()
     for data in photos:
         seg = rs.segment(data, model)
@@ -83,7 +83,7 @@ def alone(model: rs.Classifier, photos: list[bytes]) -> float:
 
 @contextlib.contextmanager
 def server(cache: Path) -> Iterator[tuple[str, int]]:
-    """The running app: its address without protocol, and its process."""
+    """The running app: its address without the protocol, and its process."""
     with socket.socket() as s:
         s.bind(("localhost", 0))
         port = s.getsockname()[1]
@@ -111,15 +111,15 @@ def _healthy(port: int) -> bool:
 
 
 def peak_memory(pid: int) -> float:
-    """Most megabytes that a process ever had in memory."""
+    """Peak resident memory of a process, in megabytes."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise SystemExit(f"/proc/{pid}/status does not say VmHWM")
+    raise SystemExit(f"/proc/{pid}/status has no VmHWM")
 
 
 async def visit(host: str, seen: Visit, begin: asyncio.Event) -> None:
-    """Open an address in a session of its own; ends when a verdict is there."""
+    """Open an address in a new session; return when the verdict is shown."""
     address = f"ws://{host}/_stcore/stream"
     async with websockets.connect(
         address, subprotocols=["streamlit"], origin=f"http://{host}", max_size=None
@@ -138,7 +138,7 @@ async def visit(host: str, seen: Visit, begin: asyncio.Event) -> None:
 
 
 def _read(message: ForwardMsg, seen: Visit) -> bool:
-    """Take down what a message shows; True when there is no more to wait for."""
+    """Record what a message shows; True if the visit is complete."""
     element = message.delta.new_element
     text = element.heading.body or element.markdown.body
     if "In the queue:" in text:
@@ -152,14 +152,14 @@ def _read(message: ForwardMsg, seen: Visit) -> bool:
 
 
 async def rush(host: str, photos: list[bytes], many: str) -> tuple[list[Visit], Visit | None]:
-    """All visitors at once, and beside them one with a set of many photos."""
+    """Run all visitors at once, and beside them one with a set of many photos."""
     visits = [Visit(f"case={images.sha256(data)}") for data in photos]
     at_once, begin = asyncio.Event(), asyncio.Event()
     at_once.set()
     owner = Visit(f"set={many}", "many") if many else None
     tasks = [asyncio.create_task(visit(host, seen, begin)) for seen in visits]
     working = [asyncio.create_task(visit(host, owner, at_once))] if owner else []
-    await asyncio.sleep(3)  # everybody is connected, and the set's work is under way
+    await asyncio.sleep(3)  # all are connected, and the set is being computed
     begin.set()
     await asyncio.wait(tasks, timeout=LIMIT)
     for task in (*tasks, *working):
@@ -169,7 +169,7 @@ async def rush(host: str, photos: list[bytes], many: str) -> tuple[list[Visit], 
 
 
 def make_set(folder: Path, photos: list[bytes]) -> str:
-    """A set as pages/shared/photo_sets.py keeps it."""
+    """A set in the format of pages/shared/photo_sets.py."""
     name = "loadloadload"
     listed = [[f"{k}.jpg", images.sha256(data)] for k, data in enumerate(photos)]
     (folder / f"set-{name}").mkdir()
@@ -179,7 +179,7 @@ def make_set(folder: Path, photos: list[bytes]) -> str:
 
 
 def run(visitors: int, many: int) -> dict[str, object]:
-    """Do all of it; the numbers."""
+    """Run the whole test and return the numbers."""
     enable_compilation_cache()
     model = rs.load_model()
     photos = [photo(seed) for seed in range(visitors)]
@@ -193,12 +193,12 @@ def run(visitors: int, many: int) -> dict[str, object]:
             (folder / images.sha256(data)).write_bytes(data)
         owned = make_set(folder, others) if many else ""
         with server(Path(name)) as (host, pid):
-            first, _ = asyncio.run(rush(host, [warm], ""))  # compiles, reads the weights
+            first, _ = asyncio.run(rush(host, [warm], ""))  # compiles, loads the weights
             before, idle = alone(model, photos), peak_memory(pid)
             visits, owner = asyncio.run(rush(host, photos, owned))
             done = len(list((folder / f"set-{owned}").glob("*.found.json"))) if owned else 0
             memory = peak_memory(pid)
-        after = alone(model, photos)  # the server is gone: it would go on with the set
+        after = alone(model, photos)  # the server has stopped: it would continue with the set
     return _numbers(first[0], visits, owner, (before, after), (idle, memory), done)
 
 
@@ -236,12 +236,12 @@ def _numbers(
 def _missed(found: dict[str, object]) -> list[str]:
     missed = []
     if found["answered"] != found["visitors"]:
-        missed.append("not everybody got an answer")
+        missed.append("not every visitor got an answer")
     ratio, memory = found["worst over ideal"], found["memory at its peak, MB"]
     if not isinstance(ratio, float) or ratio > RATIO:
         missed.append(f"the worst wait is more than {RATIO:g} times the ideal")
     if not isinstance(memory, float) or memory > MEMORY:
-        missed.append(f"the server took more than {MEMORY} MB")
+        missed.append(f"the server used more than {MEMORY} MB")
     return missed
 
 
@@ -249,7 +249,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument(
-        "--set", type=int, default=0, metavar="N", help="photos of one more visitor"
+        "--set", type=int, default=0, metavar="N", help="number of photos of one more visitor"
     )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -262,7 +262,7 @@ def main() -> int:
             if value not in (None, []):
                 number = isinstance(value, float)
                 print(f"{name:34} {value:8.2f}" if number else f"{name:34} {_plain(value):>8}")
-        print("all goals reached" if not missed else "missed: " + "; ".join(missed))
+        print("all targets met" if not missed else "missed: " + "; ".join(missed))
     return 1 if missed else 0
 
 

@@ -1,20 +1,20 @@
-"""What completion makes of an expert's strokes, against other ways, by the number of strokes.
+"""Completion of an expert's strokes, compared with other methods, by number of strokes.
 
     python -m benchmarks.scribbles --data FOLDER [--model FILE] [--every N] [--half A]
 
 A simulated expert (`benchmarks.expert`) starts from the model's mask, scribbles along the middle of
-the largest connected mistake, with a brush of 1.5 % of the longer side, has it completed, and goes
-on from what came back. Half of the pictures get strokes as long as two thirds of the mistake, the
-others one third. Printed by split, for each way of completing:
+the largest connected error with a brush of 1.5 % of the longer side, has the stroke completed, and
+continues from the result. In half of the pictures strokes are two thirds as long as the error, in
+the others one third. Prints by split, for each method:
 
 * mean IoU with the true mask after 0, 1, 2 and 4 strokes;
-* by 1 and 4 strokes, the share of the photo that lies farther than 12 % of the longer side from
+* after 1 and 4 strokes, the share of the photo that is farther than 12 % of the longer side from
   all strokes, was right before the first and is wrong now;
-* the median seconds of a completion (a stroke costs the simulated expert some more).
+* the median seconds of a completion (the simulated expert adds some time to each stroke).
 
-Ways: strokes painted and nothing completed; strokes pinned in the CRF, nothing else ("pinned",
-as it was before); `resegment`; geodesic distance in colour to the strokes as evidence for the
-same CRF; and a random walker between the strokes and what lies farther than 12 % from them.
+Methods: strokes painted without completion; strokes fixed in the CRF and nothing else ("pinned",
+the earlier version); `resegment`; geodesic distance in colour to the strokes as evidence for the
+same CRF; and a random walker between the strokes and everything farther than 12 % from them.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from rustseg_jax.pipeline import DOUBT
 SPLITS = ("seg-web", "seg-site", "sample")
 STROKES = 4
 SHARES = (2 / 3, 1 / 3)
-FAR = 0.12  # of the longer side, as `rustseg_jax.correct.completion` has it
+FAR = 0.12  # of the longer side, as in `rustseg_jax.correct.completion`
 
 
 def painted(case: ExpertCase, marks: Marks) -> np.ndarray:
-    """The model's mask, with the strokes."""
+    """The model's mask with the strokes painted on it."""
     return (case.seg.mask | marks.rust) & ~marks.clean
 
 
@@ -56,12 +56,12 @@ def pinned(case: ExpertCase, marks: Marks) -> np.ndarray:
 
 
 def resegment(case: ExpertCase, marks: Marks) -> np.ndarray:
-    """What the app does."""
+    """The method of the app."""
     return rs.resegment(case.seg, rust=marks.rust, clean=marks.clean).mask
 
 
 def geodesic(case: ExpertCase, marks: Marks) -> np.ndarray:
-    """Log odds of 6 that fade with the geodesic distance in colour, e-fold in 20 pixels."""
+    """Log odds of 6 that fade with the geodesic distance in colour, by 1/e in 20 pixels."""
     smooth = ndimage.gaussian_filter(case.seg.image.astype(np.float32), (1.5, 1.5, 0))
     cost = 1 + 2 * _step(rgb2lab(smooth / np.float32(255)))
     reach = 20 * max(cost.shape) / 448
@@ -73,7 +73,7 @@ def geodesic(case: ExpertCase, marks: Marks) -> np.ndarray:
 
 
 def walker(case: ExpertCase, marks: Marks) -> np.ndarray:
-    """A random walker; far from all strokes the model's mask holds, near them nothing does."""
+    """A random walker; seeded by the model's mask far from all strokes, and not near them."""
     mask = case.seg.mask
     seeds = np.where(_far(marks), np.where(mask, 1, 2), 0)
     seeds[marks.rust], seeds[marks.clean] = 1, 2
@@ -111,7 +111,7 @@ def _crf(case: ExpertCase, marks: Marks, evidence: np.ndarray) -> np.ndarray:
 
 
 def _step(lab: np.ndarray) -> np.ndarray:
-    """How much the colour changes at each pixel, in Lab."""
+    """Colour gradient at each pixel, in Lab."""
     down, right = np.gradient(lab, axis=(0, 1))
     return np.asarray(np.sqrt((down**2 + right**2).sum(axis=2)))
 
@@ -124,7 +124,7 @@ def _far(marks: Marks) -> np.ndarray:
 def cases(
     folder: str, model: rs.Classifier, *, half: str, every: int, splits: Sequence[str]
 ) -> Iterator[ExpertCase]:
-    """Photos with masks, as the model sees them; rendered samples have no halves."""
+    """Photos with masks and the model's results; rendered samples have no halves."""
     records = [r for r in load_manifest(folder) if r.split in splits and r.mask is not None]
     for split in splits:
         own = [r for r in records if r.split == split]
@@ -138,7 +138,7 @@ def cases(
 def measure(
     case: ExpertCase, method: Method, share: float
 ) -> tuple[list[float], list[float], list[float]]:
-    """IoU, share wrongly changed far away, and seconds, of each number of strokes."""
+    """IoU, share wrongly changed far away, and seconds, for each number of strokes."""
     seconds: list[float] = []
 
     def timed(case: ExpertCase, marks: Marks) -> np.ndarray:
@@ -161,8 +161,8 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True, help="data folder")
     add_model_option(parser)
-    parser.add_argument("--every", type=int, default=1, help="take every Nth picture of a split")
-    parser.add_argument("--half", default="A", help="of the photos; choose on A, report B")
+    parser.add_argument("--every", type=int, default=1, help="use every Nth picture of a split")
+    parser.add_argument("--half", default="A", help="half of the photos; choose on A, report B")
     parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
     args = parser.parse_args()
     model = load_classifier(args.model)

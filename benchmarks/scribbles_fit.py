@@ -2,11 +2,11 @@
 
     python -m benchmarks.scribbles_fit --data FOLDER [--model FILE] [--every N]
 
-The simulated expert of `benchmarks.expert` scribbles four times in each picture, completed with the
-weights there are. At every stroke the features of all pieces are kept, each fourth pixel a side.
-The weights are those with the greatest IoU of what the joined fields say with the truth, without
-the CRF, where a pixel counts by its probability; `seg-web` and `seg-site` count alike. Printed is
-that IoU before and after, and the weights in their order.
+The simulated expert of `benchmarks.expert` scribbles four times in each picture, with completion by
+the current weights. At every stroke the features of all pieces are recorded, at every fourth pixel
+in each direction. The fit maximises the IoU of the combined fields with the truth, without the CRF,
+counting each pixel by its probability; `seg-web` and `seg-site` have the same weight. Prints this
+IoU before and after, and the weights in their order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rustseg_jax.refine.scribbles import SOFTEN, WEIGHTS, features_of
 
 SPLITS = ("seg-web", "seg-site")
 STRIDE = 4
-SHARP = 1.5  # factor of the log odds: nearer to the mask that will be cut from them
+SHARP = 1.5  # factor of the log odds: closer to the thresholded mask
 RIDGE = 1e-3
 
 
@@ -91,7 +91,7 @@ def main() -> None:
     )
     parser.add_argument("--data", required=True, help="data folder")
     add_model_option(parser)
-    parser.add_argument("--every", type=int, default=5, help="take every Nth picture of a split")
+    parser.add_argument("--every", type=int, default=5, help="use every Nth picture of a split")
     args = parser.parse_args()
     model: rs.Classifier = load_classifier(args.model)
     todo = cases(args.data, model, half="A", every=args.every, splits=SPLITS)

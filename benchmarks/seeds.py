@@ -1,6 +1,6 @@
-"""How good a network's seeds are on half A, by cut: precision, recall and IoU of the sure rust.
+"""Quality of a network's seeds on half A, by threshold: precision, recall, IoU of certain rust.
 
-The masks of half A may choose parameters and are learnt from by nobody; half B is never opened.
+The masks of half A may be used for choosing parameters, never for training; half B is never opened.
 
 python -m benchmarks.seeds --data FOLDER --model FILE [--side 256] [--every N]
 """
@@ -24,11 +24,11 @@ from rustseg_jax.manifest import Record, half_of, load_manifest, read_mask
 
 SPLITS = ("seg-web", "seg-site")
 CUTS = ((0.35, 0.6), (0.45, 0.7), (0.5, 0.75), (0.6, 0.85), (0.7, 0.9))
-FIRM = 190  # seeds from here on are rust, as in learning.paste
+FIRM = 190  # seeds from this value on are rust, as in learning.paste
 
 
 def as_in_training(path: str | Path) -> Classifier:
-    """Weights with the score map of which training makes seeds, see `Recipe.map_shift`."""
+    """The network with the score map from which training makes seeds, see `Recipe.map_shift`."""
     network, _, about = load_network(path)
     network.eval()
     if shift := about.get("map_shift"):
@@ -63,12 +63,12 @@ def say(
 
 
 def main() -> None:
-    """Print a row for the colour rule and one for each cut."""
+    """Print a row for the colour rule and one for each threshold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", required=True)
-    parser.add_argument("--model", help="weights; of a run in progress: last.safetensors")
-    parser.add_argument("--side", type=int, default=256, help="pixels of a picture")
-    parser.add_argument("--every", type=int, default=5, help="take every Nth picture")
+    parser.add_argument("--model", help="weights; for a run in progress: last.safetensors")
+    parser.add_argument("--side", type=int, default=256, help="side of a picture in pixels")
+    parser.add_argument("--every", type=int, default=5, help="use every Nth picture")
     args = parser.parse_args()
     chosen = [
         r
@@ -84,7 +84,7 @@ def main() -> None:
     everything = np.arange(len(chosen))
     for cut in CUTS:
         found = seeds.own_seeds(model, pictures, everything, cut=cut)
-        say(f"cut {cut[0]}, {cut[1]}", chosen, truths, found)
+        say(f"threshold {cut[0]}, {cut[1]}", chosen, truths, found)
 
 
 if __name__ == "__main__":

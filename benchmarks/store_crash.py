@@ -1,11 +1,11 @@
-"""Do acknowledged saves survive? Processes write at once and are killed at random moments.
+"""Crash test of the labels store: processes write concurrently and are killed at random moments.
 
     .venv/bin/python -m benchmarks.store_crash                # 8 processes, 60 seconds
 
-Each process takes photos in, adds predictions, corrections and reviews, and notes each save
-in a file of its own once the call has returned. `kill -9` hits one at random, again and
-again, and all of them at the end. Afterwards every noted save must be in the store as it
-was sent, and `verify_labels` must find nothing.
+Each process adds photos, predictions, corrections and reviews, and logs each save in a file of its
+own once the call has returned. `kill -9` hits one at random, again and again, and all of them at
+the end. Afterwards every logged save must be in the store with the content that was sent, and
+`verify_labels` must find no problems.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def prediction_of(rng: np.random.Generator) -> PredictionDraft:
 
 
 def work(folder: Path, notes: Path, seed: int) -> None:
-    """Save until killed; what was acknowledged is noted, one line each."""
+    """Save until killed; log each acknowledged save, one line each."""
     rng = np.random.default_rng(seed)
     store = Store(folder, busy_seconds=60)
     file = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -83,7 +83,7 @@ def work(folder: Path, notes: Path, seed: int) -> None:
 
 
 class Workers:
-    """Processes that save; any can be killed, and another takes its place."""
+    """Processes that save; each can be killed and replaced."""
 
     def __init__(self, folder: Path, notes: Path, count: int, seed: int) -> None:
         self.folder, self.notes, self.next = folder, notes, seed * 10_000
@@ -98,7 +98,7 @@ class Workers:
             return subprocess.Popen(command, cwd=ROOT, stderr=errors)
 
     def kill(self, place: int, *, again: bool) -> None:
-        """Kill -9; where asked, another one starts in its place."""
+        """Kill a process with -9; start a new one in its place if requested."""
         process = self.alive[place]
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -106,13 +106,13 @@ class Workers:
             self.alive[place] = self._start()
 
     def noted(self) -> list[list[str]]:
-        """What all of them noted so far; a line cut short was not noted."""
+        """All logged saves so far; an incomplete line does not count."""
         text = [p.read_text() for p in sorted(self.notes.glob("*.txt"))]
         lines = [line for part in text for line in part.splitlines(keepends=True)]
         return [line.split() for line in lines if line.endswith("\n")]
 
     def errors(self) -> list[str]:
-        """What any of them complained of."""
+        """Errors reported by any process."""
         return [t for p in sorted(self.notes.glob("*.err")) if (t := p.read_text())]
 
 
@@ -128,7 +128,7 @@ def running(folder: Path, notes: Path, count: int, seed: int) -> Iterator[Worker
 
 
 def lost(folder: Path, noted: list[list[str]]) -> list[str]:
-    """Noted saves that are not in the store as they were sent."""
+    """Logged saves that are missing from the store or differ."""
     store = Store(folder)
     with store.database.reading() as conn:
         reviews = {row[0] for row in conn.execute("SELECT nonce FROM reviews")}
@@ -152,7 +152,7 @@ def measure(
     workers: int, seconds: float, pause: tuple[float, float], *, seed: int = 0,
     tell: Callable[[str], None] = print,
 ) -> dict[str, Any]:  # fmt: skip
-    """Run it for so long, with such pauses between kills; returns what was found."""
+    """Run for this long, with these pauses between kills; return the findings."""
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as place:
         folder, notes, kills = Path(place, "labels"), Path(place, "notes"), 0

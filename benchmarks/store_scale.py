@@ -1,11 +1,11 @@
-"""Do the queue, the history and the labels page stay quick with 100,000 photos?
+"""Response times of the queue, the history and the Labels page with 100,000 photos.
 
-    .venv/bin/python -m benchmarks.store_scale                 # some minutes, most of it filling
+    .venv/bin/python -m benchmarks.store_scale                 # a few minutes, mostly to fill
     .venv/bin/python -m benchmarks.store_scale --plans         # with SQLite's query plans
 
-Fills a labels folder with generated rows (tiny masks; the photos' files are not written, no
-page of these reads them) through the same triggers as every save, then asks what the pages
-ask, each time on a new connection, as they do.
+Fills a labels folder with generated rows (tiny masks; photo files are not written, as none of these
+pages reads them) through the same triggers as every save, then runs the queries of the pages, each
+on a new connection, as the pages do.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ RUNS = 15
 SHAPE = (16, 16)
 MODELS = [sha256(b"model %d" % k) for k in range(4)]
 EXPERTS = [f"expert {k}" for k in range(20)]
-CORRECTED = 0.8  # of the photos; the rest wait
+CORRECTED = 0.8  # of the photos; the others are waiting
 
 
 def moment(k: int) -> str:
-    """A time, k seconds after another; text as the store has it."""
+    """A time k seconds after a fixed start, as text in the store's format."""
     hours, seconds = divmod(k, 3600)
     days, hours = divmod(hours, 24)
     return f"2026-{1 + days // 28 % 12:02}-{1 + days % 28:02}T{hours:02}:{seconds // 60:02}:" + (
@@ -62,14 +62,14 @@ def moment(k: int) -> str:
 
 
 def fill(store: Store, photos: int, corrections: int, chance: random.Random) -> None:
-    """Rows as the store would write them; one transaction."""
+    """Rows in the store's format, in one transaction."""
     masks = [encode(np.random.default_rng(k).random(SHAPE) < 0.3) for k in range(50)]
     areas = [int((np.random.default_rng(k).random(SHAPE) < 0.3).sum()) for k in range(50)]
     heat = pack_heat(np.zeros((28, 28), np.float32))
     digests = [sha256(b"photo %d" % k) for k in range(photos)]
     shown = [record_id(f"prediction {k}") for k in range(photos)]
     with store.database.writing() as conn:
-        conn.execute("PRAGMA cache_size = -500000")  # KB; rows come in no order of any index
+        conn.execute("PRAGMA cache_size = -500000")  # KB; rows are not in the order of any index
         conn.executemany(
             "INSERT INTO photos VALUES (?, ?, 1000, 16, 16, 'png', 'kept', 'unknown', '', ?, '', "
             "'', '', ?)",
@@ -138,7 +138,7 @@ def _correction(
 
 
 def questions(store: Store) -> dict[str, Callable[[], Any]]:
-    """What the pages ask, by name."""
+    """The queries of the pages, by name."""
     middle = moment(150_000), ""
     with store.database.reading() as conn:
         busiest = conn.execute(
@@ -213,7 +213,7 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--corrections", type=int, default=300_000)
     parser.add_argument("--plans", action="store_true", help="print SQLite's query plans")
-    parser.add_argument("--folder", type=Path, help="keep the labels folder, or use one again")
+    parser.add_argument("--folder", type=Path, help="keep the labels folder here, or reuse it")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         store = Store(args.folder or place)
@@ -223,8 +223,8 @@ def main() -> int:
             print(f"filled in {time.perf_counter() - began:.0f} s")
         print(f"database {store.database.path.stat().st_size / 1e6:.0f} MB")
         slow = 0
-        # On a machine that others use, too, the processor's time is what a question costs.
-        print(f"{'question':40} {'median ms':>10} {'most ms':>10} {'processor':>10}")
+        # On a shared machine, processor time is the real cost of a query.
+        print(f"{'query':40} {'median ms':>10} {'most ms':>10} {'processor':>10}")
         for name, ask in questions(store).items():
             times, work = [], []
             for _ in range(RUNS):
@@ -238,7 +238,7 @@ def main() -> int:
             for name, lines in plans(store).items():
                 print(f"\n{name}")
                 print("\n".join(f"  {line}" for line in lines))
-    print(f"\n{slow} questions took more than {LIMIT_MS} ms (median of {RUNS})")
+    print(f"\n{slow} queries took more than {LIMIT_MS} ms (median of {RUNS})")
     return int(slow > 0)
 
 

@@ -1,27 +1,27 @@
-"""Large photos looked at whole and in windows: masks, verdicts, time.
+"""Large photos analysed as a whole and in tiles: masks, verdicts, time.
 
     python -m benchmarks.tiles [--model FILE] [--data FOLDER] [--sets NAME...] [--limit N]
     python -m benchmarks.tiles --largest
 
-The options of the method are those of `segment`, for example `--cam score_map --overlap 0.5`.
+The pipeline options are those of `segment`, for example `--cam score_map --overlap 0.5`.
 
-Sets of large pictures with exact masks, made anew in memory each time:
+Sets of large pictures with exact masks, generated in memory on each run:
 
-* spots: a clean rendered wall, plate or sheet of 1536x2048 pixels, on which small spots of
-  rust from other rendered scenes are laid, about 1 % of the picture;
-* panels: 4x4 rendered scenes of 448 pixels, four of them rusty, the others clean or look-alikes;
-* scenes: rusty rendered scenes of 1344x1792 pixels: rust that is as large as the picture;
+* spots: a clean rendered wall, plate or sheet of 1536x2048 pixels, with small spots of rust from
+  other rendered scenes, about 1 % of the picture;
+* panels: 4x4 rendered scenes of 448 pixels, four of them corroded, the others clean or look-alikes;
+* scenes: corroded rendered scenes of 1344x1792 pixels, with rust in proportion to the picture;
 * clean: the same without rust: large clean scenes, and 4x4 clean scenes and look-alikes;
 * site, mixed, street, enlarged (with `--data`, a folder with real photos): 4x4 photos of 448
-  pixels: all of `seg-site`; four of those among clean ones of `val`; clean ones of `val` alone;
-  and one photo of `seg-web` or `seg-site` enlarged four times, which is large and shows nothing
-  small. Only photos of the half of the scenes that may serve for choosing are taken.
+  pixels: all from `seg-site`; four of those among clean ones from `val`; only clean ones from
+  `val`; and one photo of `seg-web` or `seg-site` enlarged four times, which is large but has no
+  small details. Only photos of the half that may be used for choosing are taken.
 
-`--largest` prints the time and the memory of a photo of 50 megapixels instead.
+`--largest` instead prints time and memory for a photo of 50 megapixels.
 
-Printed are, by set: the verdicts (share called corroded), pooled IoU of rough mask and mask of
-both modes, their ratio, and seconds a picture of both. The verdict counts: a mask is empty where
-the picture is called clean; the last IoU takes every picture for corroded.
+Prints, by set: the verdicts (share called corroded), pooled IoU of rough mask and mask in both
+modes, their ratio, and seconds per picture in both modes. The verdict counts: a mask is empty if
+the picture is called clean; the last IoU treats every picture as corroded.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def spots(count: int) -> Iterator[Picture]:
 def _lay_spot(
     image: np.ndarray, mask: np.ndarray, patch: scenes.Scene, rng: np.random.Generator
 ) -> None:
-    """Lay the middling connected spots of a scene's rust on an image, with a soft rim."""
+    """Paste the medium-sized connected spots of a scene's rust on an image, with a soft edge."""
     labels, count = ndimage.label(ndimage.binary_opening(patch.mask, iterations=1))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     good = [k + 1 for k in np.argsort(-sizes) if 100 <= sizes[k] <= 12_000]
@@ -91,13 +91,13 @@ def _lay_spot(
 
 
 def panels(count: int) -> Iterator[Picture]:
-    """4x4 scenes, four of them rusty."""
+    """4x4 scenes, four of them corroded."""
     for k in range(count):
         yield _mosaic([_panel(k, n, rusty=n % 4 == k % 4) for n in range(PER_SIDE**2)], k)
 
 
 def large_rust(count: int) -> Iterator[Picture]:
-    """Rusty scenes, large as they are."""
+    """Corroded large scenes."""
     kinds = (*RUSTY, "rusted_sheet")
     for k in range(count):
         scene = scenes.render(kinds[k % len(kinds)], 300 + k, size=(1344, 1792))
@@ -105,7 +105,7 @@ def large_rust(count: int) -> Iterator[Picture]:
 
 
 def clean(count: int) -> Iterator[Picture]:
-    """Large clean scenes, and 4x4 clean ones, in turns."""
+    """Large clean scenes, and 4x4 clean ones, alternating."""
     for k in range(count):
         if k % 2:
             yield _mosaic([_panel(k, n, rusty=False) for n in range(PER_SIDE**2)], k)
@@ -121,7 +121,7 @@ def _panel(k: int, n: int, *, rusty: bool) -> Picture:
 
 
 def _mosaic(parts: list[Picture], seed: int) -> Picture:
-    """4x4 pictures in random places."""
+    """4x4 pictures in random positions."""
     order = np.random.default_rng(seed).permutation(len(parts))
     image = np.empty((PER_SIDE * SIDE, PER_SIDE * SIDE, 3), np.uint8)
     mask = np.empty(image.shape[:2], bool)
@@ -139,7 +139,7 @@ def _real(record: Record) -> Picture:
 
 
 def _enlarged(record: Record) -> Picture:
-    """A photo four times as large: no more to see in it than before."""
+    """A photo enlarged four times: it has no additional detail."""
     photo, mask = _real(record)
     large = images.resize(photo, (PER_SIDE * SIDE, PER_SIDE * SIDE))
     return large, np.kron(mask, np.ones((PER_SIDE, PER_SIDE), bool))
@@ -148,7 +148,7 @@ def _enlarged(record: Record) -> Picture:
 def _mosaics_of(
     rusty: list[Record], others: list[Record], each: int, count: int
 ) -> Iterator[Picture]:
-    """4x4 photos, `each` of them from `rusty`, the rest from `others`; none twice."""
+    """4x4 photos, `each` of them from `rusty`, the others from `others`; none twice."""
     rest = PER_SIDE**2 - each
     for k in range(count):
         chosen = rusty[k * each : (k + 1) * each] + others[k * rest : (k + 1) * rest]
@@ -158,7 +158,7 @@ def _mosaics_of(
 
 
 def photo_sets(data: Path) -> dict[str, Callable[[int], Iterator[Picture]]]:
-    """The sets that are made of real photos."""
+    """The sets made from real photos."""
     records = load_manifest(data, splits=("seg-web", "seg-site", "val"))
     half = [r for r in records if half_of(r.scene) == "A"]
     rng = np.random.default_rng(0)
@@ -216,7 +216,7 @@ def measure(pictures: Iterator[Picture], model: rs.Classifier, config: rs.Config
 
 
 def _score(counts: list[metrics.Confusion]) -> float | None:
-    """Pooled IoU; of clean pictures, where there is nothing to hit, None."""
+    """Pooled IoU; None for clean pictures, which have no rust."""
     together = metrics.pooled(counts)
     if not together.tp + together.fn:
         return None
@@ -224,11 +224,11 @@ def _score(counts: list[metrics.Confusion]) -> float | None:
 
 
 def largest(model: rs.Classifier, config: rs.Config) -> None:
-    """Time and memory of the largest photo that is read, 50 megapixels."""
+    """Time and memory for the largest photo that is accepted, 50 megapixels."""
     scene = scenes.render("plate", 1, size=(1444, 2048)).image
     photo = images.resize(scene, (5773, 8660))
     plan = rs.plan_tiles(photo.shape[:2], config.tiles, input_size=model.config.input_size)
-    print(f"8660 x 5773 pixels: {plan.describe() if plan else 'looked at whole'}")
+    print(f"8660 x 5773 pixels: {plan.describe() if plan else 'analysed as a whole'}")
     began = time.perf_counter()
     seg = rs.segment(photo, model, replace(config, decision_threshold=0.0))
     print(f"segment {time.perf_counter() - began:.1f} s: {dict(seg.timings)}")
@@ -262,22 +262,22 @@ def main() -> None:
     )
     add_model_option(parser)
     add_config_options(parser)
-    parser.add_argument("--data", type=Path, help="data folder with the real photos")
+    parser.add_argument("--data", type=Path, help="data folder with real photos")
     parser.add_argument("--sets", nargs="+", help="default: all")
-    parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
+    parser.add_argument("--limit", type=int, default=6, help="maximum of pictures per set")
     parser.add_argument(
-        "--largest", action="store_true", help="time and memory at 50 megapixels, nothing else"
+        "--largest", action="store_true", help="only measure time and memory at 50 megapixels"
     )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     sets = {**SETS, **(photo_sets(args.data) if args.data else {})}
     if unknown := set(args.sets or ()) - set(sets):
-        parser.error(f"no set {', '.join(unknown)}; there are {', '.join(sets)}")
+        parser.error(f"unknown set {', '.join(unknown)}; choose from {', '.join(sets)}")
     model, config = load_classifier(args.model), config_of(args)
     if args.largest:
         largest(model, config)
         return
-    # Compiled and warmed up before anything is timed.
+    # Compile and warm up before timing.
     for mode in MODES:
         warm = replace(config, tiles=replace(config.tiles, mode=mode))
         rs.segment(np.zeros((900, 1600, 3), np.uint8), model, warm)

@@ -1,14 +1,14 @@
-"""How the looks at a large photo are joined: the choices of `docs/decisions/0008-tiles.md`.
+"""Combining the whole photo and its tiles: the choices of `docs/decisions/0008-tiles.md`.
 
     python -m benchmarks.tiles_study [--model FILE] [--data FOLDER] [--limit N]
 
-On the sets of `benchmarks.tiles`, in one pass through the network:
+Results on the sets of `benchmarks.tiles`, in one pass through the network:
 
-* pooled IoU of the rough mask by the whole photo's share of the heat map, 0 is windows alone
-  and 1 the whole photo alone, with the threshold rule of `Config`;
-* the share of pictures called corroded by rules for the verdict: the whole photo alone, its
-  windows alone (pooled as the head pools), the mean of both margins, the larger of both, and
-  the surest window.
+* pooled IoU of the rough mask by the whole photo's weight in the heat map (0: tiles only, 1: whole
+  photo only), with the threshold rule of `Config`;
+* the share of pictures called corroded by rules for the verdict: the whole photo alone, its tiles
+  alone (pooled as in the head), the mean of both margins, the larger of both, and the most
+  confident tile.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RULES: dict[str, Callable[[float, float, float], float]] = {
 
 @dataclass(frozen=True)
 class Looked:
-    """One picture: margins of whole, pooled windows and surest window, both maps, the truth."""
+    """One picture: margins of whole, pooled tiles and most confident tile, both maps, the truth."""
 
     margins: tuple[float, float, float]
     whole: np.ndarray
@@ -83,8 +83,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add_model_option(parser)
-    parser.add_argument("--data", type=Path, help="data folder with the real photos")
-    parser.add_argument("--limit", type=int, default=6, help="pictures a set, at most")
+    parser.add_argument("--data", type=Path, help="data folder with real photos")
+    parser.add_argument("--limit", type=int, default=6, help="maximum of pictures per set")
     args = parser.parse_args()
     model, config = load_classifier(args.model), rs.Config()
     sets = {**SETS, **(photo_sets(args.data) if args.data else {})}

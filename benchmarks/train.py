@@ -1,11 +1,11 @@
-"""A training step of ours against the same step of the PyTorch twin.
+"""Time our training step against the same step in PyTorch.
 
     python -m pip install torch==2.13.0
     python -m benchmarks.train [--sides 64 96 160] [--batch 64] [--width 24] [--repeats 7]
 
-The same network with batch norm, cross entropy with smoothed labels, SGD with
-Nesterov momentum and weight decay, and an average of the weights, on the same
-random uint8 batch; forward, backward and update, in turns in one process.
+The same network with batch norm, cross entropy with smoothed labels, SGD with Nesterov momentum and
+weight decay, and averaged weights, on the same random uint8 batch; forward, backward and update,
+alternating in one process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rustseg_jax.runtime import keep_memory
 
 
 class TheirStep:
-    """The twin's optimiser step."""
+    """The optimiser step of the twin."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
     torch.set_num_threads(2)
-    keep_memory()  # as the train command does; both sides gain
+    keep_memory()  # as in the train command; both sides benefit
     recipe = Recipe(
         network=NetworkConfig(width=args.width),
         optimiser="sgd",
@@ -97,7 +97,7 @@ def main() -> None:
             middle = time.perf_counter()
             theirs(pictures, labels)
             ended = time.perf_counter()
-            if turn:  # the first compiles
+            if turn:  # the first repetition compiles
                 best["ours"] = min(best["ours"], middle - began)
                 best["theirs"] = min(best["theirs"], ended - middle)
         a, b = (1e3 * best[k] / args.batch for k in ("ours", "theirs"))

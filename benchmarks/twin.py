@@ -1,8 +1,8 @@
-"""The same network, heat map and CRF in PyTorch and plain pydensecrf: the other side.
+"""The PyTorch twin: the same network and heat map, and plain pydensecrf.
 
-Written as a careful PyTorch user would: batch norm folded, channels-last memory,
-`inference_mode` for the network, autograd for the head, and pydensecrf as its
-README uses it. The parameters are ours, so the masks can be compared.
+Written as a careful PyTorch user would: batch norm folded, channels-last memory, `inference_mode`
+for the network, autograd for the head, and pydensecrf as in its README. It uses our parameters, so
+the masks can be compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rustseg_jax.config import CORROSION, STRIDE, CRFParams, NetworkConfig
 
 
 class Encoder(nn.Module):
-    """U-Net's encoder; with batch norm for training, without when folded."""
+    """U-Net's encoder; with batch norm for training, without it when folded."""
 
     def __init__(self, widths: tuple[int, ...], *, norm: bool) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def head(
     config: NetworkConfig,
     context: tuple[torch.Tensor, torch.Tensor] | None = None,
 ) -> torch.Tensor:
-    """(B, C, h, w) -> (B, 2) logits, pooled as ours; `context` is its weights and offset."""
+    """(B, C, h, w) -> (B, 2) logits, pooled like ours; `context` has its weights and offset."""
     if config.pooling == "mean":
         return dense(activations.mean((2, 3)))
     scores = dense(activations.permute(0, 2, 3, 1))
@@ -92,7 +92,7 @@ class Twin:
             return activations, self._head(activations)
 
     def verdict(self, x: np.ndarray, logits: torch.Tensor) -> torch.Tensor:
-        """(B, H, W, 3) float32 and its logits -> mean of the logits over the verdict's sizes."""
+        """(B, H, W, 3) float32 and its logits -> mean logits over the sizes of the verdict."""
         with torch.inference_mode():
             nchw = torch.from_numpy(x).permute(0, 3, 1, 2)
             found = []
@@ -120,7 +120,7 @@ class Twin:
 
 
 def plain_crf(image: np.ndarray, probability: np.ndarray, params: CRFParams) -> np.ndarray:
-    """pydensecrf as its README uses it: (h, w, 3) uint8, (h, w) -> (h, w) bool."""
+    """pydensecrf as in its README: (h, w, 3) uint8, (h, w) -> (h, w) bool."""
     h, w = probability.shape
     scale = max(h, w) / params.reference_size
     p = np.clip(probability, 1e-5, 1 - 1e-5)

@@ -1,13 +1,13 @@
-"""Our inference against PyTorch + Grad-CAM++ + plain pydensecrf, side by side.
+"""Compare our inference with PyTorch, Grad-CAM++ and plain pydensecrf.
 
     python -m pip install torch==2.13.0
     python -m benchmarks.vs_torch [--photos FOLDER ...] [--repeats 9] [--json]
 
-Both sides take the same photos, weights and parameters, one photo at a time at
-448x448, in one process and in turns, so that noise of the machine hits both.
-Without `--photos` the rendered samples are used. The last column is ours over
-theirs (median over photos of the ratio of best times); the masks' agreement is
-their IoU. The verdict is ignored: both sides refine every photo.
+Both sides process the same photos with the same weights and parameters, one photo at a time at
+448x448, alternating in one process, so that noise of the machine affects both. Without `--photos`
+the rendered samples are used. The last column is our time over theirs (median over photos of the
+ratio of best times); the agreement of the masks is their IoU. The verdict is ignored: both sides
+refine every photo.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PARTS = ("forward", "heat map", "refinement", "whole")
 
 
 def best(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Best seconds of each function, in turns."""
+    """Best seconds of each function, alternating."""
     for function in functions.values():
         function()
     seconds = dict.fromkeys(functions, float("inf"))
@@ -130,7 +130,7 @@ def main() -> None:
     print(f"{'':12} {'ours':>9} {'PyTorch':>9} {'ratio':>6}")
     for part, row in summary.items():
         print(f"{part:12} {row['ours_ms']:7.1f}ms {row['theirs_ms']:7.1f}ms {row['ratio']:6.2f}")
-    print(f"mask IoU: median {median(ious):.4f}, least {ious[0]:.4f}")
+    print(f"mask IoU: median {median(ious):.4f}, minimum {ious[0]:.4f}")
 
 
 if __name__ == "__main__":
