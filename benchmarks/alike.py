@@ -42,9 +42,11 @@ def turned(picture: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
 def main() -> None:
     """Print, for each split and limit, the number of pictures left and their scores."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model")
-    parser.add_argument("--split", nargs="+", default=["seg-web", "seg-site"])
+    parser.add_argument("--data", required=True, help="data folder")
+    parser.add_argument("--model", help="weights file (default: the shipped weights)")
+    parser.add_argument(
+        "--split", nargs="+", default=["seg-web", "seg-site"], help="splits of the data folder"
+    )
     args = parser.parse_args()
     model = load_model(args.model)
     for split in args.split:

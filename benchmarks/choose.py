@@ -143,9 +143,11 @@ def choose_crf(photos: Photos, heat: NDArray[np.float32], rule: ThresholdConfig)
 def main() -> None:
     """Run the three sweeps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--model")
-    parser.add_argument("--split", nargs="+", default=["seg-web", "seg-site"])
+    parser.add_argument("--data", required=True, help="data folder")
+    parser.add_argument("--model", help="weights file (default: the shipped weights)")
+    parser.add_argument(
+        "--split", nargs="+", default=["seg-web", "seg-site"], help="splits of the data folder"
+    )
     parser.add_argument("--every", type=int, default=1, help="use every Nth picture")
     args = parser.parse_args()
     photos = Photos(args.data, args.split, args.every, load_model(args.model))

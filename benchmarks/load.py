@@ -247,11 +247,11 @@ def _missed(found: dict[str, object]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--visitors", type=int, default=20)
+    parser.add_argument("--visitors", type=int, default=20, help="number of visitors")
     parser.add_argument(
         "--set", type=int, default=0, metavar="N", help="number of photos of one more visitor"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     found = run(args.visitors, args.set)
     missed = _missed(found)

@@ -163,7 +163,9 @@ def main() -> None:
     add_model_option(parser)
     parser.add_argument("--every", type=int, default=1, help="use every Nth picture of a split")
     parser.add_argument("--half", default="A", help="half of the photos; choose on A, report B")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument(
+        "--ways", nargs="+", choices=list(WAYS), default=list(WAYS), help="methods to compare"
+    )
     args = parser.parse_args()
     model = load_classifier(args.model)
     found: dict[tuple[str, str], list[tuple[list[float], list[float]]]] = defaultdict(list)

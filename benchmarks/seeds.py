@@ -65,7 +65,7 @@ def say(
 def main() -> None:
     """Print a row for the colour rule and one for each threshold."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--data", required=True)
+    parser.add_argument("--data", required=True, help="data folder")
     parser.add_argument("--model", help="weights; for a run in progress: last.safetensors")
     parser.add_argument("--side", type=int, default=256, help="side of a picture in pixels")
     parser.add_argument("--every", type=int, default=5, help="use every Nth picture")

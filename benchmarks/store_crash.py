@@ -183,10 +183,16 @@ def measure(
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--pause", type=float, nargs=2, default=(0.05, 0.5))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=8, help="number of processes")
+    parser.add_argument("--seconds", type=float, default=60, help="duration")
+    parser.add_argument(
+        "--pause",
+        type=float,
+        nargs=2,
+        default=(0.05, 0.5),
+        help="shortest and longest pause between kills, in seconds",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the kills")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:

@@ -210,8 +210,8 @@ def plans(store: Store) -> dict[str, list[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--photos", type=int, default=100_000)
-    parser.add_argument("--corrections", type=int, default=300_000)
+    parser.add_argument("--photos", type=int, default=100_000, help="number of photos")
+    parser.add_argument("--corrections", type=int, default=300_000, help="number of corrections")
     parser.add_argument("--plans", action="store_true", help="print SQLite's query plans")
     parser.add_argument("--folder", type=Path, help="keep the labels folder here, or reuse it")
     args = parser.parse_args()

@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument(
         "--largest", action="store_true", help="only measure time and memory at 50 megapixels"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     sets = {**SETS, **(photo_sets(args.data) if args.data else {})}
     if unknown := set(args.sets or ()) - set(sets):

@@ -63,10 +63,12 @@ def _values(net: nn.Module) -> list[torch.Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sides", type=int, nargs="+", default=[64, 96, 160])
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--width", type=int, default=24)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument(
+        "--sides", type=int, nargs="+", default=[64, 96, 160], help="sides of the crops, in pixels"
+    )
+    parser.add_argument("--batch", type=int, default=64, help="pictures per batch")
+    parser.add_argument("--width", type=int, default=24, help="width of the network")
+    parser.add_argument("--repeats", type=int, default=7, help="repetitions of each measurement")
     args = parser.parse_args()
     torch.set_num_threads(2)
     keep_memory()  # as in the train command; both sides benefit

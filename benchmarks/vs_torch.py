@@ -103,10 +103,16 @@ def compare(path: Path, model: rs.Classifier, twin: Twin, repeats: int) -> dict[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--photos", type=Path, nargs="+", default=RENDERED)
-    parser.add_argument("--limit", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        nargs="+",
+        default=RENDERED,
+        help="photos or folders of photos (default: the rendered samples)",
+    )
+    parser.add_argument("--limit", type=int, default=10, help="maximum number of photos")
+    parser.add_argument("--repeats", type=int, default=9, help="repetitions of each measurement")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     torch.set_num_threads(2)
     model = rs.load_model()
