@@ -1,8 +1,8 @@
 """The command line: `python -m rustseg_jax COMMAND ...`.
 
 Results go to stdout, as a table or with `--json` as one JSON object; progress and
-errors go to stderr. Exit status: 0 done, 1 some inputs failed, 2 misuse (an option,
-a folder or a weights file that cannot be used), 130 interrupted by Ctrl-C.
+errors go to stderr. Exit status: 0 success, 1 some inputs failed, 2 usage error (an invalid
+option, folder or weights file), 130 interrupted by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ COMMANDS = (segment, evaluate, failures, train, uncertainty, labels)
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Describe all commands and their options; imports nothing slow."""
+    """Return the parser of all commands and options, without slow imports."""
     parser = argparse.ArgumentParser(
         prog="python -m rustseg_jax",
-        description="Find rust in photos: verdict, heat map, mask.",
-        epilog="Exit status: 0 done, 1 some inputs failed, 2 misuse, 130 interrupted.",
+        description="Find rust in photos: verdict, heat map and mask.",
+        epilog="Exit status: 0 success, 1 some inputs failed, 2 usage error, 130 interrupted.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
@@ -38,18 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Parameters
     ----------
-    argv : the words after the program's name; None takes those of this process
+    argv : command-line arguments without the program name; default: those of this process
 
     Returns
     -------
-    The exit status, 0, 1, 2 or 130. What a user can cause becomes one line on
-    stderr; anything else is a bug of ours and is raised.
+    The exit status: 0, 1, 2 or 130. Errors that a user can cause are printed as one line on
+    stderr; any other exception is a bug in this package and propagates.
     """
     try:
         args = build_parser().parse_args(argv)
-    except SystemExit as end:  # argparse has said why
+    except SystemExit as end:  # argparse has printed the reason
         return DONE if end.code in (None, 0) else MISUSE
-    args.words = sys.argv[1:] if argv is None else list(argv)  # for a command's records
+    args.words = sys.argv[1:] if argv is None else list(argv)  # for records of the command
     try:
         status: int = args.run(args)
     except RustsegError as error:

@@ -1,4 +1,4 @@
-"""How a share is written for a person: one answer for reports, lessons, pages and commands."""
+"""Percentages as text, written the same way in reports, lessons, pages and commands."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ __all__ = ["percent", "setting"]
 
 
 def percent(share: float, *, digits: int = 1, sure: bool = True) -> str:
-    """Write a measured share as percent that rounding never turns into all or nothing.
+    """Format a measured share as a percentage that is never rounded to 0 or 100 %.
 
     Parameters
     ----------
     share : in [0, 1]
-    digits : decimals
+    digits : decimal places
     sure : whether the share may be exactly 0 or 1, as a counted area may; a probability may not,
-        and stays "over 99 %" where its floating point number is 1
+        and is written "over 99 %" even if its floating-point value is 1
 
     Returns
     -------
@@ -28,5 +28,5 @@ def percent(share: float, *, digits: int = 1, sure: bool = True) -> str:
 
 
 def setting(share: float) -> str:
-    """Write a share that somebody chose, a threshold or a level, as it was chosen: "12.5 %"."""
+    """Format a chosen share, such as a threshold or a level, with the digits given: "12.5 %"."""
     return f"{100 * share:g} %"

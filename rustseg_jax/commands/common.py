@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, options, tables, messages."""
+"""Code shared by the commands: exit statuses, common options, tables and messages."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ __all__ = [
 DONE, SOME_FAILED, MISUSE = 0, 1, 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
-# Grad-CAM++ is named by its variant.
+# Grad-CAM++ is selected by the name of its variant.
 CAMS = tuple(m for m in METHODS if m != "grad_cam_pp") + VARIANTS
 
 
 def count(text: str) -> int:
-    """Whole number from 1, for argparse."""
-    return _checked(text, int, lambda v: v >= 1, "a whole number from 1")
+    """Parse a whole number of at least 1, for argparse."""
+    return _checked(text, int, lambda v: v >= 1, "a whole number of at least 1")
 
 
 def _share(text: str) -> float:
-    return _checked(text, float, lambda v: 0 <= v <= 1, "a number from 0 to 1")
+    return _checked(text, float, lambda v: 0 <= v <= 1, "a number between 0 and 1")
 
 
 def _positive_share(text: str) -> float:
-    return _checked(text, float, lambda v: 0 < v <= 1, "a number above 0, up to 1")
+    return _checked(text, float, lambda v: 0 < v <= 1, "a number above 0 and at most 1")
 
 
 def _checked(text: str, kind: Callable[[str], Any], good: Callable[[Any], bool], what: str) -> Any:
@@ -61,7 +61,7 @@ def _checked(text: str, kind: Callable[[str], Any], good: Callable[[Any], bool],
     except ValueError:
         value = None
     if value is None or not good(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not allowed; give {what}")
+        raise argparse.ArgumentTypeError(f"invalid value {text!r}: must be {what}")
     return value
 
 
@@ -71,77 +71,78 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
         "--model",
         metavar="FILE",
         type=Path,
-        help="weights (safetensors); default: $RUSTSEG_MODEL, else the shipped ones",
+        help="weights file (safetensors); default: $RUSTSEG_MODEL, else the shipped weights",
     )
 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
-    """Add what can be chosen of `Config`; left out, its defaults hold."""
-    group = parser.add_argument_group("method (left out: the measured defaults)")
+    """Add the options that set fields of `Config`; without them its defaults apply."""
+    group = parser.add_argument_group("method (defaults chosen by measurement)")
     group.add_argument(
         "--decision-threshold",
         metavar="P",
         type=_share,
-        help="probability from which a photo counts as corroded, 0 to 1",
+        help="probability of corrosion at or above which a photo is classified as corroded, 0 to 1",
     )
     group.add_argument(
         "--threshold-rule",
         choices=get_args(Rule),
-        help="how the heat map is cut into the rough mask",
+        help="how the threshold that turns the heat map into the rough mask is found",
     )
     group.add_argument(
         "--threshold",
         metavar="T",
         type=_positive_share,
-        help="heat at which the rule 'fixed' cuts, and to which the others fall back",
+        help="threshold of the rule 'fixed', and fallback of the other rules",
     )
     group.add_argument(
         "--cam",
         choices=CAMS,
-        help="the score of each position, Grad-CAM, or Grad-CAM++ by its equation 19 or as its "
-        "authors wrote it",
+        help="method of the heat map: score map, Grad-CAM, or Grad-CAM++ in one of two variants "
+        "(eq19: equation 19 of the paper; author: the authors' code)",
     )
     group.add_argument(
         "--scales",
         metavar="S",
         type=float,
         nargs="+",
-        help="sizes at which the heat map looks at the photo, 1 being the network's own",
+        help="scales of the photo over which the heat map is averaged; 1 is the network's input "
+        "size",
     )
     group.add_argument(
-        "--crf", choices=tuple(PUBLISHED), help="published parameters of the dense CRF"
+        "--crf", choices=tuple(PUBLISHED), help="published parameter set for the dense CRF"
     )
-    _add_tile_options(parser.add_argument_group("large photos (left out: the measured defaults)"))
+    _add_tile_options(parser.add_argument_group("large photos (defaults chosen by measurement)"))
 
 
 def _add_tile_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mode",
         choices=MODES,
-        help="look at photos whole, in overlapping windows (tiles), or by their size (auto)",
+        help="analyse photos whole, also in overlapping tiles, or depending on their size (auto)",
     )
     group.add_argument(
         "--tiles-from",
         metavar="PIXELS",
         type=count,
-        help="longer side above which 'auto' takes windows",
+        help="longer side above which 'auto' uses tiles",
     )
     group.add_argument(
-        "--window", metavar="PIXELS", type=count, help="side of a window, in pixels of the photo"
+        "--window", metavar="PIXELS", type=count, help="side of a tile, in pixels of the photo"
     )
     group.add_argument(
-        "--overlap", metavar="SHARE", type=_share, help="share of a window that the next one covers"
+        "--overlap", metavar="SHARE", type=_share, help="share of a tile that the next one overlaps"
     )
     group.add_argument(
         "--max-windows",
         metavar="N",
         type=count,
-        help="so many at most: a photo that needs more is shrunk first",
+        help="maximum number of tiles; a photo that needs more is downscaled first",
     )
 
 
 def config_of(args: argparse.Namespace) -> Config:
-    """`Config` with what the options of `add_config_options` change."""
+    """Return `Config` with the values given by the options of `add_config_options`."""
     config = Config()
     look = config.localise
     if args.cam in METHODS:
@@ -171,7 +172,7 @@ def config_of(args: argparse.Namespace) -> Config:
 
 
 def load_classifier(path: Path | None) -> Classifier:
-    """Load weights, with compiled programs kept on disk between calls."""
+    """Load the weights and enable the on-disk cache of compiled programs."""
     from rustseg_jax.classify.weights import load_model
     from rustseg_jax.runtime import enable_compilation_cache
 
@@ -180,20 +181,20 @@ def load_classifier(path: Path | None) -> Classifier:
 
 
 def say(text: str) -> None:
-    """One line on stderr, above a progress bar if there is one."""
+    """Print one line on stderr, above the progress bar if one is shown."""
     tqdm.write(f"rustseg: {text}", file=sys.stderr)
 
 
 def print_json(value: object) -> None:
-    """One JSON value on stdout; NaN would be a bug and is refused."""
+    """Print one JSON value on stdout; NaN is rejected, because it can only come from a bug."""
     print(json.dumps(value, indent=1, allow_nan=False))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns under their heads, two spaces apart: text to the left, numbers to the right.
+    """Format a table: columns two spaces apart, text left-aligned, numbers right-aligned.
 
-    A column holds numbers when each of its cells is one, a share such as "10 %" or
-    "under 0.1 %", or "-" (nothing).
+    A column is numeric if each cell is a number, a percentage such as "10 %" or
+    "under 0.1 %", or "-" (no value).
     """
     lines = [tuple(head), *map(tuple, rows)]
     columns = list(zip(*lines, strict=True))
@@ -219,7 +220,10 @@ def _is_number(cell: str) -> bool:
 
 
 def typed_command(args: argparse.Namespace) -> str:
-    """Say what was typed; files outside this project by name alone, the data folder as FOLDER."""
+    """Return the command as typed, without private paths.
+
+    Files outside this project are reduced to their names, the data folder to FOLDER.
+    """
     places = {str(path): _inside(path) or path.name for path in (args.record, args.model) if path}
     places[str(args.data)] = _inside(args.data) or "FOLDER"
     words = [part for word in args.words for part in _parts(word)]
@@ -227,7 +231,7 @@ def typed_command(args: argparse.Namespace) -> str:
 
 
 def _inside(path: Path) -> str:
-    """Place of a file within this project; "" outside of it."""
+    """Return the path of a file relative to this project; "" if it is outside."""
     place, root = path.resolve(), checkout()
     return place.relative_to(root).as_posix() if root and place.is_relative_to(root) else ""
 

@@ -40,8 +40,8 @@ def add(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "evaluate",
         help="score a model on a data folder",
-        description="Score verdicts and masks on a data folder (a manifest.csv and its pictures), "
-        "each picture at its own size, beside a fixed colour rule.",
+        description="Score verdicts and masks on a data folder (a manifest.csv and its images), "
+        "each image at its own size, and compare them with a fixed colour rule.",
     )
     parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="data folder")
     parser.add_argument(
@@ -55,38 +55,40 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--half",
         choices=HALVES,
-        help="score only this half of the scenes of the splits seg-*; default: both",
+        help="score only this half of the scenes in the splits seg-*; default: both",
     )
     parser.add_argument(
-        "--limit", metavar="N", type=count, help="score N evenly spaced pictures of each split"
+        "--limit", metavar="N", type=count, help="score N evenly spaced images of each split"
     )
     parser.add_argument(
         "--faithfulness",
         action="store_true",
-        help="score the variants of the heat map instead, on pictures called corroded (60 of each "
-        "split, or --limit): does the network rely on what they mark?",
+        help="score the faithfulness of the heat-map methods instead (does the network rely on "
+        "what they mark?), on images classified as corroded (60 per split, or --limit)",
     )
     parser.add_argument(
         "--record",
         metavar="FILE",
         type=Path,
-        help="also keep the numbers, those of plots included, in this file beside those of other "
-        "data of the same weights; numbers of other weights in it are dropped",
+        help="also save the numbers, including those for plots, in this file; results of the same "
+        "weights on other data are kept, results of other weights are removed",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no tables")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the tables"
+    )
     add_model_option(parser)
     add_config_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate and print; 1 when a picture could not be scored."""
+    """Evaluate and print; return 1 if an image could not be scored."""
     from rustseg_jax.manifest import load_manifest
 
-    load_manifest(args.data, splits=args.split)  # a wrong folder is said before anything is loaded
+    load_manifest(args.data, splits=args.split)  # report a wrong folder before loading weights
     _check_record(args)
     model = load_classifier(args.model)
-    with tqdm(unit="picture") as bar:
+    with tqdm(unit="image") as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.record:
         _keep(args, model, result)
     for failure in result["failed"]:
-        say(f"left out: {failure['error']}")
+        say(f"skipped: {failure['error']}")
     if args.json:
         print_json(result)
     else:
@@ -122,12 +124,12 @@ def _check_record(args: argparse.Namespace) -> None:
     if args.record is None:
         return
     if args.faithfulness:
-        raise ConfigError("--record keeps verdicts and masks; it does not go with --faithfulness")
+        raise ConfigError("--record cannot be combined with --faithfulness; leave out one of them")
     measurements.check_place(args.record)
 
 
 def _keep(args: argparse.Namespace, model: Classifier, result: dict[str, Any]) -> None:
-    """Write the record; curves go there only."""
+    """Write the record; the curves are stored there only."""
     curves = result.pop("curves")
     run = measurements.Run(
         data=args.data.resolve().name,
@@ -168,7 +170,7 @@ def _classification(by_split: dict[str, dict[str, Any]]) -> str:
 
 
 def _segmentation(result: dict[str, Any]) -> str:
-    head = ["split", "n", "stage", "mean IoU", "pooled IoU", "pooled F1", "over rule"]
+    head = ["split", "n", "stage", "mean IoU", "pooled IoU", "pooled F1", "ratio"]
     rows = []
     for split, scores in result["segmentation"].items():
         n, over = str(scores["n"]), result["over_hsv_rule"][split]
@@ -177,7 +179,7 @@ def _segmentation(result: dict[str, Any]) -> str:
             if stage != "n":
                 numbers = [_number(value) for value in values.values()]
                 rows.append([split, n, stage, *numbers, _number(over.get(stage))])
-    return "Masks (over rule: pooled IoU over that of hsv_rule)\n" + table(head, rows)
+    return "Masks (ratio: pooled IoU divided by that of hsv_rule)\n" + table(head, rows)
 
 
 def _gate(result: dict[str, Any]) -> str:
@@ -185,10 +187,10 @@ def _gate(result: dict[str, Any]) -> str:
     for split, gate in result["verdict_gate"].items():
         n, over = result["segmentation"][split]["n"], result["over_hsv_rule"][split]["mask"]
         lost = gate["emptied_masks"]
-        had = f"; they would have pooled IoU {lost['pooled_iou']:.3f}" if lost else ""
-        lines.append(f"{split}: the verdict empties {gate['emptied']} of {n} masks{had}")
+        had = f"; their pooled IoU would be {lost['pooled_iou']:.3f}" if lost else ""
+        lines.append(f"{split}: masks emptied by the verdict: {gate['emptied']} of {n}{had}")
         if over is not None and over < RULE_TARGET:
-            lines.append(f"{split}: below target: mask {over:.2f} of {RULE_TARGET} times rule")
+            lines.append(f"{split}: below target: mask ratio {over:.2f}, target {RULE_TARGET}")
     return "\n".join(lines)
 
 
@@ -206,14 +208,14 @@ def _sources(result: dict[str, Any]) -> str:
 
 def _faithfulness(result: dict[str, Any]) -> str:
     return "\n\n".join(
-        f"{split}: {report['n']} of {report['called']} pictures called corroded\n"
+        f"{split}: {report['n']} of {report['called']} images classified as corroded\n"
         + (_maps(report) if report["maps"] else "nothing to score")
         for split, report in result["faithfulness"].items()
     )
 
 
 def _maps(report: dict[str, Any]) -> str:
-    """Means, then what each variant gains on each baseline, with its interval."""
+    """Format the means, then the gain of each method over each baseline with its interval."""
     means = [[name, *map(_number, row.values())] for name, row in report["maps"].items()]
     gains = [
         [f"{name} over {base}", *(_interval(gain) for gain in row.values())]
@@ -224,7 +226,7 @@ def _maps(report: dict[str, Any]) -> str:
     return (
         table(["heat map", *measures], means)
         + "\n\n"
-        + table(["gain (95 % interval; above 0 is good)", *measures], gains)
+        + table(["gain (95 % interval; above 0 is better)", *measures], gains)
     )
 
 

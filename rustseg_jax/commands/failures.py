@@ -1,4 +1,4 @@
-"""`failures`: measure a model on the four failures of the published one."""
+"""`failures`: measure a model on the four failure modes of the published RustSEG."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "failures",
-        help="measure a model where the published one fails",
-        description="Measure shadows, pictures that are all rust, CRF collapse, and good heat maps "
-        "with bad masks, on rendered scenes and, with --data, on photos chosen by a rule.",
+        help="measure the four failure modes of the published model",
+        description="Measure four failure modes: shadows, images entirely covered in rust, CRF "
+        "collapse, and good heat maps with bad masks. Uses rendered scenes and, with --data, "
+        "photos selected by a rule.",
     )
     parser.add_argument(
-        "--data", metavar="DIR", type=Path, help="data folder whose splits seg-* give photos"
+        "--data", metavar="DIR", type=Path, help="data folder; its splits seg-* provide photos"
     )
     parser.add_argument(
         "--split",
@@ -46,21 +47,28 @@ def add(commands: Any) -> None:
         help="splits of the data folder; default: all seg-*",
     )
     parser.add_argument(
-        "--only", choices=FAILURES, nargs="+", action="extend", default=[], help="default: all four"
+        "--only",
+        choices=FAILURES,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="failure modes to measure; default: all four",
     )
     parser.add_argument(
-        "--half", choices=HALVES, default="A", help="half of the photos' scenes; default: A"
+        "--half", choices=HALVES, default="A", help="half of the scenes of the photos; default: A"
     )
     parser.add_argument(
-        "--limit", metavar="N", type=count, help="pictures of each set at most; default: 60"
+        "--limit", metavar="N", type=count, help="maximum number of images per set; default: 60"
     )
     parser.add_argument(
         "--record",
         metavar="FILE",
         type=Path,
-        help="also keep the numbers in this file; needs --data, and all four failures",
+        help="also save the numbers in this file; requires --data and all four failure modes",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the tables"
+    )
     add_model_option(parser)
     add_config_options(parser)
     parser.set_defaults(run=run)
@@ -74,12 +82,11 @@ def run(args: argparse.Namespace) -> int:
 
     if args.record and (args.data is None or args.only or args.limit):
         raise ConfigError(
-            "--record keeps all four failures on photos: give --data, no --only, no --limit"
+            "--record needs all four failure modes on photos: give --data, and neither --only "
+            "nor --limit"
         )
     if args.data is not None:
-        load_manifest(
-            args.data, splits=args.split
-        )  # a wrong folder is said before anything is loaded
+        load_manifest(args.data, splits=args.split)  # report a wrong folder before loading weights
     model = load_classifier(args.model)
     with tqdm(unit="set") as bar:
 
@@ -109,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _readable(result: dict[str, dict[str, dict[str, Any]]]) -> str:
-    """One line a number, scenes beside photos, with what it means."""
+    """Format one line per number: scenes beside photos, and what the number means."""
     from rustseg_jax.evaluate.failures import FAILURES
 
     return "\n\n".join(
@@ -121,7 +128,7 @@ def _readable(result: dict[str, dict[str, dict[str, Any]]]) -> str:
 def _numbers(name: str, by_set: dict[str, dict[str, Any]]) -> str:
     from rustseg_jax.evaluate.failure_measures import MEASURES
 
-    meanings = {"n": "pictures", **MEASURES[name]}
+    meanings = {"n": "images", **MEASURES[name]}
     rows = [
         [key, *(_number(numbers[key]) for numbers in by_set.values()), meaning]
         for key, meaning in meanings.items()

@@ -1,4 +1,4 @@
-"""`labels`: import, export, count, check, copy, merge and erase what experts said."""
+"""`labels`: import, export, count, check, back up, merge and erase expert labels."""
 
 from __future__ import annotations
 
@@ -28,29 +28,32 @@ Options = argparse.ArgumentParser
 
 
 def add(commands: Any) -> None:
-    """Describe the command and its parts."""
+    """Describe the command and its subcommands."""
     parser: Options = commands.add_parser(
         "labels",
-        help="what experts said of photos: import, export, check, copy, merge",
-        description="Work on a labels folder: the database of what experts said of photos, and "
-        "the photos. Nothing is ever changed in it but by adding, and by `erase`.",
+        help="manage expert labels: import, export, check, back up, merge",
+        description="Work with a labels folder, which holds the photos and the database of expert "
+        "labels. Records are only ever added; `erase` alone deletes.",
     )
-    parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
+    parts = parser.add_subparsers(dest="part", required=True, metavar="SUBCOMMAND")
     for name, (describe, work, text) in PARTS.items():
         part = parts.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         part.add_argument(
             "--labels",
             metavar="DIR",
             type=Path,
-            help="labels folder; default: $RUSTSEG_LABELS, else data/labels",
+            help="labels folder; default: $RUSTSEG_LABELS, else data/labels in a checkout or the "
+            "user's data folder",
         )
-        part.add_argument("--json", action="store_true", help="print one JSON object, no table")
+        part.add_argument(
+            "--json", action="store_true", help="print one JSON object instead of the table"
+        )
         describe(part)
         part.set_defaults(run=run, work=work)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do one part."""
+    """Run one subcommand."""
     status: int = args.work(args)
     return status
 
@@ -63,29 +66,30 @@ def _import_options(part: Options) -> None:
         "--data", metavar="PLACE", type=Path, required=True,
         help="data folder, COCO or labelme file, or folder of photos with PNG masks",
     )  # fmt: skip
-    part.add_argument("--expert", metavar="NAME", required=True, help="whose masks they are")
+    part.add_argument("--expert", metavar="NAME", required=True, help="expert who made the masks")
     part.add_argument(
-        "--format", choices=IMPORT_FORMATS, default="", help="of the data; found out when left out"
-    )
+        "--format", choices=IMPORT_FORMATS, default="",
+        help="format of the data; default: detected automatically",
+    )  # fmt: skip
     part.add_argument(
         "--category", metavar="NAME", nargs="+", action="extend", default=[],
-        help="categories (COCO) or labels (labelme) that are corrosion, where there are several",
+        help="categories (COCO) or labels (labelme) that mean corrosion, if there are several",
     )  # fmt: skip
     part.add_argument(
         "--consent", choices=CONSENT, default="",
-        help="of the photos' owners; what the data say when left out",
+        help="consent of the photo owners; default: as recorded in the data",
     )  # fmt: skip
     part.add_argument(
         "--licence", metavar="TEXT", default="",
-        help="of the photos; what the data say when left out",
+        help="licence of the photos; default: as recorded in the data",
     )  # fmt: skip
     part.add_argument(
         "--strip-exif", action="store_true",
-        help="keep the pictures alone: no place, time, owner or camera",
+        help="remove place, time, owner and camera from the stored photos",
     )  # fmt: skip
     part.add_argument(
         "--predict", action="store_true",
-        help="look at each photo with the model first, so that each mask corrects a prediction",
+        help="run the model on each photo first, so that each mask corrects a prediction",
     )  # fmt: skip
     add_model_option(part)
     add_config_options(part)
@@ -106,9 +110,9 @@ def _import(args: argparse.Namespace) -> int:
             config=config_of(args) if args.predict else None, progress=tell,
         )  # fmt: skip
     for name, why in done.failed.items():
-        say(f"left out: {name}: {why}")
-    rows = [["new", str(done.added)], ["known already", str(done.known)],
-            ["predicted", str(done.predicted)], ["left out", str(len(done.failed))]]  # fmt: skip
+        say(f"skipped {name}: {why}")
+    rows = [["new", str(done.added)], ["already stored", str(done.known)],
+            ["predicted", str(done.predicted)], ["skipped", str(len(done.failed))]]  # fmt: skip
     show(args, {"labels": str(store.folder), **vars(done)}, rows)
     return SOME_FAILED if done.failed else DONE
 
@@ -118,13 +122,20 @@ def _import(args: argparse.Namespace) -> int:
 
 def _export_options(part: Options) -> None:
     part.add_argument("--out", metavar="DIR", type=Path, required=True, help="new or empty folder")
-    part.add_argument("--format", choices=EXPORT_FORMATS, default="folder", help="default: folder")
-    part.add_argument("--approved", action="store_true", help="only what a reviewer approved")
+    part.add_argument(
+        "--format", choices=EXPORT_FORMATS, default="folder", help="output format; default: folder"
+    )
+    part.add_argument(
+        "--approved", action="store_true",
+        help="export only corrections approved by a reviewer",
+    )  # fmt: skip
     part.add_argument(
         "--consensus", action="store_true",
-        help="the latest consensus of each photo, instead of the latest correction",
+        help="export the latest consensus of each photo instead of the latest correction",
     )  # fmt: skip
-    part.add_argument("--expert", metavar="NAME", default="", help="corrections of one expert only")
+    part.add_argument(
+        "--expert", metavar="NAME", default="", help="export only corrections by this expert"
+    )
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -137,9 +148,9 @@ def _export(args: argparse.Namespace) -> int:
             take="consensus" if args.consensus else "latest", progress=tell,
         )  # fmt: skip
     if done.left_out:
-        say(f'{done.left_out} photos are left out: a data folder cannot say "can\'t tell"')
+        say(f'photos skipped: {done.left_out} (a data folder cannot store "can\'t tell")')
     rows = [["written", str(done.photos)], ["nothing to write", str(done.without)],
-            ["left out", str(done.left_out)]]  # fmt: skip
+            ["skipped", str(done.left_out)]]  # fmt: skip
     show(args, {**vars(done), "folder": str(done.folder)}, rows)
     return DONE
 
@@ -183,7 +194,9 @@ def _expert(row: dict[str, Any]) -> list[str]:
 
 
 def _verify_options(part: Options) -> None:
-    part.add_argument("--quick", action="store_true", help="sizes of the photos only, not bytes")
+    part.add_argument(
+        "--quick", action="store_true", help="check only the size of photo files, not their bytes"
+    )
 
 
 def _verify(args: argparse.Namespace) -> int:
@@ -193,7 +206,7 @@ def _verify(args: argparse.Namespace) -> int:
         store = store_of(args)
         with progress("photo") as tell:
             verification = verify_labels(store, quick=args.quick, progress=tell)
-    except DamagedError as error:  # so damaged that it cannot even be opened
+    except DamagedError as error:  # too damaged to be opened
         verification = Verification({}, (Problem("database", "labels.sqlite", str(error)),))
     for problem in verification.problems:
         say(f"{problem.kind}: {problem.what} {problem.message}")
@@ -207,7 +220,7 @@ def _verify(args: argparse.Namespace) -> int:
         rows = [*verification.counts.items(), ("problems", len(verification.problems))]
         print(table(["what", "n"], [[n, str(k)] for n, k in rows]))
         for orphan in verification.orphans:
-            print(f"without a row: {orphan}")
+            print(f"not in the database: {orphan}")
     return DONE if verification.good else SOME_FAILED
 
 
@@ -218,7 +231,7 @@ def _backup_options(part: Options) -> None:
     part.add_argument("--out", metavar="DIR", type=Path, required=True, help="new or empty folder")
     part.add_argument(
         "--copy", action="store_true",
-        help="copy photos and check their bytes, also where they could be hard links",
+        help="copy photos and check their bytes, even where hard links are possible",
     )  # fmt: skip
 
 
@@ -228,7 +241,7 @@ def _backup(args: argparse.Namespace) -> int:
     store = store_of(args)
     with progress("photo") as tell:
         done = back_up(store, args.out, copy=args.copy, progress=tell)
-    rows = [["photos", str(done.photos)], ["of them hard links", str(done.linked)]]
+    rows = [["photos", str(done.photos)], ["stored as hard links", str(done.linked)]]
     show(args, {**vars(done), "folder": str(done.folder)}, rows)
     return DONE
 
@@ -236,7 +249,7 @@ def _backup(args: argparse.Namespace) -> int:
 def _merge_options(part: Options) -> None:
     part.add_argument(
         "--data", metavar="DIR", type=Path, nargs="+", required=True,
-        help="labels folders of other sites; they are only read",
+        help="labels folders of other sites; they are not changed",
     )  # fmt: skip
 
 
@@ -249,9 +262,9 @@ def _merge(args: argparse.Namespace) -> int:
         with progress("photo") as tell:
             done = merge_labels(store, other, progress=tell)
         for photo, why in done.failed.items():
-            say(f"left out: photo {photo} of {other}: {why}")
+            say(f"skipped photo {photo} of {other}: {why}")
         for row in done.conflicts:
-            say(f"kept as it was: {row}, which {other} says otherwise")
+            say(f"kept {row} unchanged, although it differs in {other}")
         merged[str(other)] = vars(done)
         status = SOME_FAILED if done.failed or done.conflicts else status
     rows = [
@@ -263,9 +276,13 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _erase_options(part: Options) -> None:
-    part.add_argument("photo", metavar="PHOTO", help="SHA-256 of the photo, or its file")
-    part.add_argument("--who", metavar="NAME", required=True, help="who erases it")
-    part.add_argument("--reason", metavar="TEXT", required=True, help="why; this stays")
+    part.add_argument("photo", metavar="PHOTO", help="the photo's file or its SHA-256")
+    part.add_argument(
+        "--who", metavar="NAME", required=True, help="name of the person erasing the photo"
+    )
+    part.add_argument(
+        "--reason", metavar="TEXT", required=True, help="reason; stays in the database"
+    )
 
 
 def _erase(args: argparse.Namespace) -> int:
@@ -276,17 +293,17 @@ def _erase(args: argparse.Namespace) -> int:
     gone = store_of(args).erase(digest, who=args.who, reason=args.reason)
     rows = [[f"{name} erased", str(n)] for name, n in gone.removed.items()]
     show(args, vars(gone), rows)
-    say("backups and exports that were made before still have it")
+    say("earlier backups and exports still contain the photo; delete those too")
     return DONE
 
 
 PARTS: dict[str, tuple[Callable[[Options], None], Callable[[argparse.Namespace], int], str]] = {
-    "import": (_import_options, _import, "take in photos and masks as those of an expert"),
-    "export": (_export_options, _export, "write photos and masks for another tool"),
-    "stats": (_no_options, _stats, "count what is there"),
+    "import": (_import_options, _import, "import photos and masks made by an expert"),
+    "export": (_export_options, _export, "export photos and masks for another tool"),
+    "stats": (_no_options, _stats, "count photos, corrections and experts"),
     **labels_measure.PARTS,
-    "verify": (_verify_options, _verify, "check that everything is there that was saved"),
-    "backup": (_backup_options, _backup, "copy a labels folder while it is in use"),
-    "merge": (_merge_options, _merge, "add everything of other labels folders"),
-    "erase": (_erase_options, _erase, "delete a photo and all that was said of it, for good"),
+    "verify": (_verify_options, _verify, "check that all stored data are complete and intact"),
+    "backup": (_backup_options, _backup, "copy a labels folder, even while it is in use"),
+    "merge": (_merge_options, _merge, "add the contents of other labels folders"),
+    "erase": (_erase_options, _erase, "permanently delete a photo and all its labels"),
 }

@@ -1,4 +1,4 @@
-"""What the parts of `labels` share: the folder, progress, tables."""
+"""Code shared by the subcommands of `labels`: opening the folder, progress bars, tables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Tell = Callable[[int, int], None]
 
 
 def store_of(args: argparse.Namespace, *, create: bool = False) -> Store:
-    """The labels folder that the options name."""
+    """Open the labels folder given by the options."""
     from rustseg_jax.labels import Store, labels_folder
 
     return Store(args.labels or labels_folder(), create=create)
@@ -28,7 +28,7 @@ def store_of(args: argparse.Namespace, *, create: bool = False) -> Store:
 
 @contextmanager
 def progress(unit: str) -> Iterator[Tell]:
-    """A progress bar, and what tells it (done, in all)."""
+    """Show a progress bar; yield the function that updates it with (done, total)."""
     with tqdm(unit=unit) as bar:
 
         def tell(done: int, total: int) -> None:
@@ -39,7 +39,7 @@ def progress(unit: str) -> Iterator[Tell]:
 
 
 def show(args: argparse.Namespace, value: dict[str, Any], rows: list[list[str]]) -> None:
-    """Print the value with --json, else the rows as a table."""
+    """Print `value` as JSON with --json, otherwise `rows` as a table."""
     if args.json:
         print_json(value)
     else:

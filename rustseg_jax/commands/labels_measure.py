@@ -1,4 +1,4 @@
-"""The parts of `labels` that compare: experts with each other, predictions with experts."""
+"""Subcommands of `labels` that measure agreement between experts and with the predictions."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def _agreement(args: argparse.Namespace) -> int:
     if args.json:
         print_json(totals)
         return DONE
-    print(f"{totals['photos']} photos that two or more experts corrected")
-    print(f"Fleiss' kappa over pixels {_number(totals['fleiss'])}, ", end="")
-    print(f"over verdicts {_number(totals['verdict_fleiss'])}")
+    print(f"Photos corrected by two or more experts: {totals['photos']}")
+    print(f"Fleiss' kappa: pixels {_number(totals['fleiss'])}, ", end="")
+    print(f"verdicts {_number(totals['verdict_fleiss'])}")
     if totals["pairs"]:
-        head = ["experts", "masks", "mean IoU", "pooled IoU", "kappa", "verdicts", "kappa of them"]
+        head = ["experts", "masks", "mean IoU", "pooled IoU", "kappa", "verdicts", "verdict kappa"]
         print("\n" + table(head, [_pair(pair) for pair in totals["pairs"]]))
     if totals["selves"]:
-        head = ["with themselves", "repeats", "same verdict", "masks", "mean IoU", "kappa"]
+        head = ["expert (repeats)", "repeats", "same verdict", "masks", "mean IoU", "kappa"]
         print("\n" + table(head, [_self(*item) for item in totals["selves"].items()]))
     return DONE
 
@@ -64,11 +64,17 @@ def _self(who: str, repeated: dict[str, Any]) -> list[str]:
 
 
 def _consensus_options(part: Options) -> None:
-    part.add_argument("--who", metavar="NAME", required=True, help="who asks for it")
-    part.add_argument("--method", choices=CONSENSUS, default="majority", help="default: majority")
+    part.add_argument(
+        "--who", metavar="NAME", required=True, help="name of the person creating the consensus"
+    )
+    part.add_argument(
+        "--method", choices=CONSENSUS, default="majority",
+        help="majority vote, or votes weighted by estimated reliability (staple); default: "
+        "majority",
+    )  # fmt: skip
     part.add_argument(
         "--photo", metavar="SHA256", nargs="+", action="extend", default=[],
-        help="photos; all that two or more experts corrected when left out",
+        help="photos; default: all that two or more experts have corrected",
     )  # fmt: skip
 
 
@@ -88,8 +94,8 @@ def _consensus(args: argparse.Namespace) -> int:
                 failed[photo] = str(error)
             tell(done, len(photos))
     for photo, why in failed.items():
-        say(f"left out: photo {photo}: {why}")
-    rows = [["consensuses", str(len(made))], ["left out", str(len(failed))]]
+        say(f"skipped photo {photo}: {why}")
+    rows = [["consensus masks", str(len(made))], ["skipped", str(len(failed))]]
     show(args, {"method": args.method, "made": made, "failed": failed}, rows)
     return SOME_FAILED if failed else DONE
 
@@ -108,7 +114,7 @@ def _blame(args: argparse.Namespace) -> int:
     print(_blamed("all models", blamed["all"]))
     if len(blamed["models"]) > 1:
         for model, part in blamed["models"].items():
-            print("\n" + _blamed(f"model {model[:12] or 'without a file'}", part))
+            print("\n" + _blamed(f"model {model[:12] or 'unknown'}", part))
     return DONE
 
 
@@ -118,18 +124,18 @@ def _blamed(title: str, part: dict[str, Any]) -> str:
         return text
     scores = [[s, _number(part["iou"][s]), _number(part["pooled_iou"][s])] for s in part["iou"]]
     lost = [[s, _number(v), str(part["worst"][s])] for s, v in part["lost"].items()]
-    lost += [["none", "-", str(part["worst"][""])]]
+    lost += [["no loss", "-", str(part["worst"][""])]]
     return "\n".join(
         [
             text,
-            table(["with the expert's mask", "mean IoU", "pooled IoU"], scores),
-            table(["stage", "IoU lost", "lost most"], lost),
+            table(["against the expert's mask", "mean IoU", "pooled IoU"], scores),
+            table(["stage", "IoU lost", "largest loss"], lost),
         ]
     )
 
 
 PARTS: dict[str, tuple[Callable[[Options], None], Callable[[argparse.Namespace], int], str]] = {
-    "agreement": (_no_options, _agreement, "say how far experts agree, also with themselves"),
-    "consensus": (_consensus_options, _consensus, "keep one mask made of several experts' masks"),
-    "blame": (_no_options, _blame, "say which stage of the predictions lost most"),
+    "agreement": (_no_options, _agreement, "measure agreement between and within experts"),
+    "consensus": (_consensus_options, _consensus, "combine the masks of several experts into one"),
+    "blame": (_no_options, _blame, "show which stage of the method lost most IoU"),
 }

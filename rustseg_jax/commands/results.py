@@ -1,12 +1,12 @@
-"""The folder that `segment` writes: which photo owns which files, and what is finished.
+"""The output folder of `segment`: names of the files, and which photos are finished.
 
-A photo's JSON is written last, whole or not at all: it is the sign that the photo is
-finished, and it says whose the files are. So an interrupted call can be repeated, and
-photos with one name from several folders never overwrite each other:
+The JSON file of a photo is written last and atomically: it marks the photo as finished
+and records which photo the files belong to. An interrupted run can therefore be repeated, and
+photos with the same name from several folders never overwrite each other:
 
-- A photo found in a folder, or by a glob, keeps its place below that folder.
-- Where NAME is another photo's already, NAME-2, NAME-3, ... is taken. Who owns a name is
-  read from the JSON there, so the names stay the same in later calls.
+- A photo found in a folder or by a glob keeps its path relative to that folder.
+- If NAME already belongs to another photo, NAME-2, NAME-3, ... is used. The owner of a name is
+  read from its JSON file, so names stay the same in later runs.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ WILD = frozenset("*?[")
 
 @dataclass(frozen=True)
 class Job:
-    """A photo to do.
+    """A photo to segment.
 
     Attributes
     ----------
     photo : its path
-    name : wanted name of its files below the results' folder, without ending
+    name : preferred name of its files relative to the output folder, without extension
     """
 
     photo: Path
@@ -51,13 +51,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the files of one photo go: `base` and an ending."""
+    """Output path of one photo: `base`, to which the extension of each file is added."""
 
     base: Path
 
     @classmethod
     def of(cls, job: Job, out: Path, digest: str) -> Place:
-        """Find the place of a photo with this SHA-256: the one it has, or the first free one."""
+        """Return the place of the photo with this SHA-256: its present one or the first free."""
         for k in count(1):
             name = job.name if k == 1 else job.name.with_name(f"{job.name.name}-{k}")
             place = cls(out / name)
@@ -66,16 +66,16 @@ class Place:
         raise AssertionError("count() does not end")
 
     def file(self, ending: str) -> Path:
-        """Path of the file with this ending."""
+        """Return the path of the file with this extension."""
         return self.base.with_name(self.base.name + ending)
 
     def photo_facts(self, photo: Path, digest: str) -> dict[str, str]:
-        """Which photo it is, in its JSON; the path is relative to the JSON's folder."""
+        """Return the entry that identifies the photo; its path is relative to the JSON's folder."""
         path = os.path.relpath(photo.resolve(), self.base.parent.resolve())
         return {"path": Path(path).as_posix(), "sha256": digest}
 
     def _owned_by(self, photo: Path, digest: str) -> bool:
-        """Whether the files here are of this photo, or of one that was moved to it."""
+        """Return whether the files here belong to this photo, also after it was moved."""
         about = _photo_of(read_found(self.file(FACTS)))
         owner = (self.base.parent / str(about.get("path"))).resolve()
         moved = about.get("sha256") == digest and not owner.exists()
@@ -83,21 +83,21 @@ class Place:
 
 
 def find_jobs(paths: Sequence[str]) -> tuple[list[Job], list[tuple[str, ConfigError]]]:
-    """Find the photos that files, folders and globs name.
+    """Find the photos given as files, folders and globs.
 
     Parameters
     ----------
-    paths : as `images.find_photos` takes them. Files that `segment` wrote (NAME.mask.png,
-        NAME.overlay.png) are passed over, unless they are named themselves.
+    paths : as for `images.find_photos`. Files written by `segment` (NAME.mask.png,
+        NAME.overlay.png) are ignored unless given explicitly.
 
     Returns
     -------
-    (jobs, wrong) : each photo once, in the order of `paths`; and what named nothing
+    (jobs, wrong) : each photo once, in the order of `paths`; and the paths without a photo
 
     Raises
     ------
     ConfigError
-        No path named a photo.
+        None of the paths leads to a photo.
     """
     jobs: dict[Path, Job] = {}
     wrong: list[tuple[str, ConfigError]] = []
@@ -110,7 +110,7 @@ def find_jobs(paths: Sequence[str]) -> tuple[list[Job], list[tuple[str, ConfigEr
         for job in at_path:
             jobs.setdefault(job.photo.resolve(), job)
     if not jobs:
-        raise wrong[0][1] if wrong else ConfigError("no photo was named; name at least one")
+        raise wrong[0][1] if wrong else ConfigError("no photo given; give at least one")
     return list(jobs.values()), wrong
 
 
@@ -120,7 +120,9 @@ def _jobs_of(path: Path) -> Iterable[Job]:
     root = path if path.is_dir() else _fixed_part(path)
     photos = [p for p in find_photos(path) if not p.name.endswith((MASK, OVERLAY))]
     if not photos:
-        raise ConfigError(f"{path} holds no photo but results of this command; name the photos")
+        raise ConfigError(
+            f"{path} contains only results of this command; give the photos themselves"
+        )
     return [Job(photo, photo.relative_to(root).with_suffix("")) for photo in photos]
 
 
@@ -134,19 +136,19 @@ def _fixed_part(pattern: Path) -> Path:
 def read_finished(
     place: Place, digest: str, about: Mapping[str, Any], config: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Return the facts of a finished photo, or None when it has to be done.
+    """Return the stored result of a finished photo, or None if the photo must be segmented.
 
     Parameters
     ----------
-    place : of the photo
+    place : output path of the photo
     digest : SHA-256 of the photo's bytes
     about : `Classifier.describe()` of the model in use
     config : `dataclasses.asdict` of the `Config` in use
 
     Returns
     -------
-    What its JSON holds, if it was written for this photo, model and configuration, and
-    mask and overlay are there.
+    The content of its JSON file, if that was written for this photo, model and configuration,
+    and mask and overlay exist.
     """
     facts = read_found(place.file(FACTS))
     if not is_finished(facts, made_with(about, config)):
@@ -156,11 +158,11 @@ def read_finished(
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; see `runtime.write_whole`."""
-    runtime.write_whole(path, data, hint="mend its folder or name another folder with --out")
+    """Write a file atomically; see `runtime.write_whole`."""
+    runtime.write_whole(path, data, hint="check its folder or give another one with --out")
 
 
 def _photo_of(facts: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a JSON says of its photo; empty when it is not ours."""
+    """Return the photo entry of a result file; empty if the file is not a result."""
     about = (facts or {}).get("photo")
     return about if isinstance(about, dict) else {}

@@ -1,4 +1,4 @@
-"""`segment`: find the rust in photos, and write mask, overlay and JSON of each."""
+"""`segment`: find rust in photos and write a mask, an overlay and a JSON file for each."""
 
 from __future__ import annotations
 
@@ -49,31 +49,29 @@ def add(commands: Any) -> None:
     """Describe the command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "segment",
-        help="find the rust in photos",
-        description="Find the rust in photos. For each, NAME.mask.png, NAME.overlay.png and "
-        "NAME.json are written, and summary.csv for all. A photo that cannot be used is "
-        "reported and the rest goes on. An interrupted call is repeated to go on from there.",
+        help="find rust in photos",
+        description="Find rust in photos. Writes NAME.mask.png, NAME.overlay.png and NAME.json "
+        "for each photo and summary.csv for all. Photos that cannot be read are reported and "
+        "skipped. To resume an interrupted run, repeat the command.",
     )
     parser.add_argument(
         "photos",
         metavar="PHOTO_OR_FOLDER",
         nargs="+",
-        help="photos, folders (with their sub-folders) and globs",
+        help="photos, folders (including subfolders) and globs",
     )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="output folder")
+    parser.add_argument("--overwrite", action="store_true", help="segment finished photos again")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="folder for the results"
+        "--json", action="store_true", help="print one JSON object instead of the table"
     )
-    parser.add_argument(
-        "--overwrite", action="store_true", help="do finished photos again, instead of skipping"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
     add_model_option(parser)
     add_config_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do all photos; 1 when some failed, 130 after Ctrl-C."""
+    """Segment all photos; return 1 if some failed, 130 after Ctrl-C."""
     from rustseg_jax.commands.results import find_jobs, write_whole
 
     jobs, wrong = find_jobs(args.photos)
@@ -83,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     interrupted = False
     try:
         worker = _Worker(args.out, load_classifier(args.model), config_of(args), args.overwrite)
-        # Written before the work too, so that a folder that cannot be written is known at once.
+        # Written before the work too, so that an unwritable folder is reported immediately.
         write_whole(args.out / SUMMARY, summary_csv(outcomes))
         for job in tqdm(jobs, unit="photo"):
             outcomes.append(worker.do(job))
@@ -94,19 +92,19 @@ def run(args: argparse.Namespace) -> int:
     if interrupted:
         ready = sum(not outcome.failed for outcome in outcomes)
         say(f"interrupted; {ready} of {len(jobs)} photos are finished in {args.out}")
-        say("the same command goes on from there (without --overwrite)")
+        say("repeat the command without --overwrite to resume")
         return INTERRUPTED
     return SOME_FAILED if any(outcome.failed for outcome in outcomes) else DONE
 
 
 class _Worker:
-    """Does one photo after the other."""
+    """Segments one photo after the other."""
 
     def __init__(self, out: Path, model: Classifier, config: Config, overwrite: bool) -> None:
         self.out, self.model, self.config, self.overwrite = out, model, config, overwrite
 
     def do(self, job: Job) -> Outcome:
-        """Do a photo, unless it is finished; what goes wrong with it becomes its outcome."""
+        """Segment a photo unless it is finished; an error becomes its outcome."""
         outcome = attempt(str(job.photo), lambda: self._do(job))
         if outcome.failed:
             say(outcome.error)
@@ -147,7 +145,7 @@ class _Worker:
 
 
 def _bytes(photo: Path) -> bytes:
-    """Read a file's bytes, one more than allowed at most: `images.read` then refuses it."""
+    """Read a file, at most one byte more than allowed, which `images.read` then rejects."""
     from rustseg_jax.images import Limits
 
     try:

@@ -21,58 +21,62 @@ def add(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "train",
         help="train a classifier from image labels",
-        description="Train on the split 'train' of a data folder and choose the best weights on "
-        "'val'. Ctrl-C ends the run after the step in hand, with a checkpoint; --resume goes on.",
+        description="Train on the split 'train' of a data folder and select the best weights on "
+        "'val'. Ctrl-C stops after the current step and saves a checkpoint; --resume continues "
+        "from it.",
     )
     parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="data folder")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, required=True, help="the run's folder; one run each"
+        "--out", metavar="DIR", type=Path, required=True, help="folder of the run, one per run"
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out from its checkpoint"
+        "--resume", action="store_true", help="continue the run in --out from its last checkpoint"
     )
     parser.add_argument(
         "--preset",
         choices=PRESETS,
         default="cpu",
-        help="recipe: cpu (two cores, about two hours), labels (no seeds), gpu, smoke "
-        "(seconds, to see that it runs); default: %(default)s",
+        help="training recipe: cpu (about two hours on two cores), labels (no seeds), gpu, smoke "
+        "(a test run of a few seconds); default: %(default)s",
     )
     parser.add_argument(
-        "--init", metavar="FILE", type=Path, help="weights to begin with; default: random ones"
+        "--init", metavar="FILE", type=Path, help="initial weights; default: random"
     )
     parser.add_argument(
         "--half-of",
         metavar="SPLIT",
         nargs="+",
         default=[],
-        help="learn from the image labels of half A of these splits too (even SHA-256 of scene)",
+        help="also train on the image labels of half A of these splits (scenes with an even "
+        "SHA-256)",
     )
     parser.add_argument(
         "--workers",
         metavar="N",
         type=count,
         default=2,
-        help="processes that prepare pictures; default: %(default)s",
+        help="processes that prepare images; default: %(default)s",
     )
     parser.add_argument(
         "--devices",
         metavar="N",
         type=count,
-        help="parts into which a processor is split, each taking a share of a batch; default: 1, "
-        "as the compiled convolutions use all cores; a GPU is left as it is",
+        help="number of XLA devices to split the CPU into, each processing part of a batch; "
+        "default: 1, because the compiled convolutions use all cores; no effect on a GPU",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
     parser.set_defaults(run=run)
 
 
 def set_devices(wanted: int | None, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Ask XLA for host devices; works until JAX runs its first computation.
+    """Set the number of XLA host devices; call before the first computation of JAX.
 
     Parameters
     ----------
-    wanted : how many; None leaves what XLA_FLAGS says, or else one
-    environ : where XLA_FLAGS is set
+    wanted : number of devices; None keeps the setting of XLA_FLAGS, or one device
+    environ : environment in which XLA_FLAGS is set
     """
     if wanted is None:
         return
@@ -81,7 +85,7 @@ def set_devices(wanted: int | None, environ: MutableMapping[str, str] = os.envir
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; 130 when the run was stopped before its end."""
+    """Train; return 130 if the run was stopped early."""
     set_devices(args.devices)
     from rustseg_jax.learning.recipe import preset
     from rustseg_jax.learning.train import train
@@ -103,9 +107,9 @@ def run(args: argparse.Namespace) -> int:
         print_json({"finished": trained.finished, "weights": weights, "val": trained.report})
     elif trained.report:
         rows = [[name.replace("_", " "), f"{value:g}"] for name, value in trained.report.items()]
-        print(table(["best on val", ""], rows))
+        print(table(["best result on val", ""], rows))
         print(f"weights: {weights}")
     if trained.finished:
         return DONE
-    say(f"stopped before the end; the same command with --resume goes on from {args.out}")
+    say(f"stopped early; to continue the run in {args.out}, repeat the command with --resume")
     return INTERRUPTED

@@ -1,4 +1,4 @@
-"""`calibrate`: make the interval of the rusted area hold, and say how well it does."""
+"""`calibrate`: calibrate the interval of the rusted area and report its coverage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NAMES = {
     "interval": "interval",
     "alone": "without variants",
     "constant": "mask +- constant",
-    "everywhere": "one for all",
+    "everywhere": "same for all",
     "variants": "range of variants",
 }
 
@@ -44,10 +44,10 @@ def add(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "calibrate",
         help="calibrate the interval of the rusted area on photos with masks",
-        description="Look at the photos with masks of half A, and at variants of them; calibrate "
-        "the interval of the rusted area and write it beside the weights. Printed is how often "
-        "and how narrowly it holds, cross-validated by scene. With --half B the stored "
-        "calibration is scored on the other half, and nothing is written.",
+        description="Calibrate the interval of the rusted area on the photos with masks of half A "
+        "and variants of them, and save the calibration beside the weights. Prints coverage and "
+        "width, cross-validated by scene. With --half B, score the stored calibration on the "
+        "other half and write nothing.",
     )
     parser.add_argument("--data", metavar="DIR", type=Path, required=True, help="data folder")
     parser.add_argument(
@@ -56,31 +56,33 @@ def add(commands: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="splits whose photos are taken; default: all that have masks",
+        help="splits to use; default: all with masks",
     )
     parser.add_argument(
         "--half",
         choices=HALVES,
         default="A",
-        help="half of the scenes: A calibrates, B only scores; default: A",
+        help="half of the scenes: A to calibrate, B to score only; default: A",
     )
     parser.add_argument(
         "--out",
         metavar="FILE",
         type=Path,
-        help="the calibration; default: area.json beside the weights",
+        help="calibration file; default: area.json beside the weights",
     )
     parser.add_argument(
-        "--limit", metavar="N", type=count, help="take N evenly spaced photos of each split"
+        "--limit", metavar="N", type=count, help="use N evenly spaced photos of each split"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, no table")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of the table"
+    )
     add_model_option(parser)
     add_config_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate or score, and print; 1 when a photo could not be used."""
+    """Calibrate or score, and print; return 1 if a photo could not be used."""
     from rustseg_jax.errors import ConfigError
     from rustseg_jax.learning import calibrate_area as learning
     from rustseg_jax.uncertainty.doubt import settings_of
@@ -93,13 +95,13 @@ def run(args: argparse.Namespace) -> int:
     settings, place = settings_of(config, variants), args.out or place_of(args.model)
     stored = load_area(place) if args.half == "B" else None
     if stored and (reason := stored.mismatch(model.digest, settings)):
-        raise ConfigError(f"{place} is {reason}; calibrate on half A first")
+        raise ConfigError(f"{place} cannot be used: it is {reason}; calibrate on half A first")
     with tqdm(unit="photo", total=len(records)) as bar:
         cases, failed = learning.collect(
             records, model, config, variants, progress=lambda done, _: bar.update(done - bar.n)
         )
     for failure in failed:
-        say(f"left out: {failure['error']}")
+        say(f"skipped: {failure['error']}")
     if stored:
         report = _scored(cases, stored)
     else:
@@ -119,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _records(args: argparse.Namespace) -> list[Any]:
-    """The photos with masks of the half, evenly spaced ones of each split under --limit."""
+    """Return the photos with masks of the half; with --limit, evenly spaced ones of each split."""
     from rustseg_jax.errors import DataError
     from rustseg_jax.evaluate.run import evenly
     from rustseg_jax.manifest import half_of, load_manifest
@@ -161,7 +163,7 @@ def _show(
         for method in NAMES
         if method in scores
     ]
-    how = "cross-validated by scene" if args.half == "A" else "of the stored calibration"
-    print(f"Intervals of the rusted area at {setting(LEVEL)}, half {args.half}, {how}")
+    how = "cross-validated by scene" if args.half == "A" else "stored calibration"
+    print(f"{setting(LEVEL)} intervals of the rusted area, half {args.half}, {how}")
     print(table(["photos", "n", "method", "coverage", "mean width", "Winkler score"], rows))
-    print(f"{'written to' if args.half == 'A' else 'from'} {place}")
+    print(f"calibration {'saved to' if args.half == 'A' else 'read from'} {place}")

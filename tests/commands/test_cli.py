@@ -113,8 +113,8 @@ def test_json_is_one_object(tmp_path, capsys):
     found = json.loads(captured.out)
     assert (found["done"], found["skipped"], found["failed"]) == (1, 0, 1)
     assert [p["status"] for p in found["photos"]] == ["done", "failed"]
-    assert "b.jpg is not a picture" in found["photos"][1]["error"]
-    assert one_line(r"rustseg: .*b\.jpg is not a picture", captured.err)
+    assert "b.jpg is not an image" in found["photos"][1]["error"]
+    assert one_line(r"rustseg: .*b\.jpg is not an image", captured.err)
     assert "Traceback" not in captured.err
     assert results(tmp_path / "out") == {"a"}
 
@@ -303,7 +303,7 @@ def test_ctrl_c_and_on_again(tmp_path, weights):
     finished = len(list(out.glob("*.json")))
     assert 1 <= finished < total
     assert f"interrupted; {finished} of {total} photos are finished" in stderr
-    assert "the same command goes on" in stderr
+    assert "repeat the command without --overwrite" in stderr
     assert "Traceback" not in stderr
     assert f"{finished} done" in stdout
     assert not list(out.glob(".*"))  # nothing half written
@@ -322,15 +322,15 @@ def test_ctrl_c_and_on_again(tmp_path, weights):
         ([], "COMMAND"),
         (["frobnicate"], "invalid choice"),
         (["segment", "x.jpg"], "--out"),
-        (["segment", "x.jpg", "--out", "o", "--decision-threshold", "2"], "from 0 to 1"),
-        (["segment", "x.jpg", "--out", "o", "--threshold", "0"], "above 0, up to 1"),
+        (["segment", "x.jpg", "--out", "o", "--decision-threshold", "2"], "between 0 and 1"),
+        (["segment", "x.jpg", "--out", "o", "--threshold", "0"], "above 0 and at most 1"),
         (["segment", "x.jpg", "--out", "o", "--crf", "best"], "deeplab"),
         (["segment", "x.jpg", "--out", "o", "--mode", "some"], "tiles"),
-        (["segment", "x.jpg", "--out", "o", "--window", "0"], "a whole number from 1"),
-        (["segment", "x.jpg", "--out", "o"], "rustseg: x.jpg names no file"),
-        (["evaluate", "--data", "nowhere"], "rustseg: nowhere is no data folder"),
-        (["evaluate", "--data", "d", "--limit", "0"], "a whole number from 1"),
-        (["train", "--data", "nowhere", "--out", "o"], "rustseg: nowhere is no data folder"),
+        (["segment", "x.jpg", "--out", "o", "--window", "0"], "a whole number of at least 1"),
+        (["segment", "x.jpg", "--out", "o"], "rustseg: x.jpg not found"),
+        (["evaluate", "--data", "nowhere"], "rustseg: nowhere is not a data folder"),
+        (["evaluate", "--data", "d", "--limit", "0"], "a whole number of at least 1"),
+        (["train", "--data", "nowhere", "--out", "o"], "rustseg: nowhere is not a data folder"),
     ],
 )
 def test_misuse_is_said_in_words(argv, said, tmp_path, monkeypatch, capsys):
@@ -348,7 +348,7 @@ def test_a_path_that_names_nothing_is_no_end(tmp_path, capsys):
     place = photo(tmp_path / "a.png")
     assert segment(tmp_path / "typo.png", place, "--out", tmp_path / "out") == 1
     assert [r["status"] for r in summary(tmp_path / "out")] == ["failed", "done"]
-    assert "typo.png names no file" in capsys.readouterr().err
+    assert "typo.png not found" in capsys.readouterr().err
 
 
 def test_wrong_weights_and_folders_leave_everything_as_it_was(tmp_path, capsys):
@@ -356,12 +356,12 @@ def test_wrong_weights_and_folders_leave_everything_as_it_was(tmp_path, capsys):
     status_after(tmp_path)
     before = {p: p.read_bytes() for p in (tmp_path / "out").iterdir()}
     assert segment(place, "--out", tmp_path / "out", "--model", tmp_path / "none") == 2
-    assert "there are no weights" in capsys.readouterr().err
+    assert "weights file" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
     assert segment(place, "--out", place) == 2
     said = capsys.readouterr().err
     assert "cannot be written" in said
-    assert "another folder with --out" in said
+    assert "another one with --out" in said
 
 
 # ---- evaluate
@@ -383,9 +383,9 @@ def test_evaluate_prints_what_the_library_says(weights, capsys):
             cells = [f"{value:.3f}" for value in scores.values()]
             assert re.search(rf"sample\s+2\s+{stage}\s+" + r"\s+".join(cells), text)
     gate = found["verdict_gate"]["sample"]
-    assert f"sample: the verdict empties {gate['emptied']} of 2 masks" in text
+    assert f"sample: masks emptied by the verdict: {gate['emptied']} of 2" in text
     assert found["over_hsv_rule"]["sample"]["mask"] < 1.5  # random weights
-    assert "sample: below target: mask" in text
+    assert "sample: below target: mask ratio" in text
     missed = " and ".join(m["measure"] for m in found["below_target"])
     assert missed  # random weights
     assert re.search(rf"sample\s+rendered\s+4\s.*\s{missed}\n", text + "\n")
@@ -446,7 +446,7 @@ def test_a_record_of_other_data_names_no_place_of_this_machine(tmp_path):
     ("more", "said"),
     [
         (["--record", "no/where.json"], "rustseg: the folder no of the file where.json does not"),
-        (["--record", "m.json", "--faithfulness"], "rustseg: --record keeps verdicts and masks"),
+        (["--record", "m.json", "--faithfulness"], "rustseg: --record cannot be combined"),
     ],
 )
 def test_a_record_that_cannot_be_kept_is_refused_first(tmp_path, monkeypatch, capsys, more, said):
@@ -466,7 +466,7 @@ def test_evaluate_leaves_out_what_is_broken(tmp_path, capsys):
     assert main(["evaluate", "--data", str(tmp_path), "--json"]) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["classification"]["s"]["n"] == 1
-    assert one_line(r"rustseg: left out: .*b\.png is not a picture", captured.err)
+    assert one_line(r"rustseg: skipped: .*b\.png is not an image", captured.err)
 
 
 @pytest.mark.slow
@@ -483,13 +483,13 @@ def test_faithfulness_prints_what_the_library_says(tmp_path, weights, capsys):
     assert found == study(tmp_path, load_model(weights), Config(decision_threshold=0))
     assert main([*command, "--decision-threshold", "0"]) == 0
     text = capsys.readouterr().out
-    assert "s: 1 of 1 pictures called corroded" in text
+    assert "s: 1 of 1 images classified as corroded" in text
     for name, scores in found["faithfulness"]["s"]["maps"].items():
         cells = [re.escape(f"{value:.3f}") for value in scores.values()]
         assert re.search(rf"^{name}\s+" + r"\s+".join(cells) + "$", text, re.M)
     assert re.search(r"^score_map over random +[+-]0\.\d{3} \([+-]", text, re.M)
     assert main([*command, "--decision-threshold", "1"]) == 0
-    assert "s: 0 of 0 pictures called corroded\nnothing to score" in capsys.readouterr().out
+    assert "s: 0 of 0 images classified as corroded\nnothing to score" in capsys.readouterr().out
 
 
 # ---- failures
@@ -507,12 +507,12 @@ def test_failures_prints_what_the_library_says(weights, capsys):
     assert main(command) == 0
     text = capsys.readouterr().out
     numbers = found["post_processing"]["scenes"]
-    assert re.search(r"^n +2 +pictures$", text, re.M)
+    assert re.search(r"^n +2 +images$", text, re.M)
     for key, meaning in MEASURES["post_processing"].items():
         value = "-" if numbers[key] is None else f"{numbers[key]:.3f}"
         assert re.search(rf"^{key} +{value}  {re.escape(meaning)}$", text, re.M), key
     assert main(["failures", "--data", "nowhere"]) == 2
-    assert "nowhere is no data folder" in capsys.readouterr().err
+    assert "nowhere is not a data folder" in capsys.readouterr().err
 
 
 # ---- train
@@ -537,7 +537,7 @@ def test_train_hands_its_options_on(tmp_path, monkeypatch, capsys):
     assert asked == [((Path("d"), Path("o"), PRESETS["smoke"]), options)]
     assert os.environ["XLA_FLAGS"] == f"{train_command.FLAG}=3"
     captured = capsys.readouterr()
-    assert "--resume goes on from o" in captured.err
+    assert "to continue the run in o, repeat the command with --resume" in captured.err
     assert "accuracy" in captured.out
     assert main([*command, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["val"] == {"accuracy": 0.75}

@@ -50,7 +50,7 @@ def test_import_export_and_what_evaluate_reads(tmp_path, capsys):
     words = ["import", "--data", samples, "--expert", "Ada", "--labels", place]
     assert labels(*words) == 0
     captured = capsys.readouterr()
-    assert "new            10" in captured.out
+    assert "new             10" in captured.out
     assert "photo" in captured.err  # the progress bar
     assert labels(*words, "--json") == 0
     done = json.loads(capsys.readouterr().out)
@@ -79,8 +79,8 @@ def test_a_part_of_an_import_that_fails(tmp_path, capsys):
     words = ["import", "--data", tmp_path / "in", "--expert", "Ada", "--labels", tmp_path / "l"]
     assert labels(*words) == 1
     captured = capsys.readouterr()
-    assert "rustseg: left out: b.png: " in captured.err
-    assert "is not a picture" in captured.err
+    assert "rustseg: skipped b.png: " in captured.err
+    assert "is not an image" in captured.err
 
 
 def test_import_with_predictions(tmp_path, weights, capsys):
@@ -153,7 +153,7 @@ def test_export_choices(store, tmp_path, capsys):
     photo = store.add_photo(photo_bytes(5))
     save(store, photo, verdict="can't tell")
     assert labels("export", "--out", tmp_path / "d") == 0
-    assert "1 photos are left out" in capsys.readouterr().err
+    assert "photos skipped: 1 (a data folder" in capsys.readouterr().err
     assert labels("export", "--out", tmp_path / "d") == 2
     assert "is not empty" in capsys.readouterr().err
 
@@ -169,7 +169,7 @@ def test_verify(store, capsys):
     assert labels("verify") == 1
     captured = capsys.readouterr()
     assert "rustseg: photo: photo " in captured.err
-    assert f"without a row: photos/{photo.sha256[:2]}/x.tmp" in captured.out
+    assert f"not in the database: photos/{photo.sha256[:2]}/x.tmp" in captured.out
     assert labels("verify", "--quick") == 0
     store.database.path.write_bytes(store.database.path.read_bytes()[:5000])
     capsys.readouterr()
@@ -181,12 +181,12 @@ def test_agreement_consensus_and_blame(store, capsys):
     photo = store.add_photo(photo_bytes(0))
     for part in ("agreement", "blame"):
         assert labels(part) == 0
-    assert "Fleiss' kappa over pixels -" in capsys.readouterr().out
+    assert "Fleiss' kappa: pixels -" in capsys.readouterr().out
     save(store, photo, "bob", mask=box(0, 0, 4, 4))
     save(store, photo, "ada", mask=box(0, 0, 3, 2))  # she was shown it again
     assert labels("agreement") == 0
     text = capsys.readouterr().out
-    assert "1 photos that two or more experts corrected" in text
+    assert "Photos corrected by two or more experts: 1" in text
     assert "ada and bob" in text
     assert labels("agreement", "--json") == 0
     assert json.loads(capsys.readouterr().out)["selves"]["ada"]["repeats"] == 1
@@ -196,11 +196,11 @@ def test_agreement_consensus_and_blame(store, capsys):
     assert store.correction(made[photo.sha256]).kind == "consensus"
     words = ["--who", "Eve", "--method", "staple", "--photo", "0" * 64, photo.sha256]
     assert labels("consensus", *words) == 1
-    assert "left out: photo 0000" in capsys.readouterr().err
+    assert "skipped photo 0000" in capsys.readouterr().err
     assert labels("blame", "--json") == 0
     assert json.loads(capsys.readouterr().out)["all"]["n"] == 2
     assert labels("blame") == 0
-    assert "lost most" in capsys.readouterr().out
+    assert "largest loss" in capsys.readouterr().out
 
 
 def test_backup_and_merge(store, tmp_path, capsys):
