@@ -1,8 +1,8 @@
-"""Controls that a person turns: more or less rust, tighter or looser edges, on a kept result.
+"""Interactive adjustment of a result: more or less rust, tighter or looser edges.
 
-A result's large arrays need not be kept for that. `Adjustable` holds what was expensive (what the
-network said, the CRF's lattice) and nothing of the photo's size; with the photo it goes
-through threshold and CRF again, to the pixel as `resegment` on the whole result would.
+The large arrays of the result need not be stored. `Adjustable` holds the expensive parts (the
+output of the network and the lattice of the CRF) and nothing of the photo's size. Given the photo,
+it repeats threshold and CRF and returns exactly the same pixels as `resegment` on the full result.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from rustseg_jax.uncertainty.doubt import Uncertainty, carry_uncertainty, update
 __all__ = ["EDGES_MOST", "RUST_MOST", "Adjustable", "Adjustment", "adjustable"]
 
 RUST_MOST = 5
-"""Steps to either side; five take a threshold of 0.5 to 0.12 and to 0.88."""
+"""Maximum steps in either direction; five move a threshold of 0.5 to 0.12 or 0.88."""
 
 EDGES_MOST = 3
-"""Steps to either side; see `Adjustment.crf`."""
+"""Maximum steps in either direction; see `Adjustment.crf`."""
 
-_RUST_STEP = 0.4  # log odds of the threshold: about a tenth of the heat's range at 0.5
-_EDGE_STEP = 2.0  # factor of the appearance kernel's weight
+_RUST_STEP = 0.4  # log odds of the threshold: about a tenth of the heat map's range at 0.5
+_EDGE_STEP = 2.0  # factor on the weight of the appearance kernel
 
 Pixels = np.ndarray
 
 
 @dataclass(frozen=True)
 class Adjustment:
-    """What was turned, in steps; 0 is what the method chose.
+    """Changed settings, in steps; 0 is the value chosen by the method.
 
     Attributes
     ----------
-    rust : more (above 0) or less rust: moves the threshold of the heat map, -5 to 5
-    edges : tighter (above 0) or looser edges: weighs the CRF's appearance kernel, -3 to 3
+    rust : more (above 0) or less rust, -5 to 5: shifts the threshold of the heat map
+    edges : tighter (above 0) or looser edges, -3 to 3: scales the weight of the CRF's appearance
+        kernel
     """
 
     rust: int = 0
@@ -54,22 +55,22 @@ class Adjustment:
             value = getattr(self, name)
             if not isinstance(value, int) or not -most <= value <= most:
                 raise ConfigError(
-                    f"{name} is {value!r}; allowed are whole steps from -{most} to {most}"
+                    f"{name} is {value!r}; must be a whole number from -{most} to {most}"
                 )
 
     def threshold(self, found: float) -> float:
-        """Return the threshold for one that was found, in (0, 1]: lower for more rust."""
+        """Return the adjusted threshold for `found`, in (0, 1]: lower for more rust."""
         return refine.moved_threshold(found, -_RUST_STEP * self.rust)
 
     def crf(self, params: CRFParams) -> CRFParams:
-        """Return the CRF with the appearance kernel twice as heavy for each step.
+        """Return the CRF parameters with the appearance kernel's weight doubled for each step.
 
-        The heavier, the more borders follow colours. On the five rusty samples, from an eighth
-        of the default weight over the default to eight times it, the mean step in brightness
-        under the mask's border was 2.1, 3.2 and 3.3 mean steps of the picture, the border's
-        length 0.7, 1 and 1.2 of the default's, while the area changed by 2 % of itself at most
-        (`python -m benchmarks.live --edges`). The kernels' reach stays, so that a kept lattice
-        serves.
+        The larger the weight, the more closely borders follow colour edges. On the five rusty
+        samples, at one eighth of the default weight, the default and eight times the default, the
+        mean step in brightness across the mask's border was 2.1, 3.2 and 3.3 mean steps of the
+        image and the length of the border 0.7, 1 and 1.2 times the default, while the area changed
+        by at most 2 % of itself (`python -m benchmarks.live --edges`). The widths of the kernels
+        do not change, so that a stored lattice can be reused.
         """
         weight = params.bilateral_compat * _EDGE_STEP**self.edges
         return replace(params, bilateral_compat=weight)
@@ -77,17 +78,17 @@ class Adjustment:
 
 @dataclass(frozen=True, eq=False)
 class Adjustable:
-    """What was expensive about a result, and nothing of the photo's size: 15 MB at 448 pixels.
+    """The expensive parts of a result, without arrays of the photo's size: 15 MB at 448 pixels.
 
     Attributes
     ----------
     shape : (H, W) of the photo
-    evidence : what the network says of the photo
-    threshold : of the heat map, as it was found
-    config : what was chosen
-    model : what identifies the weights
-    lattice : of the CRF, or None where it was not built
-    sure : how sure the result was, without the map, or None
+    evidence : output of the network for the photo
+    threshold : threshold found for the heat map
+    config : options of the result
+    model : identification of the weights
+    lattice : lattice of the CRF, or None if it was not built
+    sure : uncertainty of the result, without the map, or None
     """
 
     shape: tuple[int, int]
@@ -101,23 +102,23 @@ class Adjustable:
     def again(
         self, photo: Pixels, adjustment: Adjustment, *, doubt: bool = False
     ) -> tuple[Segmentation, Uncertainty | None]:
-        """Refine the result again.
+        """Refine the result with changed settings.
 
         Parameters
         ----------
-        photo : (H, W, 3) uint8, the very photo of the result, `images.read`
-        adjustment : what was turned
-        doubt : whether the map of doubt is wanted, too: five times the time
+        photo : (H, W, 3) uint8, the same photo as for the result, from `images.read`
+        adjustment : changed settings
+        doubt : whether to compute the uncertainty map too, which takes five times as long
 
         Returns
         -------
-        As `resegment` and `carry_uncertainty` or, with the map, `update_uncertainty` on the
-        result itself; where nothing was turned the interval is as it was measured
+        The same as `resegment` and `carry_uncertainty` or, with the map, `update_uncertainty` on
+        the result itself; without changes the interval stays as measured
 
         Raises
         ------
         ConfigError
-            The photo is of another size.
+            The size of the photo differs.
         """
         config = replace(self.config, crf=adjustment.crf(self.config.crf))
         seg = self._conclude(photo, config, adjustment.threshold(self.threshold))
@@ -131,21 +132,21 @@ class Adjustable:
         clean: np.ndarray,
         settled: np.ndarray | None = None,
     ) -> Segmentation:
-        """Refine the result again with an expert's strokes.
+        """Refine the result with an expert's strokes.
 
         Parameters
         ----------
-        photo : (H, W, 3) uint8, the very photo of the result
+        photo : (H, W, 3) uint8, the same photo as for the result
         rust, clean, settled : (H, W) bool, see `resegment`
 
         Returns
         -------
-        As `resegment` on the result itself
+        The same as `resegment` on the result itself
 
         Raises
         ------
         ConfigError
-            The photo is of another size, or the strokes are not allowed.
+            The size of the photo differs, or the strokes are invalid.
         """
         return self._conclude(
             photo, self.config, self.threshold, rust=rust, clean=clean, settled=settled
@@ -163,7 +164,8 @@ class Adjustable:
     ) -> Segmentation:
         if photo.shape[:2] != self.shape:
             raise ConfigError(
-                f"photo is {photo.shape[:2]}; give the photo of this result, {self.shape}"
+                f"photo has the shape {photo.shape[:2]}; must be the photo of this result, "
+                f"{self.shape}"
             )
         return conclude(
             photo, self.evidence, config, self.model,
@@ -173,19 +175,19 @@ class Adjustable:
     def _sure(self, seg: Segmentation, adjustment: Adjustment, doubt: bool) -> Uncertainty | None:
         if self.sure is None:
             return None
-        if adjustment == Adjustment():  # the very result: its interval stands
+        if adjustment == Adjustment():  # unchanged, and so is its interval
             again = update_uncertainty(self.sure, seg).map if doubt else None
             return replace(self.sure, map=again)
         return (update_uncertainty if doubt else carry_uncertainty)(self.sure, seg)
 
 
 def adjustable(seg: Segmentation, *, sure: Uncertainty | None = None) -> Adjustable:
-    """Keep of a result what its controls need.
+    """Return the parts of a result that its adjustment needs.
 
     Parameters
     ----------
-    seg : what `segment` found
-    sure : what `measure_uncertainty` said of it, or None
+    seg : result of `segment`
+    sure : its result of `measure_uncertainty`, or None
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Every option and every default of the method, in one place; without JAX.
+"""All options and defaults of the method, in one module that does not import JAX.
 
-One frozen dataclass for each concern; `Config` holds those of a segmentation, is stored as JSON
-with every result it produced, and refuses values that are not allowed.
+There is one frozen dataclass per concern. `Config` holds the options of a segmentation, is stored
+as JSON with every result, and rejects invalid values.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ STRIDE = 2 ** (BLOCKS - 1)
 POOLINGS = ("mean", "lse", "context")
 
 
-# A photo counts as corroded from this calibrated probability on. Rust that is missed costs an
-# inspector more than a false alarm; docs/decisions/0006 has the numbers on `val`.
+# A photo is classified as corroded if its calibrated probability reaches this value. Missed rust
+# costs an inspector more than a false alarm; docs/decisions/0006 has the numbers on `val`.
 DECISION_THRESHOLD = 0.3
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What shapes the network; travels inside the weights file.
+    """Architecture of the network; stored in the weights file.
 
     Attributes
     ----------
     width : channels of the first block; the five blocks have w, 2w, 4w, 8w, 16w
-    input_size : the side in pixels to which a photo is resized; a multiple of 16
-    pooling : how positions become one verdict: "mean" (global average), or "lse"
-        (log-mean-exp of the score map, Pinheiro and Collobert 2015), which lets a
-        small part of the picture decide, or "context": "lse" plus a linear term of
-        the averaged activations, by which the whole picture can speak for or against
-    sharpness : r of "lse" and "context": 0+ is the mean, infinity the maximum
-    verdict_scales : sizes, relative to `input_size`, at which a photo is judged; the verdict
-        is the mean of their logits, and calibrated as such
+    input_size : side in pixels to which a photo is resized; a multiple of 16
+    pooling : how the scores of all positions are combined into one verdict: "mean" (global
+        average); "lse" (log-mean-exp of the score map, Pinheiro and Collobert 2015), in which a
+        small part of the image can decide; or "context", "lse" plus a linear term in
+        the averaged activations, through which the whole image contributes
+    sharpness : r of "lse" and "context": the limit 0 is the mean, infinity the maximum
+    verdict_scales : scales, relative to `input_size`, at which a photo is classified; the verdict
+        is computed from the mean of their logits and calibrated for it
     """
 
     width: int = 16
@@ -51,18 +51,19 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         if not (isinstance(self.width, int) and 1 <= self.width <= 128):
-            raise ConfigError(f"width is {self.width}; allowed are whole numbers from 1 to 128")
+            raise ConfigError(f"width is {self.width}; must be a whole number from 1 to 128")
         size = self.input_size
         if not isinstance(size, int) or size < STRIDE or size % STRIDE:
-            raise ConfigError(f"input_size is {size}; allowed are the multiples of {STRIDE}")
+            raise ConfigError(f"input_size is {size}; must be a multiple of {STRIDE}")
         if self.pooling not in POOLINGS:
-            raise ConfigError(f"pooling is {self.pooling!r}; allowed are {', '.join(POOLINGS)}")
+            raise ConfigError(f"pooling is {self.pooling!r}; must be one of {', '.join(POOLINGS)}")
         if not 0 < self.sharpness < math.inf:
-            raise ConfigError(f"sharpness is {self.sharpness}; it must be above 0 and finite")
-        object.__setattr__(self, "verdict_scales", tuple(self.verdict_scales))  # a list, from JSON
+            raise ConfigError(f"sharpness is {self.sharpness}; must be above 0 and finite")
+        object.__setattr__(self, "verdict_scales", tuple(self.verdict_scales))  # JSON has a list
         if not self.verdict_scales or not all(0.25 <= s <= 2 for s in self.verdict_scales):
             raise ConfigError(
-                f"verdict_scales is {self.verdict_scales}; allowed are numbers from 0.25 to 2"
+                f"verdict_scales is {self.verdict_scales}; must be one or more numbers between "
+                "0.25 and 2"
             )
 
     @property
@@ -72,7 +73,7 @@ class NetworkConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> NetworkConfig:
-        """Read what `dataclasses.asdict` wrote; unknown names are refused."""
+        """Build the configuration from `dataclasses.asdict` output; unknown names are errors."""
         if unknown := set(values) - {f.name for f in fields(cls)}:
             raise ConfigError(f"unknown network options: {', '.join(sorted(unknown))}")
         return cls(**values)
@@ -87,25 +88,25 @@ MAX_SCALE = 4.0  # the literature uses 0.5 to 2; at 4 a view of 448 has 3 millio
 
 @dataclass(frozen=True)
 class LocaliseConfig:
-    """How the heat map is made.
+    """Method of the heat map.
 
     Parameters
     ----------
     method
-        ``"score_map"``, ``"grad_cam_pp"`` or ``"grad_cam"``; `rustseg_jax.localise` has their
-        formulas.
+        ``"score_map"``, ``"grad_cam_pp"`` or ``"grad_cam"``; for the formulas see
+        `rustseg_jax.localise`.
     variant
         ``"eq19"`` or ``"author"``, see `grad_cam_pp`; used by Grad-CAM++ only.
     scales
-        Sizes of the views relative to the input, above 0 and at most 4; sides are
+        Scales of the views relative to the input, above 0 and at most 4; sides are
         rounded to multiples of 16 pixels. ``(0.5, 1.0, 1.5, 2.0)`` is common.
     mirror
-        Also look at each view mirrored left to right.
+        Also analyse each view mirrored left to right.
 
     Raises
     ------
     ConfigError
-        When a value is not allowed.
+        A value is invalid.
     """
 
     method: str = "score_map"  # measured on half A: docs/decisions/0011
@@ -114,7 +115,7 @@ class LocaliseConfig:
     mirror: bool = False
 
     def __post_init__(self) -> None:
-        """Check the values; a list of scales (from JSON) becomes a tuple."""
+        """Check the values; convert a list of scales (from JSON) to a tuple."""
         check_choice("method", self.method, METHODS)
         check_choice("variant", self.variant, VARIANTS)
         try:
@@ -122,8 +123,10 @@ class LocaliseConfig:
         except (TypeError, ValueError):
             scales = ()
         if not scales or not all(0 < scale <= MAX_SCALE for scale in scales):
-            allowed = f"one or more numbers above 0 and at most {MAX_SCALE:g}, say (0.5, 1.0, 2.0)"
-            raise ConfigError(f"scales={self.scales!r} is not allowed: give {allowed}")
+            raise ConfigError(
+                f"scales is {self.scales!r}; must be one or more numbers above 0 and at most "
+                f"{MAX_SCALE:g}, for example (0.5, 1.0, 2.0)"
+            )
         object.__setattr__(self, "scales", scales)
 
 
@@ -134,14 +137,14 @@ Rule = Literal["dynamic", "fixed", "otsu"]
 
 @dataclass(frozen=True)
 class ThresholdConfig:
-    """How the threshold of a heat map is found.
+    """Rule for the threshold of a heat map.
 
     Attributes
     ----------
     rule
         ``"fixed"``: `value`. ``"otsu"``: Otsu's threshold of this heat map.
-        ``"dynamic"``: Otsu's, trusted only as far as this heat map's histogram
-        has two humps, else `value`, and always within [`low`, `high`].
+        ``"dynamic"``: Otsu's threshold, weighted by how clearly the histogram of the heat map
+        has two modes, and `value` for the rest; always within [`low`, `high`].
     value
         The fixed threshold, in (0, 1].
     low, high
@@ -155,20 +158,20 @@ class ThresholdConfig:
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
-            raise ConfigError(f"rule is {self.rule!r}: use one of {', '.join(get_args(Rule))}")
+            raise ConfigError(f"rule is {self.rule!r}; must be one of {', '.join(get_args(Rule))}")
         for name in ("value", "low", "high"):
             if not 0 < getattr(self, name) <= 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use above 0, up to 1")
+                raise ConfigError(f"{name} is {getattr(self, name)}; must be above 0 and at most 1")
         if self.low > self.high:
-            raise ConfigError(f"low is {self.low}, above high, {self.high}: swap them")
+            raise ConfigError(f"low is {self.low}; must not be above high, {self.high}")
 
 
 @dataclass(frozen=True)
 class CRFParams:
-    """The dense CRF, its working size, and the way back to the photo's size.
+    """Parameters of the dense CRF, its working size, and the upsampling to the photo's size.
 
-    The defaults of the kernels were chosen on half A: a nearer appearance kernel than
-    the published ones keeps small rust (docs/decisions/0011); see `PUBLISHED` for those.
+    The kernel defaults were chosen on half A: an appearance kernel narrower than the published
+    ones preserves small areas of rust (docs/decisions/0011); see `PUBLISHED` for those.
 
     Attributes
     ----------
@@ -176,18 +179,18 @@ class CRFParams:
         Standard deviation in pixels, and weight, of the smoothness kernel.
     bilateral_sxy, bilateral_srgb, bilateral_compat
         Standard deviations in pixels and in levels of 0 to 255, and weight, of
-        the appearance kernel. A weight of 0 leaves a kernel out.
+        the appearance kernel. A weight of 0 disables a kernel.
     iterations
-        Mean-field updates at most. 5 as in pydensecrf's README. The mean field
-        has not converged by then, nor after 10 or 20: small areas go on
-        shrinking, so more is not better.
+        Maximum number of mean-field updates; 5 as in the README of pydensecrf. The mean field
+        has not converged by then, nor after 10 or 20: small areas keep
+        shrinking, so more updates are not better.
     tolerance
-        Stop earlier when no posterior changed by more than this in an update.
+        Stop early if no posterior changes by more than this in an update.
     working_size
-        The longer side, in pixels, at which the CRF runs; a photo is never enlarged.
+        The longer side, in pixels, at which the CRF runs; photos are never enlarged.
     reference_size
-        The longer side, in pixels, at which both sxy hold as given; at another
-        working size they are scaled in proportion.
+        The longer side, in pixels, to which both sxy refer; at other
+        working sizes they are scaled in proportion.
     guide_radius, guide_epsilon
         See `rustseg_jax.images.resample.guided_upsample`.
     """
@@ -207,12 +210,14 @@ class CRFParams:
     def __post_init__(self) -> None:
         for name in ("gaussian_compat", "bilateral_compat", "iterations", "tolerance"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use 0 or more, finite")
+                raise ConfigError(f"{name} is {getattr(self, name)}; must be at least 0 and finite")
         for name in ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb", "reference_size"):
             if not 0 < getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}: use above 0, finite")
+                raise ConfigError(f"{name} is {getattr(self, name)}; must be above 0 and finite")
         if not 16 <= self.working_size <= 4096:
-            raise ConfigError(f"working_size is {self.working_size}: use 16 to 4096 pixels")
+            raise ConfigError(
+                f"working_size is {self.working_size}; must be between 16 and 4096 pixels"
+            )
 
 
 PUBLISHED: dict[str, CRFParams] = {
@@ -227,7 +232,7 @@ PUBLISHED: dict[str, CRFParams] = {
         iterations=10,
     ),
 }
-"""Parameters of published code: pydensecrf's README; PSA and SEAM; IRN; DeepLab."""
+"""Parameters of published code: the README of pydensecrf; PSA and SEAM; IRN; DeepLab."""
 
 
 # ---------------------------------------------------------------- large photos
@@ -237,18 +242,18 @@ MODES = ("auto", "whole", "tiles")
 
 @dataclass(frozen=True)
 class TileConfig:
-    """When and how a photo is looked at in windows.
+    """When and how a photo is analysed in overlapping tiles.
 
     Attributes
     ----------
-    mode : "auto" (windows for photos with a side above `from_side`), "whole" or "tiles"
-    from_side : longer side in pixels above which "auto" takes windows
-    window : side of a window in pixels of the photo, at least 16
-    overlap : share of a window's side that the next one covers too, 0 up to 0.9
-    max_windows : so many at most; a photo that needs more is shrunk until they suffice
-    whole_share : weight of the whole photo's heat map beside that of the windows, 0 to 1:
-        windows see what is small, the whole sees what a window holds too little of
-    working_size : longer side in pixels at which the CRF of a tiled photo runs, at most
+    mode : "auto" (tiles for photos with a side above `from_side`), "whole" or "tiles"
+    from_side : longer side in pixels above which "auto" uses tiles
+    window : side of a tile in pixels of the photo, at least 16
+    overlap : share of a tile's side that the next one overlaps, 0 to 0.9
+    max_windows : maximum number of tiles; a photo that needs more is downscaled first
+    whole_share : weight of the whole photo's heat map relative to that of the tiles, 0 to 1:
+        tiles show small rust, the whole photo shows what is too large for a tile
+    working_size : maximum longer side, in pixels, at which the CRF of a tiled photo runs
     """
 
     mode: str = "auto"
@@ -261,23 +266,23 @@ class TileConfig:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ConfigError(f"mode is {self.mode!r}; allowed are {', '.join(MODES)}")
+            raise ConfigError(f"mode is {self.mode!r}; must be one of {', '.join(MODES)}")
         for name, low in (("from_side", 1), ("window", STRIDE), ("max_windows", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or value < low:
-                raise ConfigError(f"{name} is {value}; allowed are whole numbers from {low}")
+                raise ConfigError(f"{name} is {value}; must be a whole number of at least {low}")
         if not 0 <= self.overlap <= 0.9:
-            raise ConfigError(f"overlap is {self.overlap}; allowed is 0 to 0.9")
+            raise ConfigError(f"overlap is {self.overlap}; must be between 0 and 0.9")
         if not 0 <= self.whole_share <= 1:
-            raise ConfigError(f"whole_share is {self.whole_share}; allowed is 0 to 1")
-        CRFParams(working_size=self.working_size)  # its own check
+            raise ConfigError(f"whole_share is {self.whole_share}; must be between 0 and 1")
+        CRFParams(working_size=self.working_size)  # for its check of the value
 
 
-# ---------------------------------------------------------------- how sure
+# ---------------------------------------------------------------- uncertainty
 
 
 class Variant(NamedTuple):
-    """One way to look at a photo again.
+    """One augmentation of a photo at test time.
 
     Attributes
     ----------
@@ -293,14 +298,14 @@ class Variant(NamedTuple):
 
 @dataclass(frozen=True)
 class UncertaintyConfig:
-    """Which variants are looked at, and what the interval should cover.
+    """Variants used to measure uncertainty, and the level of the interval.
 
     Attributes
     ----------
-    mirror : look at the mirror image
-    shift : look at the photo shifted by so many pixels of the network's input to both
-        sides, 0 for neither; 8 is half a cell of the heat map, where it differs most
-    scales : look at the photo at these sizes, relative to the network's input, 0.25 to 4
+    mirror : use the mirror image
+    shift : use the photo shifted in both directions by this number of pixels of the network's
+        input, 0 for no shift; 8 is half a cell of the heat map, where the effect is largest
+    scales : use the photo at these sizes, relative to the network's input, 0.25 to 4
     level : share of photos whose true area the interval should cover, above 0 and below 1
     """
 
@@ -310,21 +315,21 @@ class UncertaintyConfig:
     level: float = 0.9
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scales", tuple(self.scales))  # a list, from JSON
+        object.__setattr__(self, "scales", tuple(self.scales))  # JSON has a list
         if not isinstance(self.shift, int) or not 0 <= self.shift <= 4 * STRIDE:
             raise ConfigError(
-                f"shift is {self.shift}; allowed are whole numbers, 0 to {4 * STRIDE}"
+                f"shift is {self.shift}; must be a whole number from 0 to {4 * STRIDE}"
             )
         if not all(0.25 <= scale <= 4 for scale in self.scales):
-            raise ConfigError(f"scales is {self.scales}; allowed are numbers from 0.25 to 4")
+            raise ConfigError(f"scales is {self.scales}; must be numbers between 0.25 and 4")
         if not 0 < self.level < 1:
-            raise ConfigError(f"level is {self.level}; allowed is above 0 and below 1")
+            raise ConfigError(f"level is {self.level}; must be above 0 and below 1")
         if not self.variants:
-            raise ConfigError("mirror, shift and scales leave no variant; choose at least one")
+            raise ConfigError("mirror, shift and scales give no variant; choose at least one")
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """The variants, those of the network's own size first."""
+        """The variants, those at the network's input size first."""
         same = [Variant(mirror=True)] if self.mirror else []
         same += [Variant(shift=s) for s in (self.shift, -self.shift) if self.shift]
         return (*same, *(Variant(scale=scale) for scale in self.scales))
@@ -332,66 +337,69 @@ class UncertaintyConfig:
 
 # ---------------------------------------------------------------- together
 
-# A CAM is divided by its maximum and says where most is; a score map how much is there. Their cuts
-# were measured apart, on half A: docs/decisions/0011 and 0022.
-CUT_OF_SCORES = ThresholdConfig()
-CUT_OF_CAMS = ThresholdConfig(value=0.25, low=0.15, high=0.8)
+# A CAM is divided by its maximum and is relative; a score map is absolute. Their thresholds
+# were therefore measured separately, on half A: docs/decisions/0011 and 0022.
+SCORE_MAP_THRESHOLD = ThresholdConfig()
+CAM_THRESHOLD = ThresholdConfig(value=0.25, low=0.15, high=0.8)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What can be chosen; stored with every result it produced.
+    """Options of a segmentation; stored with every result.
 
     Attributes
     ----------
-    decision_threshold : corroded when the calibrated probability reaches it, in [0, 1]
-    localise : how the heat map is made
-    threshold : how the rough mask is cut from it; left out, what was measured best for this
-        kind of heat map
-    crf : how the mask follows the picture
-    tiles : when and how a large photo is looked at in windows
+    decision_threshold : a photo is corroded if its calibrated probability reaches it, in [0, 1]
+    localise : method of the heat map
+    threshold : rule for the threshold of the heat map; by default the one measured best for
+        this method
+    crf : parameters of the dense CRF
+    tiles : when and how a large photo is analysed in tiles
     """
 
     decision_threshold: float = DECISION_THRESHOLD
     localise: LocaliseConfig = field(default_factory=LocaliseConfig)
-    threshold: ThresholdConfig = None  # type: ignore[assignment]  # given below
+    threshold: ThresholdConfig = None  # type: ignore[assignment]  # set below
     crf: CRFParams = field(default_factory=CRFParams)
     tiles: TileConfig = field(default_factory=TileConfig)
 
     def __post_init__(self) -> None:
         if not 0 <= self.decision_threshold <= 1:
-            raise ConfigError(f"decision_threshold is {self.decision_threshold}; allowed is 0 to 1")
+            raise ConfigError(
+                f"decision_threshold is {self.decision_threshold}; must be between 0 and 1"
+            )
         if self.threshold is None:
-            object.__setattr__(self, "threshold", cut_of(self.localise))
+            object.__setattr__(self, "threshold", default_threshold(self.localise))
 
     def with_heat_map(self, look: LocaliseConfig) -> Config:
-        """Return the same with another heat map, cut as suits it where nothing else was chosen."""
-        own = self.threshold == cut_of(self.localise)
-        return replace(self, localise=look, threshold=cut_of(look) if own else self.threshold)
+        """Return a copy with another heat map; a default threshold changes with it."""
+        default = self.threshold == default_threshold(self.localise)
+        threshold = default_threshold(look) if default else self.threshold
+        return replace(self, localise=look, threshold=threshold)
 
 
-def cut_of(look: LocaliseConfig) -> ThresholdConfig:
-    """How a kind of heat map is cut unless something else is chosen."""
-    return CUT_OF_SCORES if look.method == "score_map" else CUT_OF_CAMS
+def default_threshold(look: LocaliseConfig) -> ThresholdConfig:
+    """Return the default threshold rule for a heat-map method."""
+    return SCORE_MAP_THRESHOLD if look.method == "score_map" else CAM_THRESHOLD
 
 
 # ---------------------------------------------------------------- names of choices
 
-HALVES = ("A", "B")  # of the pictures with masks; see `rustseg_jax.manifest.half_of`
+HALVES = ("A", "B")  # of the images with masks; see `rustseg_jax.manifest.half_of`
 SOURCE_TARGET = 0.85
-"""Wanted: this recall on each source of corrosion, this specificity on each clean one."""
+"""Target recall on each source of corrosion, and target specificity on each clean source."""
 RULE_TARGET = 1.5
-"""Wanted: a mask whose pooled IoU is this many times that of the colour rule."""
+"""Target ratio of the mask's pooled IoU to that of the colour rule."""
 FAILURES = ("shadow", "all_rust", "crf_collapse", "post_processing")  # Burton et al. 2022
 PRESETS = ("cpu", "labels", "gpu", "smoke")  # recipes of training; see rustseg_jax.learning
 IMPORT_FORMATS = ("folder", "coco", "labelme", "pairs")
 EXPORT_FORMATS = ("folder", "coco", "labelme", "label-studio", "huggingface")
 CONSENT = ("unknown", "given", "not needed")
-"""Whether whoever owns the photo, or is seen in it, agrees to its use."""
+"""Consent of the owner of the photo, and of people visible in it, to its use."""
 CONSENSUS = ("majority", "staple")
 
 
 def check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    """Refuse, with a ConfigError, a value that is not among the allowed ones."""
+    """Raise a ConfigError unless the value is one of those allowed."""
     if value not in allowed:
-        raise ConfigError(f"{name}={value!r} is not allowed: give one of {', '.join(allowed)}")
+        raise ConfigError(f"{name} is {value!r}; must be one of {', '.join(allowed)}")

@@ -1,7 +1,7 @@
-"""What a user can cause, as exceptions with one base class.
+"""Exceptions for errors that a user can cause, with one base class.
 
-Every message names what was wrong, what is allowed and what to do. Anything
-else that is raised by the library is a bug of ours.
+Each message states what is wrong, which values are allowed and what to do. Any other
+exception raised by the package is a bug.
 """
 
 __all__ = [
@@ -15,24 +15,24 @@ __all__ = [
 
 
 class RustsegError(Exception):
-    """Base class of everything that a user can cause."""
+    """Base class of all errors that a user can cause."""
 
 
 class ImageError(RustsegError, ValueError):
-    """A picture cannot be used: not an image, truncated, too small, too large."""
+    """An image cannot be used: unknown format, truncated, too small or too large."""
 
 
 class WeightsError(RustsegError, ValueError):
-    """A weights file cannot be used: missing, foreign, damaged or of another version."""
+    """A weights file cannot be used: missing, damaged, of another program or version."""
 
 
 class DataError(RustsegError, ValueError):
-    """A data folder cannot be used: no manifest, missing columns, missing files."""
+    """A data folder cannot be used: no manifest, missing columns or missing files."""
 
 
 class ConfigError(RustsegError, ValueError):
-    """An option has a value that is not allowed."""
+    """An option or argument has an invalid value."""
 
 
 class LabelsError(RustsegError):
-    """The labels store cannot do what was asked; `rustseg_jax.labels` names each case."""
+    """An operation on the labels store failed; the subclasses are in `rustseg_jax.labels`."""

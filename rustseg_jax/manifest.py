@@ -1,9 +1,9 @@
-"""Data folders: a manifest, the pictures and masks it names, and the two halves.
+"""Data folders: their manifest, images and masks, and the two halves of their scenes.
 
-A data folder is `manifest.csv` with the columns image, label, source, scene,
-split, mask (more are allowed) and the files it names, relative to the folder.
-`mask` may be empty. Labels are 1 for corrosion and 0 for clean. A column `mask_values`
-that says "index" declares a mask to be an index mask (see `read_mask`).
+A data folder contains `manifest.csv` with the columns image, label, source, scene,
+split, mask (more are allowed) and the files it lists, relative to the folder.
+`mask` may be empty. Labels are 1 for corrosion and 0 for clean. The value "index" in a column
+`mask_values` declares the mask to be an index mask (see `read_mask`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ __all__ = ["COLUMNS", "HALVES", "INDEX", "Record", "half_of", "load_manifest", "
 
 COLUMNS = ("image", "label", "source", "scene", "split", "mask")
 INDEX = "index"
-"""In the column `mask_values`: the mask's values are 0, 1 and 255 for "ignore"."""
+"""Value of the column `mask_values` for masks with the values 0, 1 and 255 ("ignore")."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of a manifest, with its paths resolved.
+    """One row of a manifest, with resolved paths.
 
     Attributes
     ----------
-    image : path of the picture
+    image : path of the image
     label : 1 corrosion, 0 clean
-    source, scene, split : where it is from; near-duplicates share a scene
+    source, scene, split : origin of the image; near-duplicates share a scene
     mask : path of the mask, or None
     index : the manifest declares the mask to be an index mask
     """
@@ -50,11 +50,11 @@ class Record:
 
 
 def half_of(scene: str) -> str:
-    """Say in which half of the pictures with masks a scene is.
+    """Return the half of the images with masks to which a scene belongs.
 
-    Half A may serve for choosing and calibrating, half B is only reported. The halves
-    follow from the scene's name alone, so near-duplicates stay together and nobody can
-    draw a kinder half.
+    Half A is for model selection and calibration, half B for reporting only. The half
+    depends on the scene's name alone, so near-duplicates stay together and the split cannot be
+    tuned.
 
     Parameters
     ----------
@@ -73,41 +73,42 @@ def load_manifest(folder: Path | str, *, splits: Sequence[str] = ()) -> tuple[Re
     Parameters
     ----------
     folder : the data folder
-    splits : keep only these splits; empty keeps all
+    splits : return only these splits; empty returns all
 
     Raises
     ------
     DataError
-        No manifest, a missing column, a label that is not 0 or 1, a file that is
-        missing or outside the folder, or an unknown split; the message names it.
+        There is no manifest, a column is missing, a label is not 0 or 1, a file is
+        missing or outside the folder, or a split is unknown; the message names it.
     """
     folder = Path(folder)
     path = folder / "manifest.csv"
     if not path.is_file():
         raise DataError(
-            f"{folder} is no data folder: it has no manifest.csv, which names the pictures in "
-            f"the columns {', '.join(COLUMNS)}"
+            f"{folder} is not a data folder (manifest.csv not found). Use a folder whose "
+            f"manifest.csv has the columns {', '.join(COLUMNS)}"
         )
     try:
         records = _records(folder, path)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+        raise DataError(f"{path} is not a CSV file in UTF-8 ({error})") from error
     known = {r.split for r in records}
     for split in splits:
         if split not in known:
             raise DataError(
-                f"{path} has no split {split!r}; it has {', '.join(sorted(known)) or 'no rows'}"
+                f"{path} has no split {split!r}; its splits are "
+                f"{', '.join(sorted(known)) or 'none, because it has no rows'}"
             )
     return tuple(r for r in records if not splits or r.split in splits)
 
 
 def _records(folder: Path, path: Path) -> tuple[Record, ...]:
-    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write the mark
+    with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a BOM
         reader = csv.DictReader(file, restval="")
         missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
         if missing:
             raise DataError(
-                f"{path} lacks the column {missing[0]!r}; needed are {', '.join(COLUMNS)}"
+                f"{path} has no column {missing[0]!r}; required columns are {', '.join(COLUMNS)}"
             )
         return tuple(_record(folder, path, reader.line_num, row) for row in reader)
 
@@ -115,7 +116,7 @@ def _records(folder: Path, path: Path) -> tuple[Record, ...]:
 def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Record:
     if row["label"] not in ("0", "1"):
         raise DataError(
-            f"{path} line {number}: label is {row['label']!r}; allowed are 0 (clean), 1 (corrosion)"
+            f"{path} line {number}: label is {row['label']!r}; must be 0 (clean) or 1 (corrosion)"
         )
     image = _inside(folder, path, number, row["image"])
     mask = _inside(folder, path, number, row["mask"]) if row["mask"] else None
@@ -125,12 +126,12 @@ def _record(folder: Path, path: Path, number: int, row: dict[str, str]) -> Recor
 
 def _inside(folder: Path, path: Path, number: int, name: str) -> Path:
     if not name or "\0" in name:
-        raise DataError(f"{path} line {number}: {name!r} is no name of a file")
+        raise DataError(f"{path} line {number}: {name!r} is not a file name")
     place = folder / name
     if not place.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{path} line {number}: {name!r} is outside the data folder")
     if not place.is_file():
-        raise DataError(f"{path} line {number}: there is no file {name!r} in the data folder")
+        raise DataError(f"{path} line {number}: file {name!r} not found in the data folder")
     return place
 
 
@@ -139,14 +140,13 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
 
     Returns
     -------
-    (mask, ignore), both (H, W) bool: corrosion where the file is above 127 and not
-    the ignore value 255-of-an-index-mask; see Notes.
+    (mask, ignore), both (H, W) bool: corrosion, and pixels to ignore; see Notes.
 
     Notes
     -----
-    Two ways of writing are in use and both are read: 0/255 pictures, and index
-    masks 0/1 with 255 as "ignore". A mask of nothing but 0, 1 and 255, with any 1 in it,
-    is an index mask; so is one that the manifest declares to be, with or without a 1.
+    Two encodings are in use and both are supported: 0/255 masks, which are corrosion above 127,
+    and index masks, which are 0 or 1 with 255 for "ignore". A mask that contains a 1 and only
+    the values 0, 1 and 255 is an index mask; so is one declared as such in the manifest.
 
     Raises
     ------
@@ -158,8 +158,8 @@ def read_mask(record: Record, shape: tuple[int, int]) -> tuple[np.ndarray, np.nd
     values = images.read(record.mask)[..., 0]
     if values.shape != shape:
         raise DataError(
-            f"{record.mask} is {values.shape[1]} by {values.shape[0]} pixels, its picture "
-            f"{shape[1]} by {shape[0]}; they must be the same"
+            f"{record.mask} is {values.shape[1]} x {values.shape[0]} pixels, but its image is "
+            f"{shape[1]} x {shape[0]}; the sizes must be equal"
         )
     if (record.index or (values == 1).any()) and np.isin(values, (0, 1, 255)).all():
         return values == 1, values == 255

@@ -1,9 +1,9 @@
-"""The whole way: photo -> verdict -> heat map -> rough mask -> mask, in one frozen result.
+"""The complete method: photo -> verdict -> heat map -> rough mask -> mask, in one result.
 
-`segment` computes every stage once; the `Segmentation` travels from there to the
-page, the command line, the store and the metrics. `resegment` goes on from a
-result with an expert's strokes or another threshold, at the cost of the CRF's
-iterations alone; `conclude` is everything after the network.
+`segment` computes every stage once; its `Segmentation` is used by the pages, the command line,
+the labels store and the metrics. `resegment` refines a result with an expert's strokes or
+another threshold, at the cost of the CRF iterations alone; `conclude` covers all steps after the
+network.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ PhotoLike = Path | str | bytes | Image.Image | np.ndarray
 
 
 class _Clock:
-    """Seconds by stage."""
+    """Stopwatch that sums the seconds spent in each stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
+        """Add the duration of the block to a stage."""
         began = time.perf_counter()
         try:
             yield
@@ -52,13 +52,13 @@ class _Clock:
 
 
 def segment(image: PhotoLike, model: Classifier, config: Config | None = None) -> Segmentation:
-    """Find the rust in one photo.
+    """Find rust in one photo.
 
     Parameters
     ----------
-    image : path, bytes, PIL picture or (H, W, 3) uint8
+    image : path, bytes, PIL image or (H, W, 3) uint8
     model : `load_model()`
-    config : what to choose; the default is the measured best
+    config : options; the defaults were chosen by measurement
 
     Returns
     -------
@@ -67,7 +67,7 @@ def segment(image: PhotoLike, model: Classifier, config: Config | None = None) -
     Raises
     ------
     ImageError
-        The photo cannot be used; the message says why.
+        The photo cannot be read; the message gives the reason.
     """
     config = config or Config()
     clock = _Clock()
@@ -76,10 +76,10 @@ def segment(image: PhotoLike, model: Classifier, config: Config | None = None) -
         plan = plan_of(photo, model, config)
         x = jnp.asarray(network_input(photo, model))
     with clock.stage("classify"):
-        output = model(x)  # runs in JAX's own threads from here on
+        output = model(x)  # returns at once; JAX computes in its own threads
         logits = model.verdict(x, output)
     with clock.stage("lattice"):
-        # Most of the CRF's fixed cost needs the photo alone: it runs beside the network.
+        # Most of the CRF's fixed cost depends on the photo alone: it runs in parallel.
         lattice = lattice_of(photo, crf_of(plan, config.crf, config.tiles))
     with clock.stage("classify"):
         logits.block_until_ready()
@@ -99,32 +99,32 @@ def segment_batch(
     *,
     batch: int = 4,
 ) -> Iterator[Segmentation]:
-    """Find the rust in many photos.
+    """Find rust in many photos.
 
     Parameters
     ----------
-    photos : as `segment` takes them; read as they are needed
+    photos : as for `segment`; read lazily
     model, config : as for `segment`
-    batch : photos that go through the network at once; bounds the memory
+    batch : photos that go through the network at once; limits the memory
 
     Yields
     ------
-    `Segmentation`, in order, equal to what `segment` returns for each
+    `Segmentation`, in order, equal to what `segment` returns for each photo
 
     Raises
     ------
     ImageError
-        At the first photo that cannot be used.
+        A photo cannot be read; raised at the first such photo.
     """
     config = config or Config()
     if batch < 1:
-        raise ConfigError(f"batch is {batch}; allowed is 1 or more")
+        raise ConfigError(f"batch is {batch}; must be at least 1")
     todo = iter(photos)
     while chunk := [images.read(photo) for photo in islice(todo, batch)]:
         clock = _Clock()
         with clock.stage("classify"):
             inputs = [network_input(photo, model) for photo in chunk]
-            # Filled up to one shape, so that the last batch does not compile anew.
+            # Padded to one shape, so that the last batch is not compiled again.
             inputs += [np.zeros_like(inputs[0])] * (batch - len(chunk))
             x = jnp.asarray(np.concatenate(inputs))
             output = model(x)
@@ -132,7 +132,7 @@ def segment_batch(
         with clock.stage("localise"):
             looks = look(model, x, output, logits, config)
         shared = {name: seconds / len(chunk) for name, seconds in clock.seconds.items()}
-        for photo, whole in zip(chunk, looks, strict=False):  # the filling is left over
+        for photo, whole in zip(chunk, looks, strict=False):  # without the padding
             own = _Clock()
             own.seconds.update(shared)
             evidence, _ = whole
@@ -151,31 +151,31 @@ def resegment(
     threshold: float | None = None,
     crf: CRFParams | None = None,
 ) -> Segmentation:
-    """Refine a result again, with an expert's strokes or other settings.
+    """Refine a result again with an expert's strokes or other settings.
 
     Parameters
     ----------
-    seg : an earlier result; left as it is
+    seg : an earlier result; not changed
     rust, clean : (H, W) bool strokes at the photo's size, or None; every marked
-        pixel is kept in the new mask, to the pixel, and is an example of what is
-        around it that looks alike
-    settled : (H, W) bool, or None; marked pixels here are kept like others, but are
-        no examples: an area that was finished earlier should not grow
-    threshold : another threshold of the heat map, in (0, 1), instead of the found one
+        pixel keeps its class in the new mask and serves as an example for similar pixels
+        around it
+    settled : (H, W) bool, or None; marked pixels in this area keep their class too, but do
+        not serve as examples, so that an area finished earlier does not grow
+    threshold : threshold of the heat map, in (0, 1), instead of the one found
     crf : other CRF parameters
 
     Returns
     -------
-    A new `Segmentation`. Where the classifier found no corrosion, strokes of rust
-    still give a mask: the expert overrules the verdict, but not the probability.
+    A new `Segmentation`. If the classifier found no corrosion, strokes of rust
+    still give a mask: the expert overrides the verdict, but not the probability.
 
     Raises
     ------
     ConfigError
-        Strokes of another shape or type, or that contradict each other.
+        The strokes have another shape or type, or contradict each other.
     """
     if threshold is not None and not 0 < threshold < 1:
-        raise ConfigError(f"threshold is {threshold}; allowed is above 0 and below 1")
+        raise ConfigError(f"threshold is {threshold}; must be above 0 and below 1")
     return conclude(
         seg.image,
         seg.evidence,
@@ -203,17 +203,17 @@ def conclude(
     clean: np.ndarray | None = None,
     settled: np.ndarray | None = None,
 ) -> Segmentation:
-    """Go from what the network says of a photo to its result: all but the network.
+    """Compute the result of a photo from the output of the network.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    evidence : what the network says of it
-    config : what was chosen
-    model : what identifies the weights, `Classifier.describe`
-    corroded : the verdict, where it is not to be that of the probability
-    threshold : of the heat map, in (0, 1]; found by `config.threshold` when left out
-    lattice : of this photo, where one was kept; built anew where it does not fit
+    evidence : output of the network for the photo
+    config : options
+    model : identification of the weights, `Classifier.describe`
+    corroded : the verdict, if it should not be derived from the probability
+    threshold : threshold of the heat map, in (0, 1]; by default found by `config.threshold`
+    lattice : stored lattice of this photo; rebuilt if it does not match the CRF parameters
     rust, clean, settled : strokes, see `resegment`
 
     Returns
@@ -223,11 +223,11 @@ def conclude(
     Raises
     ------
     ConfigError
-        The threshold or the strokes are not allowed.
+        The threshold or the strokes are invalid.
     """
     check_marks(photo.shape[:2], rust, clean, settled)
     if threshold is not None and not 0 < threshold <= 1:
-        raise ConfigError(f"threshold is {threshold}; allowed is above 0, up to 1")
+        raise ConfigError(f"threshold is {threshold}; must be above 0 and at most 1")
     return _conclude(
         photo, evidence, config, model, _Clock(),
         corroded=corroded, threshold=threshold, lattice=lattice,
@@ -251,8 +251,8 @@ def _conclude(
 ) -> Segmentation:
     heat = evidence.heat
     with clock.stage("threshold"):
-        cut = find_threshold(heat, config.threshold) if threshold is None else float(threshold)
-        rough = rough_mask(heat, cut, (photo.shape[0], photo.shape[1]))
+        applied = find_threshold(heat, config.threshold) if threshold is None else float(threshold)
+        rough = rough_mask(heat, applied, (photo.shape[0], photo.shape[1]))
     if corroded is None:
         corroded = evidence.probability >= config.decision_threshold
     marked = rust is not None and bool(rust.any())
@@ -265,7 +265,7 @@ def _conclude(
             lattice = lattice.weighted(params) if lattice and fits else lattice_of(photo, params)
         with clock.stage("refine"):
             posterior, mask = refine_mask(
-                photo, heat if corroded else None, cut, lattice, params,
+                photo, heat if corroded else None, applied, lattice, params,
                 rust=rust, clean=clean, settled=settled,
             )  # fmt: skip
     return Segmentation(
@@ -275,7 +275,7 @@ def _conclude(
         reason=_reason(mask, refined=refined, corroded=corroded),
         heatmap=evidence.heatmap,
         heat_maximum=evidence.heat_maximum,
-        threshold=cut,
+        threshold=applied,
         rough=rough,
         posterior=posterior,
         mask=mask,
@@ -289,7 +289,7 @@ def _conclude(
 
 
 def _reason(mask: np.ndarray, *, refined: bool, corroded: bool) -> str:
-    """Say why a mask is empty; "" where it is not."""
+    """Return the reason why a mask is empty, or "" if it is not."""
     if refined:
         return "" if mask.any() else NOTHING_LEFT
     return NO_HEAT if corroded else NO_CORROSION

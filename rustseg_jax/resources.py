@@ -1,4 +1,4 @@
-"""Where the files that travel with the code are, in a checkout and installed.
+"""Paths of the data files shipped with the package, in a checkout and after installation.
 
 A checkout has them in `data/` beside the package, a wheel in `rustseg_jax/data`; see setup.py.
 """
@@ -12,23 +12,23 @@ __all__ = ["checkout", "data_path"]
 
 
 def checkout() -> Path | None:
-    """Return the root of the source tree that this package runs from; None where installed."""
+    """Return the root of the source tree this package runs from; None if it is installed."""
     return None if _installed_data().is_dir() else _package().parent
 
 
 def data_path(name: str) -> Path:
-    """Return where a shipped file or folder is; nothing is opened.
+    """Return the path of a shipped file or folder, which need not exist.
 
     Parameters
     ----------
-    name : place in the data folder, with "/" between names, such as "model/area.json"
+    name : path in the data folder, with "/" as the separator, such as "model/area.json"
     """
     root = checkout()
     return (root / "data" if root else _installed_data()) / name
 
 
 def _package() -> Path:
-    """The folder of the code, a real one: pip unpacks wheels."""
+    """Return the folder of the code, which is a real folder because pip unpacks wheels."""
     return Path(str(files("rustseg_jax"))).resolve()
 
 

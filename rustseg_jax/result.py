@@ -1,7 +1,7 @@
-"""What is chosen and what is found: `Config` in, `Segmentation` out.
+"""The result of a segmentation: `Segmentation`, with the `Config` it was made with.
 
-A `Segmentation` is computed once, by `rustseg_jax.pipeline`, and then travels to
-the page, the command line, the store and the metrics; nobody recomputes a stage.
+`rustseg_jax.pipeline` computes it once; the pages, the command line, the labels store and the
+metrics all use this one object, so no stage is computed twice.
 """
 
 from __future__ import annotations
@@ -20,39 +20,38 @@ from rustseg_jax.tiling.plan import Tiling
 
 __all__ = ["NOTHING_LEFT", "NO_CORROSION", "NO_HEAT", "Config", "Segmentation"]
 
-# Reasons of an empty mask.
+# Reasons for an empty mask.
 NO_CORROSION = "the classifier finds no corrosion"
-NO_HEAT = "the classifier finds corrosion, but no part of the picture speaks for it"
-NOTHING_LEFT = "the refinement left nothing of the rough mask: no colour edge holds it together"
+NO_HEAT = "the classifier finds corrosion, but the heat map is below the threshold everywhere"
+NOTHING_LEFT = "the CRF removed all of the rough mask: no colour edges support it"
 
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """What was found in one photo, stage by stage.
+    """Result for one photo, stage by stage.
 
     Attributes
     ----------
     image : (H, W, 3) uint8, upright sRGB
     probability : calibrated P(corrosion) in [0, 1]
     corroded : probability >= config.decision_threshold
-    reason : why the mask is empty, or ""
-    heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always there. Of a photo
-        looked at in windows it is `fine_heatmap` made small
-    heat_maximum : what the heat map was divided by; of a score map, which is not divided, its
-        own maximum
-    threshold : the dynamic threshold that was applied to the heat map
-    rough : (H, W) bool, heat map at the photo's size against the threshold
-    posterior : (H, W) float32 in [0, 1] from the CRF, or None where it did not run
-    mask : (H, W) bool; all False when not corroded
+    reason : reason for an empty mask, or ""
+    heatmap : (28, 28) float32 in [0, 1], of the corrosion class; always present. For a tiled
+        photo it is `fine_heatmap` downscaled
+    heat_maximum : value by which the heat map was divided; for a score map, which is not
+        divided, its maximum
+    threshold : the threshold that was applied to the heat map
+    rough : (H, W) bool, heat map at the photo's size, thresholded
+    posterior : (H, W) float32 in [0, 1] from the CRF, or None if it did not run
+    mask : (H, W) bool; all False if not corroded
     stages : name -> array, in the order of the method
     timings : seconds by stage
-    config : what was chosen
-    model : what identifies the weights
-    tiling : the windows in which a large photo was looked at, and what they said; None
-        where it was looked at whole
-    fine_heatmap : (h, w) float32 in [0, 1], the blended heat maps of windows and whole, from
-        which threshold, rough mask and mask were made; None where there were no windows
-    heat : the heat map that the mask was made from, `fine_heatmap` or else `heatmap`
+    config : options of the result
+    model : identification of the weights
+    tiling : the tiles of a large photo and their results; None if it was analysed whole
+    fine_heatmap : (h, w) float32 in [0, 1], the blended heat maps of tiles and whole photo, from
+        which threshold, rough mask and mask were made; None without tiles
+    heat : the heat map that the mask was made from: `fine_heatmap` if present, else `heatmap`
     """
 
     image: np.ndarray = field(repr=False)
@@ -74,24 +73,24 @@ class Segmentation:
 
     @property
     def evidence(self) -> Evidence:
-        """What the network said of the photo."""
+        """The output of the network for the photo."""
         return Evidence(
             self.probability, self.heatmap, self.heat_maximum, self.tiling, self.fine_heatmap
         )
 
     @property
     def heat(self) -> np.ndarray:
-        """The heat map that the mask was made from: the fine one where there is one."""
+        """The heat map that the mask was made from: the fine one if present."""
         return self.evidence.heat
 
     @property
     def crf(self) -> CRFParams:
-        """The CRF's parameters for this photo: `config.crf`, adapted to its windows."""
+        """The CRF parameters for this photo: `config.crf`, adapted to its tiles."""
         return self.evidence.crf(self.config)
 
     @property
     def area(self) -> float:
-        """Share of the picture that the mask covers, in [0, 1]."""
+        """Share of the image covered by the mask, in [0, 1]."""
         return float(self.mask.mean())
 
     @property

@@ -1,6 +1,6 @@
-"""What a process needs of its system: folders, files written whole, compiled programs kept.
+"""Operating-system services: cache folders, atomic file writes, JAX's compilation cache.
 
-Importing it does not load JAX: who only writes files need not wait for that.
+Importing this module does not load JAX, which is slow.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ __all__ = [
 
 
 def cache_folder(name: str) -> Path | None:
-    """Return a folder for files that may be deleted at any time.
+    """Return a cache folder, for files that may be deleted at any time.
 
     Parameters
     ----------
-    name : what it is for, a relative path such as "photos"
+    name : relative path for the purpose, such as "photos"
 
     Returns
     -------
-    The folder, which exists and can be written: `name` in the folder of the
+    The folder, which exists and is writable: `name` in the folder of the
     environment variable RUSTSEG_CACHE, else in `rustseg_jax` of the user's cache
-    directory (XDG_CACHE_HOME, else ~/.cache). None when it cannot be written.
+    directory (XDG_CACHE_HOME, else ~/.cache). None if it is not writable.
     """
     chosen = os.environ.get("RUSTSEG_CACHE")
     base = os.environ.get("XDG_CACHE_HOME")
@@ -55,19 +55,19 @@ def cache_folder(name: str) -> Path | None:
 
 
 def enable_compilation_cache(folder: Path | str | None = None) -> Path | None:
-    """Keep compiled programs on disk, so that the next start does not compile again.
+    """Cache compiled programs on disk, so that later processes do not compile them again.
 
-    Call it before the first computation. Any number of processes may share the folder.
+    Call it before the first computation. Any number of processes can share the folder.
 
     Parameters
     ----------
-    folder : where to keep them. None takes `xla` in `cache_folder`, with a subfolder
-        for each kind of processor, because a home may be shared between machines.
+    folder : cache folder; by default `xla` in `cache_folder`, with a subfolder
+        for each processor type, because machines may share a home directory
 
     Returns
     -------
-    The folder in use, or None when it cannot be written: everything works then too,
-    only the first photo of each process takes longer.
+    The folder in use, or None if it is not writable; then the first photo of each process takes
+    longer.
     """
     if folder is None:
         place = cache_folder(f"xla/{_processor()}")
@@ -78,23 +78,23 @@ def enable_compilation_cache(folder: Path | str | None = None) -> Path | None:
     import jax
 
     jax.config.update("jax_compilation_cache_dir", str(place))
-    # JAX's own limits (1 s, no size) leave out the many small programs of the head's gradient,
-    # which together are most of the wait.
+    # JAX's defaults (1 s, no size) exclude the many small programs of the head's gradient,
+    # which together take most of the compile time.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return place
 
 
 def keep_memory() -> bool:
-    """Let this process keep the memory it frees, for its next computation of the same size.
+    """Make the allocator keep freed memory for the next computation of the same size.
 
-    glibc hands large blocks back to the system at once, which then has to clear them
-    again: a third of a training step's time was spent there. For programs that do one thing
-    over and over; not for servers, whose memory should shrink after a large photo.
+    glibc returns large blocks to the system at once, which must then clear them
+    again: this took a third of the time of a training step. Use it for programs that repeat the
+    same computation; not for servers, whose memory should shrink after a large photo.
 
     Returns
     -------
-    True where it took effect: glibc only.
+    True if it took effect, which requires glibc.
 
     References
     ----------
@@ -111,24 +111,24 @@ def keep_memory() -> bool:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Write a file whole or not at all, by whatever writes to a path; its folder is made.
+    """Replace a file atomically with what the body writes to a temporary path.
 
     Parameters
     ----------
-    path : where to
-    durable : afterwards the file, its name and its folder survive a power cut
+    path : the file; its folder is created if necessary
+    durable : whether file, name and folder must survive a power failure after the exit
 
     Yields
     ------
-    A path in the same folder, of no file yet. What was written there takes the place of `path`
-    at the end; where the body raises, it is deleted, and `path` stays as it was.
+    A path in the same folder that does not exist yet. At the end, the file written there replaces
+    `path`; if the body raises, it is deleted and `path` does not change.
 
     Raises
     ------
     OSError
-        The folder cannot be made or the file not put in its place.
+        The folder cannot be created or the file cannot be replaced.
     """
-    # The name begins with the file's own, so that what a killed process left tells whose it was.
+    # The name begins with that of the file, so that leftovers of a killed process can be traced.
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     if durable:
         make_durable_folder(path.parent)
@@ -147,18 +147,19 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
-def write_whole(path: Path, data: bytes, *, hint: str = "mend its folder") -> None:
-    """Write a file whole or not at all; its folder is made.
+def write_whole(path: Path, data: bytes, *, hint: str = "check its folder") -> None:
+    """Write a file atomically; create its folder if necessary.
 
     Parameters
     ----------
-    path, data : where to, and what
-    hint : what to do where that is not possible, for the message
+    path : the file
+    data : its content
+    hint : advice for the error message
 
     Raises
     ------
     ConfigError
-        It cannot be written.
+        The file cannot be written.
     """
     try:
         with replacing(path) as partial:
@@ -170,12 +171,12 @@ def write_whole(path: Path, data: bytes, *, hint: str = "mend its folder") -> No
 
 
 def sync_folder(folder: Path) -> None:
-    """Make new and renamed names in a folder durable; where folders cannot be synced, nothing.
+    """Make new and renamed files in a folder durable; no effect if folders cannot be synced.
 
     Raises
     ------
     OSError
-        The disk refused.
+        The disk reported an error.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -191,7 +192,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_durable_folder(folder: Path) -> None:
-    """Make a folder and those above it, each name durable; see `sync_folder`."""
+    """Create a folder and its parents durably; see `sync_folder`."""
     if folder.is_dir():
         return
     make_durable_folder(folder.parent)
@@ -200,7 +201,7 @@ def make_durable_folder(folder: Path) -> None:
 
 
 def _processor() -> str:
-    """Name this kind of processor: compiled programs use its very instructions."""
+    """Return a name for the processor type, on whose instruction set compiled programs depend."""
     words = [platform.machine(), platform.processor(), sys.platform]
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -212,7 +213,7 @@ def _processor() -> str:
 
 
 def _writable(place: Path) -> bool:
-    """Whether files can be made here; asking the system is not enough on some mounts."""
+    """Return whether files can be created here, by trying; permissions mislead on some mounts."""
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=place):

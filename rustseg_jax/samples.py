@@ -1,7 +1,7 @@
-"""Pictures to try the tool on: photos of rust, rendered scenes, clean photos of scikit-image.
+"""Sample images: photos of rust, rendered scenes, and clean photos from scikit-image.
 
-The photos of rust are those of `attribution.csv` and have no mask; the rendered scenes are those
-of `manifest.csv`, by which `evaluate` scores. So the photos change no measured number.
+The photos of rust are listed in `attribution.csv` and have no masks. The rendered scenes are
+listed in `manifest.csv`, which is all that `evaluate` reads: the photos affect no measured number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rustseg_jax.resources import data_path
 __all__ = ["SAMPLES_DIR", "Kind", "Sample", "list_samples"]
 
 SAMPLES_DIR = data_path("samples")
-"""The shipped data folder: what `python -m rustseg_jax.scenes` writes, and photos of rust."""
+"""The shipped data folder: the output of `python -m rustseg_jax.scenes`, and photos of rust."""
 
 Kind = Literal["photo", "rendered", "look-alike"]
 
@@ -40,11 +40,11 @@ _TITLES = {
     "clean_pipe": "Flanged pipe, no rust",
 }
 
-# What a test finds the shipped weights to get wrong of the photos of rust.
+# Photos of rust that the shipped weights get wrong; a test checks this.
 _REMARKS = {"tank_bulkhead": "The shipped model misses this one."}
 
-# Photos inside scikit-image's wheel (skimage/data, no download), with the licence
-# that skimage.data states for each. All show no rust.
+# Photos in the wheel of scikit-image (skimage/data, no download), with the licence
+# that skimage.data states for each. None shows rust.
 _CLEAN = (
     ("coffee.png", "Cup of coffee on timber (photo)", "Rachel Michetti, CC0"),
     ("brick.png", "Brick wall (grey photo)", "CC0Textures Bricks25, CC0"),
@@ -60,27 +60,27 @@ _TRUTHS = {"0": False, "1": True}
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture to try.
+    """One sample image.
 
     Attributes
     ----------
     name : str
-        Short and unique; stable, so that a link can carry it.
+        Short, unique and stable, for use in links.
     kind : "photo", "rendered" or "look-alike"
-        A real photo of rust; a scene that was rendered with its mask; a picture without rust,
+        A real photo of rust; a scene rendered with its mask; an image without rust,
         rendered or real.
     title : str
-        What a person sees in the picker.
+        Title shown in the picker.
     path : Path
-        The picture.
+        The image.
     mask : Path or None
-        Its exact mask (PNG, 0 or 255), where there is rust and it is known.
+        Its exact mask (PNG, 0 or 255), if it shows rust and the mask is known.
     corroded : bool or None
-        The truth; None where nobody knows.
+        Whether it shows rust; None if unknown.
     source : str
-        Where it comes from, its licence, and what was changed.
+        Origin, licence and changes.
     remark : str
-        What is said plainly beside it: that the shipped model gets it wrong. "" says nothing.
+        Note shown beside the image if the shipped model gets it wrong, else "".
     """
 
     name: str
@@ -94,7 +94,7 @@ class Sample:
 
 
 def _photos(folder: Path) -> list[Sample]:
-    """The photos of rust that a folder attributes to others."""
+    """Return the photos of rust listed in the attribution.csv of a folder."""
     samples = []
     for row in _rows(folder / "attribution.csv", ("image", "label", "source", "licence", "note")):
         name = Path(row["image"]).stem
@@ -114,7 +114,7 @@ def _photos(folder: Path) -> list[Sample]:
 
 
 def _rendered(folder: Path) -> list[Sample]:
-    """The samples of a data folder, in the order of its manifest."""
+    """Return the samples of a data folder in the order of its manifest."""
     samples = []
     for row in _rows(folder / "manifest.csv", ("image", "label", "mask")):
         name = Path(row["image"]).stem
@@ -137,7 +137,7 @@ def _title(name: str) -> str:
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a table that must have these columns; none where the table is absent."""
+    """Return the rows of a CSV file that must have these columns; none if the file is missing."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -145,12 +145,14 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
         rows = list(reader)
     for column in columns:
         if column not in (reader.fieldnames or ()):
-            raise DataError(f"{path} has no column {column!r}; it needs {', '.join(columns)}")
+            raise DataError(
+                f"{path} has no column {column!r}; required columns are {', '.join(columns)}"
+            )
     return rows
 
 
 def _clean() -> list[Sample]:
-    """The clean photos of the installed scikit-image; those absent are left out."""
+    """Return the clean photos in the installed scikit-image, except those that are missing."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
         return []
@@ -171,23 +173,22 @@ def _clean() -> list[Sample]:
 
 
 def list_samples(*, folder: Path = SAMPLES_DIR) -> tuple[Sample, ...]:
-    """Everything the sample picker offers.
+    """Return all sample images.
 
     Parameters
     ----------
     folder : Path
-        Where the photos and the rendered samples are. Where it has neither attribution.csv
+        Folder of the photos and the rendered samples. If it has neither attribution.csv
         nor manifest.csv, only the photos of scikit-image are listed.
 
     Returns
     -------
     tuple of Sample
-        Photos of rust first, then rendered scenes, then the clean photos that ship inside
-        scikit-image.
+        Photos of rust first, then rendered scenes, then the clean photos of scikit-image.
 
     Raises
     ------
     DataError
-        If one of the tables lacks a column.
+        A column is missing in one of the CSV files.
     """
     return (*_photos(folder), *_rendered(folder), *_clean())

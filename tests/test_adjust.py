@@ -96,7 +96,7 @@ def test_nothing_of_the_photos_size_is_kept(found: rs.Segmentation, sure: rs.Unc
     assert kept.sure is not None
     assert kept.sure.map is None
     assert found.image.any()  # the result itself is left as it was
-    with pytest.raises(rs.ConfigError, match="give the photo of this result"):
+    with pytest.raises(rs.ConfigError, match="must be the photo of this result"):
         kept.again(np.zeros((96, 127, 3), np.uint8), Adjustment())
 
 

@@ -1,6 +1,6 @@
-"""The one door for pixels: photos from anywhere become upright RGB uint8.
+"""Image input: photos from any source become upright RGB uint8.
 
-`io` reads and checks, `decode` does what Pillow leaves to do, `resample` enlarges and shrinks.
+`io` reads and checks photos, `decode` handles what Pillow does not, `resample` changes sizes.
 """
 
 from rustseg_jax.images.io import (

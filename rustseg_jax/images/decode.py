@@ -1,6 +1,6 @@
-"""What Pillow leaves undone: sample depth, colour profiles, alpha, short JPEGs, warnings.
+"""Decoding steps missing in Pillow: sample depth, colour profiles, alpha, truncated JPEGs.
 
-Private to `images`, which is the one door for pixels.
+Private to `images`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Samples", "mend_transparency", "quiet", "without_slack"]
 _PHOTOMETRIC = 262  # TIFF 6.0: 0 means that white is stored as zero
 _BITS = 258  # TIFF 6.0: bits per sample
 _SAMPLE_FORMAT = 339  # TIFF 6.0: 2 means signed
-# Grey PNGs of 2 and 4 bits are stretched to 8 by Pillow, but not their transparent value.
+# Pillow scales grey PNGs of 2 and 4 bits to 8, but not their transparent value.
 _STRETCH = {"L;2": 85, "L;4": 17}
 # First marker in JPEG scan data that is neither a stuffed zero nor a restart (ITU T.81, B.1.1.2).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -35,7 +35,7 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Samples:
-    """How the samples of one file become 8-bit sRGB."""
+    """Conversion of the samples of one file to 8-bit sRGB."""
 
     name: str  # for errors
     white: int  # deep grey: the value of white
@@ -45,7 +45,7 @@ class Samples:
 
     @staticmethod
     def of(image: Image.Image, name: str) -> Samples:
-        """Read from the header what Pillow forgets once it has decoded."""
+        """Read header fields that Pillow discards on decoding."""
         tags = getattr(image, "tag_v2", {})
         bits = tags.get(_BITS, (16,))[0] - (tags.get(_SAMPLE_FORMAT, (1,))[0] == 2)
         colours, mode = _colour_transform(image)
@@ -59,7 +59,7 @@ class Samples:
         )
 
     def to_rgb(self, strip: Image.Image) -> _Array:
-        """(h, w, 3) uint8 of a strip in any mode."""
+        """Return a strip of any mode as (h, w, 3) uint8."""
         if strip.mode == "F" or strip.mode.startswith("I"):
             strip = self._eight_bits(strip)
         if not strip.has_transparency_data:
@@ -81,7 +81,7 @@ class Samples:
         if not (values.min() >= 0 and values.max() <= white):  # a NaN fails too
             raise ImageError(
                 f"{self.name} has grey values from {values.min():g} to {values.max():g} in "
-                f"{strip.mode} samples, of which 0 to {white} can be read; export it as JPEG"
+                f"{strip.mode} samples; must be between 0 and {white}: export it as JPEG"
             )
         share = values / np.float32(white)
         grey = Image.fromarray(np.rint(255 * (1 - share if self.inverted else share)).astype("u1"))
@@ -110,12 +110,12 @@ def _colour_transform(image: Image.Image) -> tuple[ImageCms.ImageCmsTransform | 
             return None, ""
         srgb = ImageCms.createProfile("sRGB")
         return ImageCms.buildTransform(profile, srgb, mode, "RGB"), mode
-    except Exception:  # a broken profile is no reason to refuse a photo
+    except Exception:  # a photo with a broken profile is still usable
         return None, ""
 
 
 def mend_transparency(image: Image.Image) -> None:
-    """Bring a PNG's transparent colour to the depth to which Pillow brings its samples."""
+    """Scale a PNG's transparent colour to the depth of the samples decoded by Pillow."""
     clear, tiles = image.info.get("transparency"), getattr(image, "tile", [])
     depth = tiles[0].args if tiles else None
     if isinstance(clear, int) and depth in _STRETCH:
@@ -125,21 +125,21 @@ def mend_transparency(image: Image.Image) -> None:
 
 
 def without_slack(data: bytes) -> bytes:
-    """Cut a one-scan JPEG before its end marker, so that missing rows are noticed.
+    """Cut a one-scan JPEG before its end marker, so that missing rows are detected.
 
-    At an end marker libjpeg paints missing rows grey and tells nobody. Without one it asks
-    for more data, and Pillow reports a truncated file: a photo cut short in transfer and
-    closed again, or a header that claims more rows than there are.
+    At an end marker libjpeg silently fills missing rows with grey. Without one it asks
+    for more data and Pillow reports a truncated file. This happens if a photo was truncated in
+    transfer and closed again, or if the header declares more rows than the file has.
     """
     start = _scan_start(data)
     end = _MARKER.search(data, start) if start else None
-    if not end or end.group() != b"\xff\xd9":  # several scans, or cut short anyway
+    if not end or end.group() != b"\xff\xd9":  # several scans, or truncated anyway
         return data
     return data[: end.start()] + _JPEG_PADDING
 
 
 def _scan_start(data: bytes) -> int | None:
-    """Where the first scan of a sequential JPEG starts; None for everything else."""
+    """Return the offset of the first scan of a sequential JPEG; None for other data."""
     at = 2 if data.startswith(b"\xff\xd8") else len(data)
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -161,9 +161,9 @@ _quiet_filters = contextlib.ExitStack()
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Pillow's warnings; unlike a bare catch_warnings, safe with several threads.
+    """Suppress Pillow's warnings; unlike a plain catch_warnings, thread-safe.
 
-    The last thread to leave puts the filters back, so none of them restores another's.
+    The last thread to leave restores the filters, so that no thread restores those of another.
     """
     global _quiet_depth
     with _quiet_lock:

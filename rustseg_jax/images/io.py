@@ -1,21 +1,21 @@
-"""The one door for pixels: a photo from anywhere becomes upright RGB uint8.
+"""Read photos from any source as upright RGB uint8.
 
-Every way in (upload, command line, data folder, canvas) goes through `read`, which
-refuses what is too small, too large, damaged or no picture at all, and says so in
-words. Layout everywhere: (H, W, 3) uint8, sRGB, row 0 is the top of the upright photo.
+All input (upload, command line, data folder, canvas) goes through `read`, which
+rejects files that are too small, too large, damaged or not images, with a clear
+message. Layout everywhere: (H, W, 3) uint8, sRGB, row 0 is the top of the upright photo.
 
-How each kind of picture is reduced to 8 bits of sRGB:
+How each kind of image is converted to 8-bit sRGB:
 
 - EXIF orientation is applied; of an animation or a multi-page file the first frame is read.
 - An embedded ICC profile (Display P3 of phones, Adobe RGB, CMYK) is converted to sRGB;
-  a profile that cannot be used is ignored. CMYK without one is converted as Pillow does.
-- Transparency is laid over white.
-- Grey of 12, 16 or 32 bits is scaled so that the deepest white becomes 255, rounded.
-  Colour of 16 bits comes from Pillow, which keeps the high byte: at most one level darker.
+  an unusable profile is ignored. CMYK without a profile is converted by Pillow.
+- Transparent images are composited over white.
+- Grey of 12, 16 or 32 bits is scaled so that the largest value becomes 255, and rounded.
+  16-bit colour is reduced by Pillow, which keeps the high byte: at most one level darker.
 - 32-bit integers are read on the 16-bit scale 0..65535, floats on 0..1; other values are
-  refused, because their white cannot be known.
+  rejected, because their white level is unknown.
 
-Pillow cannot read TIFFs with float or 32-bit colour, nor JPEGs of 12 bits: they are refused.
+Pillow cannot read TIFFs with float or 32-bit colour, nor 12-bit JPEGs: they are rejected.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ __all__ = ["PHOTO_SUFFIXES", "Limits", "find_photos", "read", "resize", "sha256"
 PHOTO_SUFFIXES = (
     ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
 )  # fmt: skip
-"""Endings (lower case) that `find_photos` takes from folders and globs."""
+"""File extensions (lower case) that `find_photos` accepts in folders and globs."""
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 _KINDS = "JPEG, PNG, WebP, TIFF, BMP or GIF"
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"II*\0", b"MM\0*", b"BM", b"GIF8")
 _ORIENTATION = 0x0112  # EXIF 2.32, table 4
-_STRIP_PIXELS = 1 << 20  # worked on at a time: keeps temporaries of a 50-megapixel photo small
+_STRIP_PIXELS = 1 << 20  # processed at a time: keeps temporaries of a 50-megapixel photo small
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a picture may measure; checked on the header, before anything is decoded.
+    """Allowed image sizes; checked on the header, before anything is decoded.
 
     Attributes
     ----------
     min_side
-        Smallest width and height, in pixels.
+        Minimum width and height, in pixels.
     max_pixels
-        Largest width times height, in pixels.
+        Maximum width times height, in pixels.
     max_bytes
-        Largest file, in bytes. Does not apply to arrays and open PIL images.
+        Maximum file size, in bytes. Does not apply to arrays and open PIL images.
     """
 
     min_side: int = 16
@@ -80,22 +80,22 @@ def read(source: object, *, limits: Limits = _DEFAULT, name: str | None = None) 
     ----------
     source
         Path (str or path-like), the bytes of a file, a PIL.Image, or an array of uint8:
-        (H, W, 3) RGB or (H, W) grey, taken as upright sRGB.
+        (H, W, 3) RGB or (H, W) grey, assumed to be upright sRGB.
     limits
-        Smallest and largest size that is accepted.
+        Minimum and maximum size.
     name
-        What error messages call the picture; by default its path, or what it is.
+        Name of the image in error messages; by default its path or the type of source.
 
     Returns
     -------
-    (H, W, 3) uint8, sRGB, C-contiguous, a copy of its own; H and W are those of the photo
-    after its EXIF orientation.
+    (H, W, 3) uint8, sRGB, C-contiguous, always a copy; H and W are those of the photo
+    after EXIF orientation.
 
     Raises
     ------
     ImageError
-        If the source is missing, no picture, damaged, outside the limits, or of a kind
-        that cannot be read. The message names the picture and says what to do.
+        The source is missing, not an image, damaged, outside the limits, or in an unsupported
+        format. The message names the image and says what to do.
     """
     if isinstance(source, Image.Image):
         with quiet():
@@ -108,15 +108,14 @@ def read(source: object, *, limits: Limits = _DEFAULT, name: str | None = None) 
     if hasattr(source, "__array__"):
         return _from_array(np.asarray(source), name or "the array", limits)
     raise ImageError(
-        f"a picture is given as a path, bytes, a PIL.Image or an array, not as "
-        f"{type(source).__name__}"
+        f"source is of type {type(source).__name__}; must be a path, bytes, a PIL.Image or an array"
     )
 
 
 def read_size(
     source: bytes, *, limits: Limits = _DEFAULT, name: str = "the upload"
 ) -> tuple[int, int]:
-    """Read the height and width of a photo from its header; nothing is decoded.
+    """Read the height and width of a photo from its header, without decoding it.
 
     Parameters
     ----------
@@ -132,17 +131,17 @@ def read_size(
     Raises
     ------
     ImageError
-        If it is no picture, or outside the limits.
+        It is not an image, or outside the limits.
     """
     if not source:
-        raise ImageError(f"{name} is empty; copy it again from where it came")
+        raise ImageError(f"{name} is empty; copy the file again from its source")
     with quiet(), _open(source, name) as image:
         _check_size(image.width, image.height, name, limits)
         return image.height, image.width
 
 
 def resize(image: _Array, shape: tuple[int, int]) -> _Array:
-    """Resize bilinearly, antialiased where it shrinks.
+    """Resize an image bilinearly, with antialiasing where it shrinks.
 
     The same filter as ``jax.image.resize(..., "bilinear")``, rounded to uint8.
 
@@ -151,23 +150,25 @@ def resize(image: _Array, shape: tuple[int, int]) -> _Array:
     image
         (H, W, 3) uint8.
     shape
-        Wanted (height, width), each at least 1.
+        (height, width) of the result, each at least 1.
 
     Returns
     -------
-    (height, width, 3) uint8; a copy, even when nothing changes.
+    (height, width, 3) uint8; always a copy.
 
     Raises
     ------
     ImageError
-        If the image is not (H, W, 3) uint8.
+        The image is not (H, W, 3) uint8.
     ConfigError
-        If shape is not two whole numbers from 1 up.
+        The shape is not two whole numbers of at least 1.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ImageError(f"resize takes (H, W, 3) uint8, not {image.shape} {image.dtype}")
+        raise ImageError(
+            f"image has the shape {image.shape} and type {image.dtype}; must be (H, W, 3) uint8"
+        )
     if len(shape) != 2 or any(side != int(side) or side < 1 for side in shape):
-        raise ConfigError(f"shape is {shape}; it must be (height, width), each at least 1")
+        raise ConfigError(f"shape is {shape}; must be (height, width), each at least 1")
     height, width = int(shape[0]), int(shape[1])
     if image.shape[:2] == (height, width):
         return image.copy()
@@ -176,19 +177,19 @@ def resize(image: _Array, shape: tuple[int, int]) -> _Array:
 
 
 def sha256(data: bytes) -> str:
-    """SHA-256 of a file's bytes, 64 hex digits: the address of a photo in the labels store."""
+    """Return the SHA-256 of a file's bytes, 64 hex digits: the photo's key in the labels store."""
     return hashlib.sha256(data).hexdigest()
 
 
 def find_photos(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Find the photos that files, folders and globs name.
+    """Find the photos given as files, folders and globs.
 
     Parameters
     ----------
     paths
-        One or several: a file is taken whatever its ending; a folder is searched with its
-        subfolders, and a glob (``**`` allowed) is expanded, for `PHOTO_SUFFIXES` only.
-        Hidden files and folders are passed over.
+        One or several. A file is accepted whatever its extension; a folder is searched with its
+        subfolders and a glob (``**`` allowed) is expanded, both for `PHOTO_SUFFIXES` only.
+        Hidden files and folders are skipped.
 
     Returns
     -------
@@ -197,12 +198,12 @@ def find_photos(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
     Raises
     ------
     ConfigError
-        If a path names nothing, or holds no photo.
+        A path matches no file, or contains no photo.
     """
     wanted = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     photos = {photo.resolve(): photo for path in wanted for photo in _matches(Path(path))}
     if not photos:
-        raise ConfigError("no path was given; name at least one photo, folder or glob")
+        raise ConfigError("no path given; give at least one photo, folder or glob")
     return sorted(photos.values())
 
 
@@ -215,12 +216,14 @@ def _matches(path: Path) -> list[Path]:
     else:
         hits = [Path(hit) for hit in glob.glob(str(path), recursive=True)]  # noqa: PTH207
         if not hits:
-            raise ConfigError(f"{path} names no file; check the spelling")
+            raise ConfigError(f"{path} not found; check the spelling")
         found = [photo for hit in hits for photo in (_walk(hit) if hit.is_dir() else [hit])]
-    # Regular files only: reading a pipe would wait for ever.
+    # Regular files only: reading a pipe would block forever.
     photos = [p for p in found if p.suffix.lower() in PHOTO_SUFFIXES and p.is_file()]
     if not photos:
-        raise ConfigError(f"{path} holds no photo; endings read are {' '.join(PHOTO_SUFFIXES)}")
+        raise ConfigError(
+            f"{path} contains no photos; supported extensions are {' '.join(PHOTO_SUFFIXES)}"
+        )
     return photos
 
 
@@ -234,20 +237,20 @@ def _load(path: Path, name: str, limits: Limits) -> bytes:
     try:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist or is not a file"
-            raise ImageError(f"{name} {what}; name a picture file")
+            raise ImageError(f"{name} {what}; give an image file")
         with path.open("rb") as file:
-            return file.read(limits.max_bytes + 1)  # never more than the limit can refuse
+            return file.read(limits.max_bytes + 1)  # one byte too many is enough to reject it
     except OSError as error:
         raise ImageError(f"{name} cannot be opened: {error.strerror or error}") from error
 
 
 def _from_bytes(data: bytes, name: str, limits: Limits) -> _Array:
     if not data:
-        raise ImageError(f"{name} is empty; copy it again from where it came")
+        raise ImageError(f"{name} is empty; copy the file again from its source")
     if len(data) > limits.max_bytes:
         raise ImageError(
-            f"{name} is larger than {limits.max_bytes / 1e6:g} MB, the largest that is read; "
-            f"export it as JPEG or make it smaller"
+            f"{name} is larger than the limit of {limits.max_bytes / 1e6:g} MB; "
+            f"export it as JPEG or reduce its size"
         )
     with quiet(), _open(data, name) as image:
         return _pixels(image, name, limits)
@@ -257,23 +260,24 @@ def _open(data: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(without_slack(data)), formats=_FORMATS)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} claims far too many pixels; make it smaller") from error
+        raise ImageError(f"{name} has far too many pixels; reduce its size") from error
     except Exception as error:  # damaged headers make Pillow raise almost anything
         if data.startswith(_SIGNATURES):
             raise _damaged(name, error) from error
         raise ImageError(
-            f"{name} is not a picture that can be read ({_KINDS}); export it as JPEG"
+            f"{name} is not an image in a supported format ({_KINDS}); export it as JPEG"
         ) from error
     mend_transparency(image)
     return image
 
 
 def _damaged(name: str, error: Exception) -> ImageError:
-    unknown = isinstance(error, UnidentifiedImageError)  # its text shows an address in memory
+    unknown = isinstance(error, UnidentifiedImageError)  # its text contains a memory address
     why = "bad header" if unknown else str(error) or type(error).__name__
     return ImageError(
-        f"{name} cannot be decoded ({why}): it is damaged, cut short, "
-        f"has no frame or is of a rare kind; copy it again from the camera or export it as JPEG"
+        f"{name} cannot be decoded ({why}): it is damaged, truncated, "
+        f"empty or in an unsupported variant of its format; copy it again from the camera or "
+        f"export it as JPEG"
     )
 
 
@@ -282,7 +286,7 @@ def _pixels(image: Image.Image, name: str, limits: Limits) -> _Array:
     try:
         stored = Samples.of(image, name)
         image.load()
-        _check_size(image.width, image.height, name, limits)  # the decoder may know better
+        _check_size(image.width, image.height, name, limits)  # decoding can change the size
         return _upright(image, stored, _orientation(image))
     except ImageError:
         raise
@@ -296,8 +300,8 @@ def _check_size(width: int, height: int, name: str, limits: Limits) -> None:
         raise ImageError(f"{size}; both sides must be at least {limits.min_side}")
     if width * height > limits.max_pixels:
         raise ImageError(
-            f"{size}, {width * height / 1e6:.1f} megapixels; at most {limits.max_pixels / 1e6:g} "
-            f"are read: make it smaller or cut it into parts"
+            f"{size}, {width * height / 1e6:.1f} megapixels; the limit is "
+            f"{limits.max_pixels / 1e6:g} megapixels: reduce its size or crop it"
         )
 
 
@@ -305,19 +309,19 @@ def _from_array(array: _Array, name: str, limits: Limits) -> _Array:
     if array.dtype != np.uint8:
         hint = {"b": "mask * np.uint8(255)", "f": "(255 * array).round().astype(np.uint8)"}
         raise ImageError(
-            f"{name} is {array.dtype}; it must be uint8, 0 to 255: convert it first, for example "
-            f"by {hint.get(array.dtype.kind, 'array.astype(np.uint8) after scaling to 0..255')}"
+            f"{name} is {array.dtype}; must be uint8, 0 to 255: convert it first, for example "
+            f"with {hint.get(array.dtype.kind, 'array.astype(np.uint8) after scaling to 0..255')}"
         )
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] != 3):
-        raise ImageError(f"{name} has the shape {array.shape}; it must be (H, W, 3) or (H, W)")
+        raise ImageError(f"{name} has the shape {array.shape}; must be (H, W, 3) or (H, W)")
     _check_size(array.shape[1], array.shape[0], name, limits)
     return np.array(array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2), order="C")
 
 
 def _orientation(image: Image.Image) -> int:
-    try:  # read after loading: PNG may keep it at its end, and TIFF is turned by loading
+    try:  # read after loading: PNG can store it at its end, and loading rotates TIFF
         value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # unreadable EXIF is no reason to refuse a photo
+    except Exception:  # a photo with unreadable EXIF is still usable
         return 1
     return value if value in range(1, 9) else 1
 
@@ -335,7 +339,7 @@ def _upright(image: Image.Image, samples: Samples, orientation: int) -> _Array:
 
 
 def _as_stored(upright: _Array, orientation: int) -> _Array:
-    """View an upright picture in the layout of the file: no copy (EXIF 2.32, orientation)."""
+    """Return a view of an upright image in the layout of the file (EXIF 2.32, orientation)."""
     swapped = upright.swapaxes(0, 1)
     return {
         1: upright,

@@ -223,7 +223,7 @@ def test_the_picture_of_a_sample_opens_it_too(visit: Visit) -> None:
 def test_a_bad_file_is_refused_in_words(visit: Visit) -> None:
     page = visit()
     _upload(page, "bad.png", b"no picture")
-    page.wait_for_selector('[role="alert"]:has-text("not a picture")')
+    page.wait_for_selector('[role="alert"]:has-text("not an image")')
     assert page.query_selector('[data-testid="stException"]') is None
 
 

@@ -240,7 +240,7 @@ def test_32_bit_integers_are_read_on_the_16_bit_scale():
     ramp = np.tile(np.array([0, 257, 65535, 128 * 257], np.int32), (16, 8))
     result = read(encode(Image.fromarray(ramp), "TIFF"))
     np.testing.assert_array_equal(result[0, :4, 0], [0, 1, 255, 128])
-    with pytest.raises(ImageError, match="0 to 65535"):
+    with pytest.raises(ImageError, match="between 0 and 65535"):
         read(encode(Image.fromarray(ramp * 2), "TIFF"))
 
 
@@ -416,7 +416,7 @@ def test_too_many_bytes(tmp_path):
     path.write_bytes(bytes(2000))
     limits = Limits(max_bytes=1999)
     for source in (path, path.read_bytes()):
-        with pytest.raises(ImageError, match=r"larger than 0.001999 MB"):
+        with pytest.raises(ImageError, match=r"larger than the limit of 0.001999 MB"):
             read(source, limits=limits)
 
 
@@ -424,13 +424,13 @@ def test_too_many_bytes(tmp_path):
 def test_not_a_picture(data, tmp_path):
     path = tmp_path / "photo.heic"
     path.write_bytes(data)
-    with pytest.raises(ImageError, match=r"photo\.heic is not a picture that can be read \(JPEG"):
+    with pytest.raises(ImageError, match=r"photo\.heic is not an image in a supported \w+ \(JPEG"):
         read(path)
 
 
 def test_other_formats_are_not_opened():
     for kind in ("ICO", "PPM", "JPEG2000", "TGA"):
-        with pytest.raises(ImageError, match="not a picture that can be read"):
+        with pytest.raises(ImageError, match="not an image in a supported format"):
             read(encode(Image.fromarray(noise()), kind))
 
 
@@ -452,17 +452,17 @@ def test_bad_paths(tmp_path):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_truncated(kind):
     data = encode(Image.fromarray(noise(64, 64)), kind)
-    with pytest.raises(ImageError, match=r"rail\.x .*cut short"):
+    with pytest.raises(ImageError, match=r"rail\.x .*truncated"):
         read(data[: len(data) * 2 // 3], name="rail.x")
 
 
 @pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"optimize": True}])
 def test_jpeg_that_is_closed_too_early_or_claims_more_rows(options):
     data = encode(Image.fromarray(noise(64, 64)), "JPEG", **options)
-    with pytest.raises(ImageError, match="cut short"):
+    with pytest.raises(ImageError, match="truncated"):
         read(data[: len(data) // 2] + b"\xff\xd9")
     at = data.index(b"\xff\xc0")
-    with pytest.raises(ImageError, match="cut short"):
+    with pytest.raises(ImageError, match="truncated"):
         read(data[: at + 5] + struct.pack(">H", 160) + data[at + 7 :])
 
 
@@ -492,7 +492,7 @@ def test_animations_without_a_frame():
     body = b"WEBP" + extended + b"ANIM" + struct.pack("<I", 6) + bytes(6)
     webp = b"RIFF" + struct.pack("<I", len(body)) + body
     for data in (gif, apng, webp):
-        with pytest.raises(ImageError, match="has no frame") as refusal:
+        with pytest.raises(ImageError, match="truncated, empty") as refusal:
             read(data)
         assert "BytesIO" not in str(refusal.value)
 
@@ -500,9 +500,9 @@ def test_animations_without_a_frame():
 @pytest.mark.parametrize(
     ("array", "words"),
     [
-        (np.zeros((20, 20, 3), np.float32), "float32; it must be uint8"),
-        (np.zeros((20, 20), bool), "bool; it must be uint8"),
-        (np.zeros((20, 20, 3), np.uint16), "uint16; it must be uint8"),
+        (np.zeros((20, 20, 3), np.float32), "float32; must be uint8"),
+        (np.zeros((20, 20), bool), "bool; must be uint8"),
+        (np.zeros((20, 20, 3), np.uint16), "uint16; must be uint8"),
         (np.zeros((20, 20, 4), np.uint8), r"shape \(20, 20, 4\)"),
         (np.zeros((3, 20), np.uint8), "20 x 3 pixels"),
         (np.zeros(20, np.uint8), r"shape \(20,\)"),
@@ -515,7 +515,7 @@ def test_wrong_arrays(array, words):
 
 @pytest.mark.parametrize("source", [None, 3, [1, 2]])
 def test_wrong_sources(source):
-    with pytest.raises(ImageError, match=f"not as {type(source).__name__}"):
+    with pytest.raises(ImageError, match=f"of type {type(source).__name__}"):
         read(source)
 
 
@@ -605,7 +605,7 @@ def test_resize_refuses():
     for shape in ((0, 4), (4, -1), (4,), (2.5, 4)):
         with pytest.raises(ConfigError, match="shape is"):
             resize(noise(), shape)
-    with pytest.raises(ImageError, match="resize takes"):
+    with pytest.raises(ImageError, match=r"image has the shape .*must be \(H, W, 3\) uint8"):
         resize(noise().astype(np.float32), (4, 4))
 
 
@@ -645,7 +645,7 @@ def test_find_photos_takes_names_that_look_like_globs(tree):
 
 @pytest.mark.parametrize(
     ("path", "words"),
-    [("empty", "holds no photo"), ("absent.png", "names no file"), ("*.bmp", "names no file")],
+    [("empty", "contains no photos"), ("absent.png", "not found"), ("*.bmp", "not found")],
 )
 def test_find_photos_refuses(tree, path, words):
     with pytest.raises(ConfigError, match=words):
@@ -674,8 +674,8 @@ def test_the_size_is_read_from_the_header(tmp_path):
     data = path.read_bytes()
     assert read_size(data) == (30, 70)
     assert read_size(data[:60]) == (30, 70)  # nothing after the header is looked at
-    for wrong, said in ((b"", "gate is empty"), (b"no picture", "gate is not a picture")):
+    for wrong, said in ((b"", "gate is empty"), (b"no picture", "gate is not an image")):
         with pytest.raises(ImageError, match=said):
             read_size(wrong, name="gate")
-    with pytest.raises(ImageError, match=r"at most 0\.001"):
+    with pytest.raises(ImageError, match=r"the limit is 0\.001"):
         read_size(data, limits=Limits(max_pixels=1000))

@@ -86,7 +86,7 @@ def test_a_folder_with_one_bad_photo_and_one_twice(many: AppTest) -> None:
     assert "**1** without" in text
     assert "**1** failed" in text
     assert "Duplicates, listed once: gate 1.png" in text
-    assert "broken.jpg is not a picture" in text.replace("\\", "")
+    assert "broken.jpg is not an image" in text.replace("\\", "")
     assert "Corrosion found, over 99" in text
     # 25 % of the picture in both: equals are sorted by name, 2 before 10.
     assert _links(many) == ["again.png", "gate 2.png", "gate 10.png"]
@@ -127,7 +127,7 @@ def test_orders_and_table(many: AppTest) -> None:
     assert list(table["Verdict"]) == ["Corrosion", "Corrosion", "No corrosion", "Failed"]
     assert table["Rusted area"][0] == 25
     assert table["Open"][0] == f"/?case={sha256(RUSTY)}"
-    assert "is not a picture" in table["Note"][3]
+    assert "is not an image" in table["Note"][3]
 
 
 def test_stop_keeps_what_is_done_and_go_on_goes_on(many: AppTest) -> None:

@@ -58,7 +58,7 @@ def test_one_bad_photo_is_its_own_affair(
 ) -> None:
     found = dict(segment_photos(photos, model, results))
     assert [o.status for o in found.values()] == ["failed", "done", "done", "done"]
-    assert "broken.jpg is not a picture" in found[photos[0]].error
+    assert "broken.jpg is not an image" in found[photos[0]].error
     rusty = found[photos[2]]
     assert rusty.facts is not None
     assert (rusty.facts["area"], rusty.facts["corroded"]) == (0.25, True)
@@ -206,7 +206,7 @@ def test_all_bad_is_a_zip_with_their_reasons(
     write_zip(file, photos, results)
     archive = zipfile.ZipFile(file)
     assert archive.namelist() == ["summary.csv"]
-    assert b"is not a picture" in archive.read("summary.csv")
+    assert b"is not an image" in archive.read("summary.csv")
 
 
 def test_only_one_photo_at_a_time_is_in_memory(

@@ -184,7 +184,7 @@ def test_a_turned_photo_is_sent_upright_and_without_metadata() -> None:
     assert (encoded.width, encoded.height) == (20, 30)
     assert b"garden" not in encoded.data
     assert encode_photo(encoded) is encoded
-    with pytest.raises(ImageError, match=r"^photo is not a picture"):
+    with pytest.raises(ImageError, match=r"^photo is not an image"):
         encode_photo(b"no picture")
 
 

@@ -159,7 +159,7 @@ def test_bad_arguments_are_named(
 
 
 def test_damaged_bytes_are_refused_by_name() -> None:
-    with pytest.raises(ImageError, match=r"^after is not a picture"):
+    with pytest.raises(ImageError, match=r"^after is not an image"):
         encode(b"no picture", name="after")
 
 
