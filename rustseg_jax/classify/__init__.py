@@ -1,7 +1,7 @@
-"""Stage 1: is there corrosion in the photo?
+"""Stage 1, classify: is there corrosion in the photo?
 
-`network` is the 10-layer CNN as training changes it, `classifier` the same frozen for use,
-`weights` its file, and `kernels` its convolutions in compiled form.
+`network` is the trainable 10-layer CNN, `classifier` the same network frozen for inference,
+`weights` reads and writes its file, and `kernels` has its compiled convolutions.
 """
 
 from rustseg_jax.classify.classifier import Classifier, rescale

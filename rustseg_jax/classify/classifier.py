@@ -1,14 +1,14 @@
-"""Stage 1: is there corrosion in the photo?
+"""The classifier for inference: is there corrosion in the photo?
 
-`Classifier` is what everything after training uses: the network with batch norm folded
-into the convolutions, compiled once for each input shape, judging a photo at one or
-more sizes, with the temperature that calibrates its probability.
+`Classifier` is the network with batch norm folded into the convolutions, compiled once
+per input shape. It classifies a photo at one or more scales and calibrates the
+probability with a temperature.
 
 References
 ----------
 Guo et al., "On calibration of modern neural networks", 2017 (the temperature). Howard,
 "Some improvements on deep convolutional neural network based image classification",
-2013 (a verdict from several sizes).
+2013 (a verdict from several scales).
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ __all__ = [
 
 
 def rescale(x: jax.Array | np.ndarray, scale: float) -> jax.Array | np.ndarray:
-    """Resize pictures (B, H, W, 3) to the nearest multiples of the stride, without aliasing.
+    """Resize images (B, H, W, 3) to the nearest multiples of the stride, without aliasing.
 
-    Returns `x` itself where that is its size.
+    Returns `x` itself if it has that size.
     """
     shape = (x.shape[0], *(_round_side(side * scale) for side in x.shape[1:3]), x.shape[3])
     if shape == x.shape:
@@ -55,7 +55,7 @@ def rescale(x: jax.Array | np.ndarray, scale: float) -> jax.Array | np.ndarray:
 
 
 def _round_side(side: float) -> int:
-    return max(STRIDE, STRIDE * math.floor(side / STRIDE + 0.5))  # round() goes to even at halves
+    return max(STRIDE, STRIDE * math.floor(side / STRIDE + 0.5))  # round() rounds halves to even
 
 
 def _forward(params: Params, x: jax.Array, config: NetworkConfig) -> Output:
@@ -82,15 +82,15 @@ _compiled_verdict_at = jax.jit(_verdict_at, static_argnums=(2, 3))
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """Trained weights, ready to use.
+    """Trained network for inference.
 
     Attributes
     ----------
-    params : as `fold` returns them
-    config : the network's shape
+    params : weights as returned by `fold`
+    config : architecture of the network
     temperature : divides the logits before the softmax (Guo et al. 2017)
-    metadata : how the weights came about, as written by training
-    digest : SHA-256 of the weights file, or "" when not loaded from one
+    metadata : training record of the weights
+    digest : SHA-256 of the weights file, or "" if not loaded from a file
     """
 
     params: Params
@@ -101,27 +101,28 @@ class Classifier:
 
     @classmethod
     def of(cls, network: Network, **more: Any) -> Classifier:
-        """Freeze a network in training: batch norm folded, running statistics used."""
+        """Freeze a trainable network: fold batch norm, using the running statistics."""
         return cls(fold(network), network.config, **more)
 
     def __call__(self, x: jax.Array | np.ndarray) -> Output:
-        """(B, H, W, 3) float32 sRGB in [0, 1], H and W multiples of 16 -> `Output`.
+        """Run the network: (B, H, W, 3) float32 sRGB in [0, 1] -> `Output`.
 
-        One compilation for each input shape; `ConfigError` for any other input.
+        H and W must be multiples of 16; any other input raises a `ConfigError`. Compiled once per
+        input shape.
         """
         check_input(x)
         return _compiled_forward(self.params, jnp.asarray(x), self.config)
 
     def verdict(self, x: jax.Array | np.ndarray, output: Output | None = None) -> jax.Array:
-        """(B, H, W, 3) as for a call -> (B, 2) float32 logits of the photos.
+        """Return the (B, 2) float32 logits of photos, from which `probability` is computed.
 
-        The mean of the logits at each of `config.verdict_scales`, which `probability` is
-        calibrated for; at the scale 1 alone they are the output's own.
+        These are the mean of the logits at each of `config.verdict_scales`; with scale 1 alone
+        they are those of `output`.
 
         Parameters
         ----------
-        x : the photos at the network's input size
-        output : the model's output for `x` if it is at hand: it is then not computed again
+        x : (B, H, W, 3) as for a call, the photos at the network's input size
+        output : the model's output for `x`, if available, so that it is not computed again
         """
         check_input(x)
         scales = self.config.verdict_scales
@@ -138,25 +139,28 @@ class Classifier:
 
     @property
     def head(self) -> jax.tree_util.Partial:
-        """(B, h, w, C) activations -> (B, 2) logits; differentiable.
+        """The differentiable function from (B, h, w, C) activations to (B, 2) logits.
 
-        A pytree with the head's arrays as leaves, so that it can be an argument of a
-        compiled function without being compiled anew for each model.
+        A pytree with the head's arrays as leaves, so that a compiled function can take it as
+        an argument without recompilation for each model.
         """
         return jax.tree_util.Partial(head_logits, self.params["head"], config=self.config)
 
     @property
     def scores(self) -> jax.tree_util.Partial:
-        """(B, h, w, C) activations -> (B, h, w, 2) logits of each position; as `head` a pytree."""
+        """The function from (B, h, w, C) activations to (B, h, w, 2) logits of each position.
+
+        A pytree like `head`.
+        """
         return jax.tree_util.Partial(local_logits, self.params["head"])
 
     def probability(self, logits: jax.Array | np.ndarray) -> np.ndarray:
-        """(B, 2) logits -> (B,) float64 calibrated P(corrosion) in [0, 1]."""
+        """Convert (B, 2) logits to (B,) float64 calibrated P(corrosion) in [0, 1]."""
         z = np.asarray(logits, np.float64)
         p: np.ndarray = expit((z[:, CORROSION] - z[:, CLEAN]) / self.temperature)
         return p
 
     def describe(self) -> dict[str, Any]:
-        """What identifies these weights in a result: digest, shape, temperature."""
+        """Return what identifies these weights in a result: digest, architecture, temperature."""
         shape = asdict(self.config)
         return {"digest": self.digest, "temperature": self.temperature, "network": shape}

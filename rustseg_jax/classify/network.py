@@ -1,10 +1,10 @@
-"""The network of stage 1, as training changes it.
+"""The trainable network of stage 1.
 
-The encoder side of U-Net: five blocks of two 3x3 convolutions (batch norm, ReLU), 2x2
-max pool between the blocks, then a head that pools the last activations and scores the
-two classes. Layout everywhere: pictures and activations are (B, H, W, C) float32, kernels
-(3, 3, in, out); pictures are sRGB in [0, 1]; logits are (B, 2) in the order clean,
-corrosion. `classifier.Classifier` is the same network frozen for use.
+It is the encoder of U-Net: five blocks of two 3x3 convolutions (batch norm, ReLU), 2x2
+max pooling between the blocks, then a head that pools the last activations and scores the
+two classes. Layout everywhere: images and activations are (B, H, W, C) float32, kernels
+(3, 3, in, out); images are sRGB in [0, 1]; logits are (B, 2) in the order clean,
+corrosion. `classifier.Classifier` is the same network frozen for inference.
 
 References
 ----------
@@ -40,16 +40,16 @@ __all__ = [
     "to_input",
 ]
 
-BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy leave it open)
-BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: runs here are short
+BATCH_NORM_EPSILON = 1e-5  # the usual value (Ioffe and Szegedy do not specify it)
+BATCH_NORM_MOMENTUM = 0.9  # about the last ten steps: training runs are short
 
 Params = dict[str, Any]
 
-jax.tree_util.register_static(NetworkConfig)  # so that it may be an argument of compiled functions
+jax.tree_util.register_static(NetworkConfig)  # allows it as an argument of compiled functions
 
 
 class Output(NamedTuple):
-    """What one pass through the network leaves behind.
+    """Output of one pass through the network.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Output(NamedTuple):
 
 
 def to_input(x: jax.Array) -> jax.Array:
-    """Map sRGB in [0, 1] to [-2, 2], about zero mean and unit spread for photos."""
+    """Map sRGB in [0, 1] to [-2, 2], about zero mean and unit variance for photos."""
     return x * 4.0 - 2.0
 
 
@@ -88,16 +88,16 @@ def head_logits(head: Params, activations: jax.Array, config: NetworkConfig) -> 
     head : "kernel" (C, 2) and "bias" (2,); with "context" also "context" (C,) and
         "offset" (1,)
     activations : (B, h, w, C) float32
-    config : says how positions are pooled
+    config : pooling of the positions
 
     Returns
     -------
     (B, 2) float32 logits. With "mean" this is global average pooling and a dense
     layer. With "lse" the dense layer is applied at each position, and each class's
     evidence against the other, z, is pooled as log(mean(exp(r z))) / r; the logits
-    are -z/2 and +z/2, so that the corrosion of a small part can outweigh the rest.
-    "context" adds mean(activations) @ context + offset to z: what surrounds the rust may
-    speak for the verdict without a trace in the score map.
+    are -z/2 and +z/2, so that corrosion in a small part can outweigh the rest.
+    "context" adds mean(activations) @ context + offset to z: the surroundings of the rust can
+    affect the verdict without affecting the score map.
     """
     if config.pooling == "mean":
         return activations.mean((1, 2)) @ head["kernel"] + head["bias"][None]
@@ -127,11 +127,11 @@ class _Conv(nnx.Module):
         self.axis_name = axis_name
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(B, H, W, in) -> (B, H, W, out)."""
+        """Apply the layer: (B, H, W, in) -> (B, H, W, out)."""
         return jax.nn.relu(self.norm(conv3x3(x, self.kernel[...])))
 
     def learn(self, x: jax.Array, *, pool: bool) -> jax.Array:
-        """The same with the batch's own statistics, which also move the running ones."""
+        """Apply the layer with the batch statistics and update the running ones."""
         norm = self.norm
         z, mean, var = batch_norm_relu(
             conv3x3(x, self.kernel[...]),
@@ -147,15 +147,15 @@ class _Conv(nnx.Module):
 
 
 def _scale_and_bias(norm: nnx.BatchNorm) -> tuple[jax.Array, jax.Array]:
-    assert norm.scale is not None  # Flax allows norms without; ours have both
+    assert norm.scale is not None  # optional in Flax, but always present here
     assert norm.bias is not None
     return norm.scale[...], norm.bias[...]
 
 
 class Network(nnx.Module):
-    """The network as training sees it, with batch norm.
+    """The trainable network, with batch norm.
 
-    `axis_name` is the mesh axis over which batch statistics are shared when the
+    `axis_name` is the mesh axis over which batch statistics are shared if the
     batch is split over devices.
     """
 
@@ -168,8 +168,8 @@ class Network(nnx.Module):
             nnx.List([_Conv((a, b), axis_name, rngs), _Conv((b, b), axis_name, rngs)])
             for a, b in pairwise(widths)
         )
-        # A zero head starts every picture at even odds: the first steps are not wasted on
-        # unlearning a random verdict (Goyal et al. 2017 zero the last scale for the same reason).
+        # With a zero head every image starts at even odds, and no steps are lost on unlearning
+        # random verdicts (Goyal et al. 2017 set the last scale to zero for the same reason).
         self.head_kernel = nnx.Param(jnp.zeros((widths[-1], 2), jnp.float32))
         self.head_bias = nnx.Param(jnp.zeros((2,), jnp.float32))
         if config.pooling == "context":
@@ -178,7 +178,7 @@ class Network(nnx.Module):
 
     @property
     def head_variables(self) -> dict[str, nnx.Param[jax.Array]]:
-        """The head's variables, by the names `head_logits` knows."""
+        """The variables of the head, by their names in `head_logits`."""
         named = {"kernel": self.head_kernel, "bias": self.head_bias}
         if self.config.pooling == "context":
             named |= {"context": self.head_context, "offset": self.head_offset}
@@ -186,18 +186,18 @@ class Network(nnx.Module):
 
     @property
     def head_params(self) -> Params:
-        """Their arrays."""
+        """The arrays of the head's variables."""
         return {name: variable[...] for name, variable in self.head_variables.items()}
 
     def head(self, activations: jax.Array) -> jax.Array:
-        """(B, h, w, C) activations -> (B, 2) logits."""
+        """Return the (B, 2) logits of (B, h, w, C) activations."""
         return head_logits(self.head_params, activations, self.config)
 
     def learn(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Logits (B, 2) and local evidence (B, h, w) in training.
+        """Return logits (B, 2) and local evidence (B, h, w) in training.
 
-        Batch statistics are used, and kept as running ones. Nothing in between is kept,
-        so that normalising, ReLU and pooling are one pass.
+        Uses the batch statistics and updates the running ones. No intermediate results are
+        returned, so that batch norm, ReLU and pooling are one pass.
         """
         check_input(x)
         h = to_input(x)
@@ -206,9 +206,9 @@ class Network(nnx.Module):
         return self.head(h), local_evidence(self.head_params, h)
 
     def __call__(self, x: jax.Array) -> Output:
-        """(B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`.
+        """Run the network: (B, H, W, 3) float32 in [0, 1], H and W multiples of 16 -> `Output`.
 
-        Uses the running statistics, as inference does.
+        Uses the running statistics, as in inference.
         """
         check_input(x)
         h = to_input(x)
@@ -241,11 +241,11 @@ def fold(network: Network) -> Params:
 
 
 def check_input(x: jax.Array | np.ndarray) -> None:
-    """Refuse, with `ConfigError`, what is not float32 (B, H, W, 3) of whole strides."""
+    """Raise a `ConfigError` unless x is float32 (B, H, W, 3) and H, W are multiples of 16."""
     shape = tuple(x.shape)
     if len(shape) != 4 or shape[3] != 3 or x.dtype != jnp.float32:
-        raise ConfigError(f"x is {x.dtype}{shape}; allowed is float32 (B, H, W, 3) in [0, 1]")
+        raise ConfigError(f"x is {x.dtype}{shape}; must be float32 (B, H, W, 3) in [0, 1]")
     if shape[1] % STRIDE or shape[2] % STRIDE or not shape[1] or not shape[2]:
         raise ConfigError(
-            f"x is {shape[1]} by {shape[2]} pixels; both sides must be multiples of {STRIDE}"
+            f"x is {shape[1]} x {shape[2]} pixels; both sides must be multiples of {STRIDE}"
         )

@@ -1,8 +1,8 @@
-"""Weights in a file: safetensors, with the configuration and the training record inside.
+"""Weights files: safetensors with the configuration and the training record inside.
 
-The file holds the network as training left it (batch norm unfolded), so that it
-can be trained further; `load_model` folds it. Arrays are named by their place,
-`blocks.0.1.kernel` being the second convolution of the first block.
+The file holds the trainable network (batch norm not folded), so that training can
+continue; `load_model` folds it. Arrays are named by their position:
+`blocks.0.1.kernel` is the second convolution of the first block.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["DEFAULT", "FORMAT", "VERSION", "load_model", "load_network", "save_n
 FORMAT = "rustseg-jax"
 VERSION = "1"
 DEFAULT = data_path("model/rustseg.safetensors")
-"""The shipped weights; the model card, the measurements and the area calibration lie beside."""
+"""The shipped weights; the same folder has the model card, measurements and area calibration."""
 
 
 def _names(network: Network) -> dict[str, nnx.Variable[jax.Array]]:
@@ -55,14 +55,14 @@ def save_network(
     temperature: float = 1.0,
     metadata: dict[str, Any] | None = None,
 ) -> str:
-    """Write weights whole or not at all.
+    """Write a weights file atomically.
 
     Parameters
     ----------
-    path : file to write; its folder is made
-    network : as trained
-    temperature : of the calibrated probability
-    metadata : plain values about the training, kept in the file
+    path : file to write; its folder is created if necessary
+    network : the trained network
+    temperature : temperature of the calibrated probability
+    metadata : plain values about the training, stored in the file
 
     Returns
     -------
@@ -87,11 +87,11 @@ def save_network(
 
 
 def _in_order(data: bytes) -> bytes:
-    """Sort the header, whose order is random: the same weights have the same SHA-256."""
+    """Sort the header, whose order is random, so that equal weights have equal SHA-256."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)  # the arrays stay aligned
+    text += b" " * (-len(text) % 8)  # keeps the arrays aligned
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
@@ -100,7 +100,7 @@ def load_network(path: Path | str) -> tuple[Network, float, dict[str, Any]]:
 
     Parameters
     ----------
-    path : weights file, as `save_network` writes it
+    path : weights file, written by `save_network`
 
     Returns
     -------
@@ -109,20 +109,20 @@ def load_network(path: Path | str) -> tuple[Network, float, dict[str, Any]]:
     Raises
     ------
     WeightsError
-        Missing, not safetensors, of another program or version, or with arrays
-        missing, left over, of another shape or not finite; the message says which.
+        The file is missing, not safetensors, of another program or version, or has arrays
+        that are missing, unknown, of the wrong shape or not finite; the message says which.
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"there are no weights at {path}; train some or name another file")
+        raise WeightsError(f"weights file {path} not found; give another file")
     try:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
             config = _check_header(path, header)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is no safetensors file: {error}") from error
-    # Shapes only: nothing is drawn that the file replaces at once.
+        raise WeightsError(f"{path} is not a safetensors file ({error})") from error
+    # Shapes only: random initial values would be replaced by the file anyway.
     network = nnx.eval_shape(lambda: Network(config, rngs=nnx.Rngs(0)))
     named = _names(network)
     _check_arrays(path, {n: tuple(v.shape) for n, v in named.items()}, arrays)
@@ -135,13 +135,12 @@ def load_network(path: Path | str) -> tuple[Network, float, dict[str, Any]]:
 def _check_header(path: Path, header: dict[str, str]) -> NetworkConfig:
     if header.get("format") != FORMAT:
         raise WeightsError(
-            f"{path} holds weights of another program "
-            f"(format {header.get('format', 'not given')!r}, wanted {FORMAT!r})"
+            f"{path} is not a weights file of this program "
+            f"(format {header.get('format', 'not given')!r}, expected {FORMAT!r})"
         )
     if header.get("version") != VERSION:
         raise WeightsError(
-            f"{path} has weights of version {header.get('version')!r}; this program reads "
-            f"version {VERSION!r}"
+            f"{path} has version {header.get('version')!r}; this program reads version {VERSION!r}"
         )
     try:
         config = NetworkConfig.from_dict(json.loads(header["config"]))
@@ -160,13 +159,13 @@ def _check_arrays(
 ) -> None:
     for name in sorted(set(wanted) | set(found)):
         if name not in found:
-            raise WeightsError(f"{path} lacks the array {name!r}")
+            raise WeightsError(f"{path} has no array {name!r}")
         if name not in wanted:
-            raise WeightsError(f"{path} has an array {name!r} that this network does not know")
+            raise WeightsError(f"{path} has an array {name!r}, which this network does not have")
         array = found[name]
         if array.shape != wanted[name] or array.dtype != np.float32:
             raise WeightsError(
-                f"{path}: {name!r} is {array.dtype}{array.shape}, wanted float32{wanted[name]}"
+                f"{path}: {name!r} is {array.dtype}{array.shape}; must be float32{wanted[name]}"
             )
         if not np.isfinite(array).all():
             raise WeightsError(f"{path}: {name!r} has values that are not finite")
@@ -175,11 +174,11 @@ def _check_arrays(
 
 
 def load_model(path: Path | str | None = None) -> Classifier:
-    """Read weights for use.
+    """Load weights for inference.
 
     Parameters
     ----------
-    path : weights file; None takes the one named by the environment variable
+    path : weights file; by default that of the environment variable
         RUSTSEG_MODEL, or else the shipped one
 
     Returns
@@ -189,7 +188,7 @@ def load_model(path: Path | str | None = None) -> Classifier:
     Raises
     ------
     WeightsError
-        As `load_network`.
+        See `load_network`.
     """
     place = Path(path or os.environ.get("RUSTSEG_MODEL") or DEFAULT)
     network, temperature, metadata = load_network(place)

@@ -1,7 +1,7 @@
-"""Stage 2: where in the photo does the network see corrosion?
+"""Stage 2, localise: where in the photo does the network detect corrosion?
 
-`cam` has the heat maps of one view (Grad-CAM++, Grad-CAM, score map), `views` joins those of
-several sizes and of the mirror image.
+`cam` computes the heat map of one view (Grad-CAM++, Grad-CAM, score map), `views` averages those
+of several scales and the mirror image.
 """
 
 from rustseg_jax.config import LocaliseConfig

@@ -1,12 +1,12 @@
-"""The maps of one view: score map, Grad-CAM and Grad-CAM++.
+"""Heat maps of one view: score map, Grad-CAM and Grad-CAM++.
 
 Layout is NHWC. A head is any callable from activations ``(B, h, w, C)`` to
-logits ``(B, K)`` that treats the samples of a batch one by one, as every
+logits ``(B, K)`` that treats the samples of a batch independently, as every
 network does in inference. Gradients are taken of the head alone, so a heat map
-costs one pass forward and back through the last layers. Nothing here adds an
-epsilon: where a formula divides by zero, the result is defined as zero.
-For one sample ``A`` are the activations ``(h, w, C)``, ``S`` the logit of the
-class and ``g = dS/dA``.
+costs one forward and backward pass through the last layers. No
+epsilon is added: where a formula divides by zero, the result is defined as zero.
+For one sample, ``A`` are the activations ``(h, w, C)``, ``S`` is the logit of the
+class, and ``g = dS/dA``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def grad_cam(head: Head, activations: Array, class_index: ArrayLike) -> Array:
     activations
         ``(B, h, w, C)``, float.
     class_index
-        Class that is explained, ``0 <= class_index < K``; here 0 is clean, 1 corrosion.
+        Class to explain, ``0 <= class_index < K``; here 0 is clean, 1 corrosion.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def grad_cam(head: Head, activations: Array, class_index: ArrayLike) -> Array:
     Raises
     ------
     ConfigError
-        When activations are not four-dimensional or the class does not exist.
+        The activations are not four-dimensional, or the class does not exist.
 
     References
     ----------
@@ -76,9 +76,9 @@ def grad_cam_pp(
       class weights.
 
     Both are zero where ``g <= 0`` (there ``relu(g)`` is zero). Computed as
-    ``1 / (2 + (sum_ab A_ab) g)``, which neither cancels nor needs an epsilon. The
-    powers of ``g`` stand for the derivatives of ``exp(S)`` when the head is
-    piecewise linear, that is without GELU or the like.
+    ``1 / (2 + (sum_ab A_ab) g)``, which avoids cancellation and needs no epsilon. The
+    powers of ``g`` equal the derivatives of ``exp(S)`` if the head is
+    piecewise linear, that is without GELU and the like.
 
     Parameters
     ----------
@@ -92,7 +92,12 @@ def grad_cam_pp(
     Returns
     -------
     Array
-        ``(B, h, w)`` as of `grad_cam`; raises as it does, and for an unknown variant.
+        ``(B, h, w)`` as for `grad_cam`.
+
+    Raises
+    ------
+    ConfigError
+        As for `grad_cam`, or the variant is unknown.
 
     References
     ----------
@@ -104,11 +109,10 @@ def grad_cam_pp(
 
 
 def score_map(scores: Head, activations: Array, class_index: ArrayLike) -> Array:
-    """Score map: the probability of a class at each position, by itself.
+    """Score map: the probability of a class at each position separately.
 
     ``map_ij = softmax(scores(A)_ij)_class``. Unlike the gradient methods it keeps the
-    bias, so it says how much rust is there and not only where most of it is: a clean
-    picture's map is low all over.
+    bias, so it is absolute, not relative: the map of a clean image is low everywhere.
 
     Parameters
     ----------
@@ -120,8 +124,12 @@ def score_map(scores: Head, activations: Array, class_index: ArrayLike) -> Array
     Returns
     -------
     Array
-        ``(B, h, w)`` float32 (float64 for float64 activations), in [0, 1]; raises as
-        `grad_cam` does.
+        ``(B, h, w)`` float32 (float64 for float64 activations), in [0, 1].
+
+    Raises
+    ------
+    ConfigError
+        As for `grad_cam`, or the scores have the wrong shape.
 
     References
     ----------
@@ -132,8 +140,8 @@ def score_map(scores: Head, activations: Array, class_index: ArrayLike) -> Array
     logits = scores(activations)
     if logits.shape[:3] != activations.shape[:3] or logits.ndim != 4:
         raise ConfigError(
-            f"scores gave logits of shape {logits.shape} for activations of shape "
-            f"{activations.shape}: it must return (B, h, w, classes)"
+            f"scores returned logits of shape {logits.shape} for activations of shape "
+            f"{activations.shape}; must be (B, h, w, classes)"
         )
     _check_class(class_index, logits.shape[-1])
     probabilities = jax.nn.softmax(_at_least_float32(logits), axis=-1)
@@ -142,27 +150,27 @@ def score_map(scores: Head, activations: Array, class_index: ArrayLike) -> Array
 
 @jax.jit
 def normalise(cam: Array) -> tuple[Array, Array]:
-    """Divide each map by its own maximum; zeros stay zeros.
+    """Divide each map by its own maximum; maps of zeros stay zero.
 
-    Subtracting the minimum as well would turn a flat map's noise into evidence.
+    Subtracting the minimum as well would amplify the noise of a flat map.
 
     Takes ``(..., h, w)`` float >= 0. Returns the heat map ``(..., h, w)`` in [0, 1],
-    all zero where the maximum is zero, and the maximum ``(...)`` in the map's unit.
+    all zero where the maximum is zero, and the maximum ``(...)`` in the unit of the map.
     """
     maximum = jnp.max(cam, axis=(-2, -1))
     heatmap = _safe_divide(cam, jnp.broadcast_to(maximum[..., None, None], cam.shape))
-    # XLA may multiply by a rounded reciprocal, which can end one step above 1.
+    # XLA may multiply by a rounded reciprocal, which can give a value just above 1.
     return jnp.clip(heatmap, 0, 1), maximum
 
 
 def _head_gradients(head: Head, activations: Array, class_index: ArrayLike) -> Array:
-    """dS/dA of every sample, ``(B, h, w, C)``, in one pass: samples do not mix in a head."""
+    """Return dS/dA of all samples, ``(B, h, w, C)``, in one pass: they are independent."""
     _check_four(activations)
     logits, pull_back = jax.vjp(head, activations)
     if logits.ndim != 2 or logits.shape[0] != activations.shape[0]:
         raise ConfigError(
-            f"head gave logits of shape {logits.shape} for activations of shape "
-            f"{activations.shape}: it must return (B, classes)"
+            f"head returned logits of shape {logits.shape} for activations of shape "
+            f"{activations.shape}; must be (B, classes)"
         )
     _check_class(class_index, logits.shape[-1])
     one_hot = jax.nn.one_hot(class_index, logits.shape[-1], dtype=logits.dtype)
@@ -171,7 +179,7 @@ def _head_gradients(head: Head, activations: Array, class_index: ArrayLike) -> A
 
 
 def _pp_weights(gradients: Array, activations: Array, variant: str) -> Array:
-    """Channel weights ``(B, C)``; the sums run over the positions of each map."""
+    """Return the channel weights ``(B, C)``; sums are over the positions of each map."""
     positive = gradients > 0
     total = jnp.sum(activations, axis=(1, 2), keepdims=True)
     denominator = jnp.where(positive, 2 + total * gradients, 0)
@@ -184,7 +192,7 @@ def _pp_weights(gradients: Array, activations: Array, variant: str) -> Array:
 
 @partial(jax.jit, static_argnames="weighting")
 def _weighted_map(gradients: Array, activations: Array, weighting: str) -> Array:
-    """``relu(sum_c w_c A_c)``; compiled, as the many small steps cost more than their work."""
+    """Return ``relu(sum_c w_c A_c)``; compiled, because eager steps have much overhead."""
     wide = _at_least_float32(activations)
     if weighting == "mean":
         weights = jnp.mean(gradients, axis=(1, 2))
@@ -194,7 +202,7 @@ def _weighted_map(gradients: Array, activations: Array, weighting: str) -> Array
 
 
 def _safe_divide(numerator: Array, denominator: Array) -> Array:
-    """Quotient, 0 where the denominator is 0; the inner `where` keeps gradients free of NaN."""
+    """Divide, with 0 where the denominator is 0; the inner `where` avoids NaN in gradients."""
     usable = denominator != 0
     quotient = numerator / jnp.where(usable, denominator, 1)
     return jnp.where(usable, quotient, 0)
@@ -207,9 +215,12 @@ def _at_least_float32(array: Array) -> Array:
 def _check_four(activations: Array) -> None:
     if activations.ndim != 4:
         shape = activations.shape
-        raise ConfigError(f"activations has shape {shape}: give (B, h, w, C), or activations[None]")
+        raise ConfigError(
+            f"activations has the shape {shape}; must be (B, h, w, C). For a single sample, use "
+            "activations[None]"
+        )
 
 
 def _check_class(class_index: ArrayLike, classes: int) -> None:
     if isinstance(class_index, int) and not 0 <= class_index < classes:
-        raise ConfigError(f"class_index={class_index} is not allowed: give 0 to {classes - 1}")
+        raise ConfigError(f"class_index is {class_index}; must be between 0 and {classes - 1}")

@@ -1,6 +1,6 @@
-"""Where in the picture does the network see a class: the maps of `cam`, over several views.
+"""Heat maps averaged over several views of an image.
 
-A view is the picture at another size or mirrored. Layout is NHWC everywhere.
+A view is the image at another scale or mirrored. Layout is NHWC everywhere.
 """
 
 from __future__ import annotations
@@ -45,38 +45,38 @@ def localise(
     class_index: ArrayLike = 1,
     config: LocaliseConfig | None = None,
 ) -> tuple[Array, Array]:
-    """Heat map of a class for a batch of pictures.
+    """Compute the heat map of a class for a batch of images.
 
-    Every view (scales, mirror) gives an unnormalised map; these are mirrored back,
-    resized to the map of the input and averaged. Score maps are probabilities and stay
-    as they are; the others are then divided by their maximum. Grad-CAM and ``author``
-    average gradients over positions, so their maps shrink as views grow: each is
-    multiplied by its number of positions over the input's.
+    Each view (scales, mirror) gives an unnormalised map; these are mirrored back,
+    resized to the map of the input and averaged. Score maps are probabilities and are not
+    normalised; other maps are then divided by their maximum. Grad-CAM and ``author``
+    average gradients over positions, so that values decrease as views grow: each map is
+    multiplied by its number of positions relative to that of the input.
 
     Parameters
     ----------
     model
-        ``model(x).activations`` is ``(B, H/16, W/16, C)``; ``model.head`` scores these as a
-        whole, ``model.scores`` position by position (needed by score maps only).
+        ``model(x).activations`` is ``(B, H/16, W/16, C)``; ``model.head`` scores all positions
+        together, ``model.scores`` each position (needed for score maps only).
     x
         ``(B, H, W, 3)`` float32 in [0, 1], sRGB; H and W are multiples of 16.
     output
-        ``model(x)`` if it is at hand: the view at scale 1 is then not computed again.
+        ``model(x)``, if available, so that the view at scale 1 is not computed again.
     class_index, config
-        Class that is explained (0 clean, 1 corrosion); method and views.
+        Class to explain (0 clean, 1 corrosion); method and views.
 
     Returns
     -------
     heatmap : Array
         ``(B, H/16, W/16)`` float32 in [0, 1].
     maximum : Array
-        ``(B,)`` float32, maximum before normalising, in the unit of the map. For score
-        maps, which are not normalised, the heat map's own maximum.
+        ``(B,)`` float32, maximum before normalisation, in the unit of the map. For score
+        maps, which are not normalised, the maximum of the heat map.
 
     Raises
     ------
     ConfigError
-        When ``x`` or ``output`` has the wrong shape or the class does not exist.
+        ``x`` or ``output`` has the wrong shape, or the class does not exist.
     """
     config = LocaliseConfig() if config is None else config
     base = _base_shape(x, output)
@@ -93,7 +93,7 @@ def localise(
 
 
 def _views(x: Pixels, output: Any, config: LocaliseConfig) -> Iterator[tuple[Pixels, Any, bool]]:
-    """Pixels, their output if known, mirrored or not."""
+    """Yield the pixels of each view, their output if known, and whether it is mirrored."""
     for scale in config.scales:
         pixels = rescale(x, scale)
         yield pixels, output if pixels is x else None, False
@@ -102,7 +102,7 @@ def _views(x: Pixels, output: Any, config: LocaliseConfig) -> Iterator[tuple[Pix
 
 
 def _to_base(cam: Array, mirrored: bool, base: tuple[int, int], config: LocaliseConfig) -> Array:
-    """The map of a view as a map of the input: mirrored back, resized, comparable."""
+    """Convert the map of a view to the input: mirror it back, resize it, make it comparable."""
     cam = cam[:, :, ::-1] if mirrored else cam
     if cam.shape[1:] == base:
         return cam
@@ -115,7 +115,7 @@ def _to_base(cam: Array, mirrored: bool, base: tuple[int, int], config: Localise
 
 
 def _explainer(head: Head, class_index: ArrayLike) -> Callable[..., Array]:
-    """Compiled where the head is a pytree, as the Classifier's is: eager steps cost 20 ms."""
+    """Return `_explain` for a head, compiled if the head is a pytree: eager steps cost 20 ms."""
     fixed = isinstance(head, jax.tree_util.Partial) and isinstance(class_index, int)
     return _compiled_explain if fixed else _explain
 
@@ -134,13 +134,13 @@ _compiled_explain = jax.jit(_explain, static_argnames=("index", "config"))
 def _base_shape(x: Pixels, output: Any) -> tuple[int, int]:
     if x.ndim != 4 or not all(side and side % STRIDE == 0 for side in x.shape[1:3]):
         raise ConfigError(
-            f"x has shape {x.shape}: give a batch (B, H, W, 3) whose H and W are "
-            f"multiples of {STRIDE}; resize the picture first"
+            f"x has the shape {x.shape}; must be (B, H, W, 3) with H and W "
+            f"multiples of {STRIDE}: resize the image first"
         )
     base = (x.shape[1] // STRIDE, x.shape[2] // STRIDE)
     if output is not None and output.activations.shape[:3] != (x.shape[0], *base):
         raise ConfigError(
-            f"output.activations has shape {output.activations.shape}, which does not belong "
-            f"to x of shape {x.shape}: give model(x) of the same x, or leave output out"
+            f"output.activations has the shape {output.activations.shape}, which does not match "
+            f"x of shape {x.shape}; give model(x) for the same x, or omit output"
         )
     return base

@@ -1,7 +1,7 @@
-"""Stage 3: from a coarse heat map to a mask.
+"""Stage 3, refine: from a coarse heat map to a mask.
 
-`threshold` cuts the heat map into a rough mask, `crf` follows colour and texture from there,
-`scribbles` takes an expert's strokes as examples, and `stage` is all of it as one call.
+`threshold` turns the heat map into a rough mask, `crf` aligns it with colour edges, `scribbles`
+uses an expert's strokes as examples, and `stage` runs all of this in one call.
 """
 
 from rustseg_jax.config import PUBLISHED, CRFParams, ThresholdConfig

@@ -1,7 +1,7 @@
-"""The dense CRF of a photo at its working size, on pydensecrf's lattice.
+"""Dense CRF of a photo at its working size, based on the lattice of pydensecrf.
 
-Photos are (h, w, 3) uint8 sRGB; probabilities and posteriors (h, w) float32 in
-[0, 1], of corrosion; strokes (h, w) bool.
+Photos are (h, w, 3) uint8 sRGB; probabilities and posteriors of corrosion are (h, w) float32 in
+[0, 1]; strokes (h, w) bool.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]
 
 CLIP = 1e-5
-"""Probabilities are kept this far from 0 and 1, as in pydensecrf's `unary_from_softmax`."""
+"""Minimum distance of probabilities from 0 and 1, as in pydensecrf's `unary_from_softmax`."""
 
 _BUILT = ("gaussian_sxy", "bilateral_sxy", "bilateral_srgb", "working_size", "reference_size")
-# What a lattice is built from; all else is only used when it infers.
+# The parameters a lattice is built from; the others are only used in inference.
 
 
 class Lattice:
-    """The dense CRF of one photo, built once and reused for every threshold, stroke and weight.
+    """Dense CRF of one photo, built once and reused for every threshold, stroke and weight.
 
-    The appearance kernel is pydensecrf's permutohedral lattice, whose building takes
-    about a third of a refinement. Two things make it cheaper than pydensecrf's own
-    `inference` (about 0.7 of its time; mean IoU of the masks 0.996 over 24 cases,
+    The appearance kernel is pydensecrf's permutohedral lattice; building it takes
+    about a third of the time of a refinement. Two changes make inference cheaper than
+    pydensecrf's own `inference` (about 0.7 of its time; mean IoU of the masks 0.996 over 24 cases,
     lower only where a mask has nearly vanished):
 
     - With two labels and a Potts model the messages are ``K Q`` and ``K (1 - Q)``,
-      and only their difference ``K (2 Q - 1)`` matters. So the lattice filters one
-      channel instead of two: a CRF of one label, whose single step leaves ``K`` of
-      whatever it was given in its first scratch matrix.
-    - The smoothness kernel has no colour. It is a plain separable Gaussian,
-      normalised symmetrically as pydensecrf does, and exact where the lattice is
+      and only their difference ``K (2 Q - 1)`` matters. The lattice therefore filters one
+      channel instead of two: a CRF with one label, whose single step leaves ``K`` times
+      its input in its first scratch matrix.
+    - The smoothness kernel does not depend on colour. It is a separable Gaussian,
+      normalised symmetrically as in pydensecrf, and exact, whereas the lattice is
       an approximation.
 
-    An object may be used from several threads: `infer` changes nothing in it.
+    Objects are thread-safe: `infer` does not change them.
 
     Parameters
     ----------
     image
         (h, w, 3) uint8, the photo at its working size.
     params
-        The CRF; ``CRFParams()`` when left out.
+        Parameters of the CRF; ``CRFParams()`` by default.
 
     Attributes
     ----------
@@ -85,32 +85,32 @@ class Lattice:
                 sxy=params.bilateral_sxy * scale,
                 srgb=params.bilateral_srgb,
                 rgbim=self.image,
-                compat=1.0,  # `_messages` weighs it: so the weight may change, see `weighted`
+                compat=1.0,  # applied in `_messages`, so that the weight can change; see `weighted`
             )
         self._sigma = params.gaussian_sxy * scale
         self._norm = 1 / np.sqrt(self._blur(np.ones((height, width), np.float32)))
 
     def fits(self, params: CRFParams) -> bool:
-        """Whether what was built also serves these parameters: reaches and size are the same.
+        """Return whether the lattice can be used with these parameters.
 
-        Weights, iterations and what concerns the way back may differ, but for an appearance
-        kernel that was left out, which is not there.
+        Kernel widths and working size must be equal. Weights, iterations and the upsampling may
+        differ, unless the lattice was built without an appearance kernel that is now needed.
         """
         built = all(getattr(self.params, name) == getattr(params, name) for name in _BUILT)
         return built and (self._crf is not None or params.bilateral_compat == 0)
 
     def weighted(self, params: CRFParams) -> Lattice:
-        """Return the same lattice with other weights; all that was built is shared.
+        """Return the lattice with other weights; the built structures are shared.
 
         Parameters
         ----------
         params
-            Parameters that `fits`.
+            Parameters accepted by `fits`.
 
         Returns
         -------
-        A lattice that infers as one built anew with `params` does, bit for bit; itself where
-        they are its own.
+        A lattice whose results equal, bit for bit, those of one built with `params`; the same
+        object if the parameters are equal.
 
         Raises
         ------
@@ -121,8 +121,8 @@ class Lattice:
             return self
         if not self.fits(params):
             raise ConfigError(
-                f"params is {params}: give the {', '.join(_BUILT)} that the lattice was built "
-                f"with, {self.params}, or build another"
+                f"params is {params}; {', '.join(_BUILT)} must be those of the lattice, "
+                f"{self.params}. Build another lattice for other values"
             )
         other = copy(self)
         other.params = params
@@ -136,9 +136,9 @@ class Lattice:
         Parameters
         ----------
         probability
-            (h, w) floating point in [0, 1], the evidence at each pixel.
+            (h, w) floating point in [0, 1], the unary evidence at each pixel.
         rust, clean
-            (h, w) bool, strokes of an expert: held at 1 and at 0 in every update.
+            (h, w) bool, expert strokes: fixed at 1 and at 0 in every update.
 
         Returns
         -------
@@ -151,16 +151,16 @@ class Lattice:
             the strokes contradict each other.
         """
         for last in self._fields(probability, rust, clean):
-            field = last  # one at a time: the others are let go
+            field = last  # keeps only one in memory at a time
         return (field + 1) / 2
 
     def steps(self, probability: Map) -> Iterator[Map]:
-        """Yield the posterior before the first update and after each, the last as of `infer`.
+        """Yield the posterior before the first update and after each; the last is that of `infer`.
 
         Parameters
         ----------
         probability
-            As for `infer`; raises as it does.
+            As for `infer`, with the same errors.
 
         Yields
         ------
@@ -170,11 +170,11 @@ class Lattice:
             yield (field + 1) / 2
 
     def _fields(self, probability: Map, rust: Mask | None, clean: Mask | None) -> Iterator[Map]:
-        """The mean field of two labels in one number, 2 Q - 1, before and after each update."""
+        """Yield the mean field as 2 Q - 1, before the first update and after each."""
         shape = self.image.shape[:2]
         probability = checked_unit(probability, "probability")
         if probability.shape != shape:
-            raise ConfigError(f"probability has the shape {probability.shape}: give {shape}")
+            raise ConfigError(f"probability has the shape {probability.shape}; must be {shape}")
         check_strokes(rust, clean, shape)
         evidence = np.clip(probability, CLIP, 1 - CLIP)
         log_odds = np.log(evidence) - np.log1p(-evidence)
@@ -191,12 +191,12 @@ class Lattice:
                 break
 
     def _scratch(self) -> list[Any]:
-        """Return the three one-row matrices of a step: what goes in, what comes out, spare."""
+        """Return the three one-row matrices of a step: input, output and spare."""
         zeros = np.zeros((1, self._norm.size), np.float32)
         return [matrixXf(zeros) for _ in range(3)]
 
     def _messages(self, signed: Map, scratch: list[Any]) -> Map:
-        """Return both kernels, with their weights, applied to ``2 Q - 1``."""
+        """Apply both weighted kernels to ``2 Q - 1``."""
         messages = self.params.gaussian_compat * self._norm * self._blur(self._norm * signed)
         if self._crf is not None and self.params.bilateral_compat > 0:
             given, filtered, _ = scratch
@@ -207,7 +207,7 @@ class Lattice:
         return messages
 
     def _blur(self, values: Map) -> Map:
-        # Nothing beyond the picture's border takes part in the CRF: hence zeros there.
+        # Nothing beyond the image border takes part in the CRF: hence zeros there.
         return gaussian_filter(values, self._sigma, mode="constant", truncate=3.0)
 
 
@@ -221,40 +221,42 @@ def _hold(field: Map, rust: Mask | None, clean: Mask | None) -> Map:
 
 
 def check_strokes(rust: Mask | None, clean: Mask | None, shape: Shape) -> None:
-    """Refuse, with a ConfigError, strokes of another dtype or shape, or that overlap."""
+    """Raise a ConfigError if strokes have another dtype or shape, or overlap."""
     for name, stroke in (("rust", rust), ("clean", clean)):
         if stroke is not None and (stroke.dtype != np.bool_ or stroke.shape != shape):
             raise ConfigError(
-                f"{name} is {stroke.dtype} of the shape {stroke.shape}: give bool, {shape}"
+                f"{name} is {stroke.dtype} with the shape {stroke.shape}; must be bool {shape}"
             )
     if rust is not None and clean is not None and (both := int((rust & clean).sum())):
         raise ConfigError(
-            f"rust and clean share {both} pixels: leave each pixel to the later stroke"
+            f"rust and clean overlap in {both} pixels; assign each pixel to the later stroke"
         )
 
 
 def checked_unit(values: Map, name: str) -> Map:
-    """Return a map in [0, 1] as contiguous float32, or say what is wrong with it."""
+    """Return a map in [0, 1] as contiguous float32, or raise a ConfigError."""
     values = np.ascontiguousarray(values, dtype=np.float32)
     if values.ndim != 2 or values.size == 0:
-        raise ConfigError(f"{name} has the shape {values.shape}: give (h, w), not empty")
+        raise ConfigError(f"{name} has the shape {values.shape}; must be (h, w) and not empty")
     low, high = values.min(), values.max()
-    # Written so that a NaN, which compares as False, is refused too.
+    # Written so that NaN, which compares as False, is rejected too.
     if not (low >= 0 and high <= 1):
-        raise ConfigError(f"{name} runs from {low} to {high}: give numbers from 0 to 1, no NaN")
+        raise ConfigError(
+            f"{name} has values from {low} to {high}; must be between 0 and 1, without NaN"
+        )
     return values
 
 
 def check_photo(image: Pixels) -> None:
-    """Refuse, with a ConfigError, what is not (H, W, 3) uint8."""
+    """Raise a ConfigError unless the photo is (H, W, 3) uint8."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ConfigError(
-            f"image is {image.dtype} of the shape {image.shape}: give (H, W, 3) uint8"
+            f"image is {image.dtype} with the shape {image.shape}; must be (H, W, 3) uint8"
         )
 
 
 def working_shape(shape: Shape, working_size: int) -> Shape:
-    """Return (h, w) of a photo shrunk, never enlarged, to this longer side, at least 1 x 1."""
+    """Return (h, w) of a photo downscaled, never enlarged, to this longer side; at least 1 x 1."""
     scale = min(1.0, working_size / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
@@ -275,26 +277,26 @@ def crf_refine(
     image
         (H, W, 3) uint8, the photo.
     probability
-        (h, w) floating point in [0, 1], of any size, the evidence; brought to the
-        working size bilinearly.
+        (h, w) floating point in [0, 1], of any size, the unary evidence; resized
+        bilinearly to the working size.
     params
-        The CRF; those of `lattice`, else ``CRFParams()``, when left out.
+        Parameters of the CRF; by default those of `lattice`, else ``CRFParams()``.
     rust, clean
-        (H, W) bool, strokes of an expert at the photo's own size. They are hard
-        constraints, kept to the pixel: the posterior is 1 and 0 there.
+        (H, W) bool, expert strokes at the photo's own size. They are hard
+        constraints: the posterior is exactly 1 and 0 there.
     lattice
-        The `Lattice` of this photo at its working size, when it was kept; its weights may
-        be others, see `Lattice.weighted`.
+        Stored `Lattice` of this photo at its working size, if any; its weights may
+        differ, see `Lattice.weighted`.
 
     Returns
     -------
-    (H, W) float32 in [0, 1], the posterior of corrosion; follows the colour edges
-    of the photo where that is larger than the working size.
+    (H, W) float32 in [0, 1], the posterior of corrosion; if the photo is larger than the
+    working size, it is upsampled along the colour edges of the photo.
 
     Raises
     ------
     ConfigError
-        See `Lattice.infer`; or the lattice is of another size or other parameters.
+        See `Lattice.infer`; or the lattice has another size or other parameters.
 
     References
     ----------
@@ -309,8 +311,8 @@ def crf_refine(
         lattice = Lattice(image if image.shape[:2] == small else resize(image, small), params)
     elif lattice.image.shape[:2] != small or not lattice.fits(params):
         raise ConfigError(
-            f"lattice is of the size {lattice.image.shape[:2]} and {lattice.params}: "
-            f"give one of the size {small} and {params}, or none"
+            f"lattice has the size {lattice.image.shape[:2]} and {lattice.params}; "
+            f"must have the size {small} and {params}, or be None"
         )
     evidence = bilinear(checked_unit(probability, "probability"), small)
     small_rust, small_clean = shrink_strokes(rust, clean, small)
@@ -328,7 +330,7 @@ def crf_refine(
 def shrink_strokes(
     rust: Mask | None, clean: Mask | None, shape: Shape
 ) -> tuple[Mask | None, Mask | None]:
-    """Mark every working pixel that a stroke touches; none that both kinds touch."""
+    """Mark each working pixel that a stroke touches, except those that both kinds touch."""
     small_rust, small_clean = _touched(rust, shape), _touched(clean, shape)
     if small_rust is None or small_clean is None:
         return small_rust, small_clean

@@ -1,11 +1,12 @@
-"""What an expert's strokes say of the pixels around them: evidence for the CRF.
+"""Scribbles: extend an expert's strokes to similar pixels around them, as evidence for the CRF.
 
-A stroke alone moves the CRF little where the heat map is sure. Here each stroke is asked what else
-looks like it and not like its surroundings; the answer replaces the heat map's evidence near the
-stroke and fades out away from it. The CRF then follows the edges and keeps the strokes.
+A stroke alone has little effect on the CRF where the heat map is confident. Therefore the pixels
+around each stroke are compared with the stroke and with its surroundings; the resulting evidence
+replaces that of the heat map near the stroke and fades out away from it. The CRF then follows the
+edges and keeps the strokes.
 
-Pictures are (h, w, 3) uint8 sRGB, evidence (h, w) float32 in [0, 1], the probability of corrosion,
-strokes (h, w) bool. Lengths are in pixels of a picture whose longer side is `SIDE`.
+Images are (h, w, 3) uint8 sRGB, evidence is (h, w) float32 in [0, 1], the probability of corrosion,
+strokes are (h, w) bool. Lengths are in pixels of an image whose longer side is `SIDE`.
 """
 
 from __future__ import annotations
@@ -36,23 +37,23 @@ __all__ = [
 ]
 
 SIDE = 448
-"""Longer side in pixels at which everything was measured (docs/decisions/0021-scribbles.md)."""
+"""Longer side in pixels at which all constants were measured (docs/decisions/0021-scribbles.md)."""
 
 EIGHT = np.ones((3, 3), np.bool_)
-SMOOTHING = 1.0  # pixels; the grain of sensor and JPEG is no colour of its own
-STEP = 4  # levels of Lab to a bin of the histograms
-FINE, COARSE = 1.0, 2.0  # bins; standard deviations with which histograms are smoothed
-FLOOR = 1e-5  # share of a colour that was never seen
+SMOOTHING = 1.0  # pixels; removes the noise of sensor and JPEG
+STEP = 4  # levels of Lab per histogram bin
+FINE, COARSE = 1.0, 2.0  # bins; standard deviations for smoothing the histograms
+FLOOR = 1e-5  # share assigned to colours that do not occur
 GRAIN = 4.0  # pixels; standard deviation of the window in which roughness is measured
-TOUCH = 3  # pixels; strokes nearer than twice that are one piece
-MOST_PIECES = 16  # of each kind; more are joined with their neighbours first
-LEAST_EXTENT = 6.0  # pixels; half the diagonal of a piece, a dot has at least this
-SURROUNDINGS = 0.25, 4.0  # extents from a stroke, from where to where its surroundings are
-STROKE_SHARE = 5.0  # weight of a stroke's pixel beside one that has its label already
+TOUCH = 3  # pixels; strokes closer than twice this distance form one piece
+MOST_PIECES = 16  # of each kind; more are first merged with their neighbours
+LEAST_EXTENT = 6.0  # pixels; minimum extent (half the diagonal) of a piece, even of a dot
+SURROUNDINGS = 0.25, 4.0  # inner and outer distance of the surroundings, in extents of the stroke
+STROKE_SHARE = 5.0  # weight of a pixel of the stroke relative to other pixels with its label
 REACH, REACH_LEAST, REACH_MOST = 2.0, 60.0, 0.35 * SIDE  # extents; pixels; pixels
-FREE = 0.12 * SIDE  # pixels; farther than that only what hangs together with the stroke changes
-SOFTEN = 5.0  # pixels added to the distance by which pieces share a pixel
-MOST_ODDS = 6.0  # log odds; leaves the CRF a say
+FREE = 0.12 * SIDE  # pixels; beyond this distance only pixels connected to the stroke change
+SOFTEN = 5.0  # pixels added to the distance in the weights of several pieces
+MOST_ODDS = 6.0  # log odds; limits the evidence so that the CRF can still overrule it
 
 Floats = NDArray[np.floating[Any]]
 Window = tuple[slice, slice]
@@ -60,10 +61,10 @@ Window = tuple[slice, slice]
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the features that give the log odds of a stroke's label; see `features_of`.
+    """Weights of the features in the log odds of a stroke's label; see `features_of`.
 
-    Fitted on half A by the trial that `python -m benchmarks.scribbles_fit` was written from;
-    another choice of pictures gives somewhat other numbers.
+    Fitted on half A with the predecessor of `python -m benchmarks.scribbles_fit`;
+    another selection of images gives slightly different numbers.
     """
 
     evidence: float = 1.538
@@ -76,7 +77,7 @@ class Weights:
     rust: float = -1.185
 
     def vector(self) -> NDArray[np.float32]:
-        """Return them in the order of `Features.values`."""
+        """Return the weights in the order of `Features.values`."""
         return np.array(list(vars(self).values()), np.float32)
 
 
@@ -85,13 +86,13 @@ WEIGHTS = Weights()
 
 @dataclass(frozen=True)
 class Look:
-    """What is measured of a picture once, whatever the strokes.
+    """Properties of an image that do not depend on the strokes.
 
     Attributes
     ----------
-    colour : (h, w) int, the bin of a pixel's Lab colour
-    roughness : (h, w) float32, log of the deviation of the brightness around it
-    scale : the picture's longer side in `SIDE`
+    colour : (h, w) int, the histogram bin of a pixel's Lab colour
+    roughness : (h, w) float32, log of the standard deviation of the brightness around it
+    scale : longer side of the image divided by `SIDE`
     """
 
     colour: NDArray[np.intp]
@@ -100,7 +101,7 @@ class Look:
 
     @classmethod
     def at(cls, image: Pixels) -> Look:
-        """Look at a picture, (h, w, 3) uint8."""
+        """Measure an image, (h, w, 3) uint8."""
         scale = max(image.shape[:2]) / SIDE
         sigma = SMOOTHING * scale
         smooth = ndimage.gaussian_filter(image.astype(np.float32), (sigma, sigma, 0))
@@ -125,15 +126,15 @@ _BINS = (26, 48, 52)
 
 @dataclass(frozen=True)
 class Features:
-    """What tells whether the pixels of a window have the label of one stroke.
+    """Features by which the pixels of a window are compared with one stroke.
 
     Attributes
     ----------
-    window : where in the picture
-    rust : the stroke's label
+    window : position in the image
+    rust : whether the stroke's label is rust
     values : (8, h, w) float32, in the order of `Weights`
-    distance : (h, w) float32 to the stroke
-    near : (h, w) float32 in [0, 1], how far the stroke has a say
+    distance : (h, w) float32, distance to the stroke
+    near : (h, w) float32 in [0, 1], influence of the stroke
     stroke : (h, w) bool
     """
 
@@ -147,7 +148,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Field:
-    """What one stroke says: log odds of corrosion in a window, and its weight there, (h, w)."""
+    """Evidence of one stroke: log odds of corrosion in a window, and its weights, (h, w)."""
 
     window: Window
     odds: Map
@@ -158,7 +159,7 @@ class Field:
 def spread(
     image: Pixels, evidence: Map, *, rust: Mask | None = None, clean: Mask | None = None
 ) -> Map:
-    """Return evidence that takes strokes for examples of what is around them.
+    """Return the evidence updated by strokes, as examples for similar pixels around them.
 
     Parameters
     ----------
@@ -168,8 +169,8 @@ def spread(
 
     Returns
     -------
-    (h, w) float32 in [0, 1]; that of `evidence` out of the reach of all strokes, and everywhere
-    where there are none
+    (h, w) float32 in [0, 1]; equal to `evidence` beyond the reach of all strokes, and everywhere
+    if there are no strokes
     """
     evidence = np.asarray(evidence, np.float32)
     said = list(fields(image, evidence, rust=rust, clean=clean))
@@ -179,7 +180,7 @@ def spread(
 def fields(
     image: Pixels, evidence: Map, *, rust: Mask | None, clean: Mask | None
 ) -> Iterator[Field]:
-    """Yield what each piece of the strokes says; arguments as of `spread`."""
+    """Yield the evidence of each piece of the strokes; arguments as for `spread`."""
     for features in features_of(image, evidence, rust=rust, clean=clean):
         yield _field(features, WEIGHTS.vector())
 
@@ -187,13 +188,14 @@ def fields(
 def features_of(
     image: Pixels, evidence: Map, *, rust: Mask | None, clean: Mask | None
 ) -> Iterator[Features]:
-    """Yield the features of each piece of the strokes; arguments as of `spread`.
+    """Yield the features of each piece of the strokes; arguments as for `spread`.
 
-    They are, of a pixel, counted for the label of the stroke: the evidence in log odds; that of
-    the stroke, on average; the log of 1 plus the distance in extents of the stroke; the log ratio
-    of the colour's share in the stroke to that in the surroundings that have the other label so
-    far; the same with what has the stroke's label already added to the stroke; the difference in
-    roughness; 1; and 1 for rust, -1 for clean.
+    The features of a pixel, with log odds counted towards the label of the stroke, are: the
+    evidence in log odds; the mean evidence of the stroke; the log of 1 plus the distance in extents
+    of the stroke; the log ratio of the colour's share in the stroke to its share in those
+    surroundings that currently have the other label; the same with the pixels that currently have
+    the stroke's label added to the stroke; the difference in roughness; 1; and 1 for rust, -1 for
+    clean.
     """
     kinds = [
         (mark, is_rust) for mark, is_rust in ((rust, True), (clean, False)) if mark is not None
@@ -208,7 +210,7 @@ def features_of(
 
 
 def join(evidence: Map, said: list[Field]) -> Map:
-    """Join what strokes say with the evidence from before, (h, w) in [0, 1]; returns the like."""
+    """Combine the evidence of the strokes with the earlier evidence, (h, w) in [0, 1]."""
     odds = logit(np.clip(evidence, CLIP, 1 - CLIP)).astype(np.float32)
     total, shares, near = (np.zeros_like(odds) for _ in range(3))
     for one in said:
@@ -250,7 +252,7 @@ def _features(look: Look, odds: Map, box: Window, piece: Mask, is_rust: bool) ->
     alone = _counts(colour, stroke.astype(np.float32))
     region = _counts(colour, np.where(stroke, STROKE_SHARE, around & agrees))
     rough = look.roughness[window]
-    # The window was needed for the surroundings; farther than the reach nobody asks.
+    # The larger window was needed for the surroundings; the evidence ends at the reach.
     inner = _within(distance, reach)
     ones = np.ones_like(own[inner])
     values = np.stack(
@@ -290,14 +292,14 @@ def _field(features: Features, weights: NDArray[np.float32]) -> Field:
 
 
 def _counts(colour: NDArray[np.intp], weight: Floats) -> Floats:
-    """Shares of the colours, as a histogram; all 0 where nothing has weight."""
+    """Return the weighted colour histogram with sum 1; all 0 if the weights are 0."""
     size = int(np.prod(_BINS))
     counts = np.bincount(colour.ravel(), weights=weight.ravel(), minlength=size)
     return (counts / max(float(weight.sum()), 1e-9)).reshape(_BINS)
 
 
 def _ratio(this: Floats, that: Floats, sigma: float) -> NDArray[np.float32]:
-    """Log ratio of two smoothed histograms, flat."""
+    """Return the log ratio of two smoothed histograms, flattened."""
     smooth = [ndimage.gaussian_filter(x, sigma, mode="constant", truncate=3) for x in (this, that)]
     return np.log((smooth[0] + FLOOR) / (smooth[1] + FLOOR)).ravel().astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Stage 3 as one call: a heat map, its threshold and an expert's strokes in; the mask out."""
+"""Stage 3 in one call: compute the mask from a heat map, its threshold and an expert's strokes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rustseg_jax.refine.threshold import foreground_probability
 __all__ = ["DOUBT", "check_marks", "lattice_of", "refine_mask"]
 
 DOUBT = 0.4
-"""Evidence at every pixel where the verdict was "no corrosion" but an expert marks some: unmarked
-pixels lean to clean, so that strokes grow along colour instead of everything flipping."""
+"""Evidence at every pixel if the verdict is "no corrosion" but an expert marks rust: unmarked
+pixels tend towards clean, so that strokes grow along colours and do not flip the whole mask."""
 
 
 def lattice_of(photo: Pixels, params: CRFParams) -> Lattice:
@@ -32,7 +32,7 @@ def lattice_of(photo: Pixels, params: CRFParams) -> Lattice:
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    params : the CRF
+    params : parameters of the CRF
     """
     shape = working_shape((photo.shape[0], photo.shape[1]), params.working_size)
     return Lattice(photo if photo.shape[:2] == shape else resize(photo, shape), params)
@@ -49,15 +49,15 @@ def refine_mask(
     clean: Mask | None = None,
     settled: Mask | None = None,
 ) -> tuple[Map, Mask]:
-    """Run the CRF and cut its posterior at one half.
+    """Run the CRF and threshold its posterior at 0.5.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    heat : (h, w) float32 in [0, 1], the heat map; None where the verdict was "no corrosion"
-    threshold : of the heat map
-    lattice : of this photo, `lattice_of`
-    params : the CRF; its weights may differ from the lattice's
+    heat : (h, w) float32 in [0, 1], the heat map; None if the verdict is "no corrosion"
+    threshold : threshold of the heat map
+    lattice : lattice of this photo, see `lattice_of`
+    params : parameters of the CRF; the weights may differ from those of the lattice
     rust, clean, settled : (H, W) bool strokes, see `rustseg_jax.resegment`
 
     Returns
@@ -80,10 +80,10 @@ def _unsettled(mark: Mask | None, settled: Mask | None) -> Mask | None:
 
 
 def _with_examples(small: Pixels, evidence: Map, rust: Mask | None, clean: Mask | None) -> Map:
-    """Evidence at the CRF's size, and what strokes say of the pixels around them."""
+    """Return the evidence at the CRF's size, updated by the strokes."""
     if not any(mark is not None and mark.any() for mark in (rust, clean)):
         return evidence
-    # Colours need no more pixels than this, and what is said is smooth.
+    # Colours need no higher resolution than this, and the evidence is smooth.
     shape = working_shape((evidence.shape[0], evidence.shape[1]), SIDE)
     rust, clean = shrink_strokes(rust, clean, shape)
     if shape == evidence.shape:
@@ -97,14 +97,14 @@ def _with_examples(small: Pixels, evidence: Map, rust: Mask | None, clean: Mask 
 def check_marks(
     shape: tuple[int, ...], rust: Mask | None, clean: Mask | None, settled: Mask | None
 ) -> None:
-    """Refuse, with a ConfigError, strokes of another shape or dtype, or that contradict."""
+    """Raise a ConfigError if strokes have another shape or dtype, or contradict each other."""
     for name, stroke in (("rust", rust), ("clean", clean), ("settled", settled)):
         if stroke is not None and (stroke.dtype != np.bool_ or stroke.shape != shape):
             raise ConfigError(
-                f"{name} is {stroke.dtype}{stroke.shape}; allowed is bool{tuple(shape)}, "
+                f"{name} is {stroke.dtype}{stroke.shape}; must be bool{tuple(shape)}, "
                 "the size of the photo"
             )
     if rust is not None and clean is not None and (rust & clean).any():
         raise ConfigError(
-            f"rust and clean both mark {int((rust & clean).sum())} pixels; mark each once"
+            f"rust and clean overlap in {int((rust & clean).sum())} pixels; mark each pixel once"
         )

@@ -1,4 +1,4 @@
-"""The threshold of a heat map, and the rough mask that it cuts.
+"""Threshold of a heat map, and the resulting rough mask.
 
 Heat maps are (h, w) float32 in [0, 1]; masks (H, W) bool.
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 ONE_HUMP = 2 / np.pi
-"""Otsu's separability of a single Gaussian hump split at its mean; two far humps give 1."""
+"""Otsu's separability of a single Gaussian split at its mean; two distant modes give 1."""
 
 
 def find_threshold(heatmap: Map, config: ThresholdConfig | None = None) -> float:
@@ -35,23 +35,23 @@ def find_threshold(heatmap: Map, config: ThresholdConfig | None = None) -> float
 
     The dynamic rule: with Otsu's threshold ``o``, its separability
     ``eta = between-class variance / variance`` and ``trust = (eta - 2/pi) /
-    (1 - 2/pi)``, cut to [0, 1], the threshold is ``value + trust * (o - value)``,
-    cut to [low, high]. A heat map that is warm all over has one hump: Otsu alone
-    would cut the corrosion in two, while this keeps it whole.
+    (1 - 2/pi)``, clipped to [0, 1], the threshold is ``value + trust * (o - value)``,
+    clipped to [low, high]. If a heat map is high everywhere, its histogram has one mode: Otsu's
+    threshold [2]_ alone would split the corrosion in two, while this rule keeps it whole.
 
-    RustSEG [1]_ names a dynamic threshold; its formula is not in public text
-    that could be found, so this rule is our own.
+    RustSEG [1]_ mentions a dynamic threshold; no published formula was
+    found, so this rule was designed for this project.
 
     Parameters
     ----------
     heatmap
         (h, w) floating point in [0, 1].
     config
-        The rule and its numbers; ``ThresholdConfig()`` when left out.
+        The rule and its numbers; ``ThresholdConfig()`` by default.
 
     Returns
     -------
-    The threshold in (0, 1]. Corrosion is where the heat map is at or above it.
+    The threshold in (0, 1]; the rough mask is where the heat map is at or above it.
     ``otsu`` returns `config.value` for a constant heat map, which has no Otsu threshold.
 
     Raises
@@ -86,18 +86,18 @@ def find_threshold(heatmap: Map, config: ThresholdConfig | None = None) -> float
 
 
 def moved_threshold(threshold: float, odds: float) -> float:
-    """Move a threshold in log odds, which never leave (0, 1).
+    """Shift a threshold in log odds, so that it stays in (0, 1).
 
     Parameters
     ----------
     threshold
         In (0, 1].
     odds
-        What is added to its log odds; 0 gives back the threshold itself.
+        Shift of its log odds; 0 returns the threshold unchanged.
 
     Returns
     -------
-    The threshold in (0, 1), or what was given.
+    The threshold in (0, 1), or the unchanged threshold.
     """
     _check_threshold(threshold)
     if odds == 0:
@@ -106,14 +106,14 @@ def moved_threshold(threshold: float, odds: float) -> float:
 
 
 def moved_by(threshold: float, found: float) -> float:
-    """Say by how many log odds a threshold was moved from the one that was found."""
+    """Return the shift, in log odds, of a threshold relative to the one that was found."""
     if threshold == found:
         return 0.0
     return float(logit(min(threshold, 1 - CLIP)) - logit(min(found, 1 - CLIP)))
 
 
 def _otsu(heatmap: Map) -> tuple[float | None, float]:
-    """Return Otsu's threshold, of the values and not of bins, and its separability."""
+    """Return Otsu's threshold, computed from the values without bins, and its separability."""
     values = np.sort(heatmap.astype(np.float64), axis=None)
     variance = values.var()
     cuts = np.flatnonzero(np.diff(values) > 0) + 1
@@ -129,7 +129,7 @@ def _otsu(heatmap: Map) -> tuple[float | None, float]:
 
 
 def rough_mask(heatmap: Map, threshold: float, shape: Shape) -> Mask:
-    """Enlarge a heat map bilinearly and cut it: True where it is at or above the threshold.
+    """Enlarge a heat map bilinearly and threshold it: True where it is at or above the threshold.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def rough_mask(heatmap: Map, threshold: float, shape: Shape) -> Mask:
     threshold
         In (0, 1].
     shape
-        (H, W) of the photo, in pixels. Memory beyond the mask does not grow with it.
+        (H, W) of the photo, in pixels. Only the memory of the mask grows with it.
 
     Returns
     -------
@@ -154,10 +154,10 @@ def rough_mask(heatmap: Map, threshold: float, shape: Shape) -> Mask:
 def foreground_probability(
     heatmap: Map, threshold: float, *, shape: Shape | None = None, confidence: float = 0.95
 ) -> Map:
-    """Turn heat into a probability of corrosion that is 0.5 exactly at the threshold.
+    """Convert heat-map values to a probability of corrosion that is 0.5 exactly at the threshold.
 
-    Linear from ``1 - confidence`` at heat 0 to 0.5 at the threshold, and on to
-    `confidence` at heat 1.
+    Linear from ``1 - confidence`` at 0 to 0.5 at the threshold, and from there to
+    `confidence` at 1.
 
     Parameters
     ----------
@@ -166,10 +166,10 @@ def foreground_probability(
     threshold
         In (0, 1].
     shape
-        (H, W) to enlarge the heat map to beforehand, bilinearly, so that the line of
-        probability 0.5 is the border of `rough_mask`; its own shape when left out.
+        (H, W) to which the heat map is first enlarged bilinearly, so that the contour of
+        probability 0.5 is the border of `rough_mask`; by default its own shape.
     confidence
-        Probability at heat 1, above 0.5 and below 1: how far the CRF may trust the heat.
+        Probability at heat 1, above 0.5 and below 1: how strongly the CRF relies on the heat map.
 
     Returns
     -------
@@ -177,10 +177,10 @@ def foreground_probability(
     """
     _check_threshold(threshold)
     if not 0.5 < confidence < 1:
-        raise ConfigError(f"confidence is {confidence}: use above 0.5 and below 1")
+        raise ConfigError(f"confidence is {confidence}; must be above 0.5 and below 1")
     heat = checked_unit(heatmap, "heatmap")
     heat = heat if shape is None else bilinear(heat, shape)
-    # At the threshold 1 nothing is above it: any divisor but 0 will do.
+    # No value is above a threshold of 1: any divisor except 0 will do.
     above = (heat - threshold) / ((1 - threshold) or 1)
     signed = np.where(heat < threshold, heat / threshold - 1, above)
     return (0.5 + (confidence - 0.5) * signed).astype(np.float32)
@@ -188,4 +188,4 @@ def foreground_probability(
 
 def _check_threshold(threshold: float) -> None:
     if not 0 < threshold <= 1:
-        raise ConfigError(f"threshold is {threshold}: use above 0, up to 1")
+        raise ConfigError(f"threshold is {threshold}; must be above 0 and at most 1")

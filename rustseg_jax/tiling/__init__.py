@@ -1,5 +1,5 @@
-"""Analysis of large photos in overlapping tiles (windows, in the code).
+"""Large photos, analysed in overlapping tiles.
 
-`plan` lays the tiles out and estimates their cost, `windows` runs the network on them, and
-`evidence` holds the network's output for a photo, analysed as a whole or in tiles.
+`plan` places the tiles, `windows` runs the network on them, and `evidence` holds the output of
+the network for a photo, whole or tiled.
 """

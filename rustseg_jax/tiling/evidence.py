@@ -1,4 +1,4 @@
-"""The network's output for a photo: probability and heat map, as a whole or from windows."""
+"""Output of the network for a photo: probability and heat map, whole or in tiles."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Evidence", "look", "look_closer", "network_input", "plan_of"]
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The network's output for a photo; all later stages need only this and the photo.
+    """Output of the network for a photo; later stages need only this and the photo.
 
     Attributes
     ----------
     probability : calibrated P(corrosion) in [0, 1]
     heatmap : (28, 28) float32 in [0, 1], of the corrosion class
-    heat_maximum : value that the heat map was divided by, see `Segmentation`
-    tiling : the windows in which a large photo was analysed, or None
-    fine_heatmap : (h, w) float32 in [0, 1], blended from the windows and the whole photo, or None
+    heat_maximum : value by which the heat map was divided, see `Segmentation`
+    tiling : the tiles of a large photo, or None
+    fine_heatmap : (h, w) float32 in [0, 1], of tiles and whole photo, or None
     """
 
     probability: float
@@ -37,22 +37,22 @@ class Evidence:
 
     @property
     def heat(self) -> np.ndarray:
-        """Heat map that the mask is computed from: the fine one if there is one."""
+        """The heat map that the mask is made from: the fine one if present."""
         return self.heatmap if self.fine_heatmap is None else self.fine_heatmap
 
     def crf(self, config: Config) -> CRFParams:
-        """Return the CRF parameters for this photo: `config.crf`, adapted to its windows."""
+        """Return the CRF parameters for this photo: `config.crf`, adapted to its tiles."""
         return crf_of(self.tiling.plan if self.tiling else None, config.crf, config.tiles)
 
 
 def network_input(photo: np.ndarray, model: Classifier) -> np.ndarray:
-    """(H, W, 3) uint8 -> (1, 448, 448, 3) float32 in [0, 1], resized as in training."""
+    """Convert (H, W, 3) uint8 to (1, 448, 448, 3) float32 in [0, 1], stretched as in training."""
     side = model.config.input_size
     return images.resize(photo, (side, side)).astype(np.float32)[None] / np.float32(255)
 
 
 def plan_of(photo: np.ndarray, model: Classifier, config: Config) -> Plan | None:
-    """Return the windows in which to analyse a photo; None if it is analysed as a whole."""
+    """Return the tiles in which a photo will be analysed; None if it is analysed whole."""
     shape = (photo.shape[0], photo.shape[1])
     return plan_tiles(shape, config.tiles, input_size=model.config.input_size)
 
@@ -66,7 +66,7 @@ def look(
     ----------
     model, x, output : the network, (B, H, W, 3) float32 in [0, 1], and its output for them
     verdict : (B, 2) logits, `Classifier.verdict`
-    config : how to compute heat maps
+    config : method of the heat map
 
     Returns
     -------
@@ -96,15 +96,15 @@ def look_closer(
     whole: tuple[Evidence, float],
     config: Config,
 ) -> Evidence:
-    """Add the evidence of the windows of a large photo.
+    """Analyse a large photo in tiles and combine the result with that of the whole photo.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : windows of this photo
-    whole : output of `look` for the photo as a whole
-    config : how to compute heat maps, and the weight of the whole photo's
+    plan : tiles of this photo
+    whole : result of `look` for the whole photo
+    config : method of the heat map, and weight of the whole photo's heat map
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The network's output for the windows of a large photo, one by one and pooled."""
+"""Output of the network for the tiles of a large photo, and for all of them combined."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rustseg_jax.tiling.plan import Plan, Tiling, blend
 
 __all__ = ["Found", "Views", "absolute", "agree", "look", "look_closer", "pool"]
 
-BATCH = 4  # windows per forward pass, always, so that only one shape is compiled
+BATCH = 4  # tiles per pass through the network, constant so that only one shape is compiled
 
 
 class Views(NamedTuple):
-    """The network's output for each window.
+    """Output of the network for each tile.
 
     Attributes
     ----------
-    margins : (windows,) float64, logit of corrosion less that of clean
-    maps : (windows, cells, cells) float32 >= 0, heat maps before normalisation
+    margins : (windows,) float64, logit of corrosion minus that of clean
+    maps : (windows, cells, cells) float32 >= 0, unnormalised heat maps
     """
 
     margins: NDArray[np.float64]
@@ -36,14 +36,14 @@ class Views(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The evidence of a large photo, from the whole photo and its windows.
+    """Combined result of a large photo, from the whole photo and its tiles.
 
     Attributes
     ----------
     probability : calibrated P(corrosion), see `agree`
-    heat : `Plan.grid` float32 in [0, 1], the blended heat maps of the windows and the whole photo
-    maximum : value that the heat map was divided by; score maps are not normalised: their maximum
-    tiling : the windows and their probabilities
+    heat : `Plan.grid` float32 in [0, 1], the blended heat maps of the tiles and the whole photo
+    maximum : value by which it was divided; for score maps, which are not divided, its maximum
+    tiling : the tiles and their results
     """
 
     probability: float
@@ -61,15 +61,15 @@ def look_closer(
     *,
     share: float,
 ) -> Found:
-    """Add the evidence of the windows to that of the whole photo.
+    """Analyse a large photo in tiles and combine the result with that of the whole photo.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : windows of this photo
-    whole : the network's output for the whole photo, in the form of a single window
-    config : how to compute heat maps
+    plan : tiles of this photo
+    whole : output of the network for the whole photo, as for a single tile
+    config : method of the heat map
     share : weight of the whole photo's heat map, see `TileConfig.whole_share`
 
     Returns
@@ -96,8 +96,8 @@ def absolute(
 
     Parameters
     ----------
-    heat, maximum : (B, h, w) and (B,), as `localise` returns them
-    config : how they were computed
+    heat, maximum : (B, h, w) and (B,), as returned by `localise`
+    config : method they were made with
 
     Returns
     -------
@@ -109,20 +109,20 @@ def absolute(
 
 
 def pool(margins: NDArray[np.floating[Any]], network: NetworkConfig) -> float:
-    """Pool the windows' margins as the network's head pools positions.
+    """Pool the margins of the tiles in the same way as the network's head pools positions.
 
-    The head averages over positions ("mean") or takes ``log(mean(exp(r z))) / r``. Windows are of
-    one size, so the same formula applies to their margins. Unlike a maximum, a mean does not raise
-    the risk of a false alarm with the number of windows.
+    The head averages over positions ("mean") or takes ``log(mean(exp(r z))) / r``. Means of
+    means are means, so the results of tiles of equal size pool in the same way. This is a mean,
+    not a maximum: more tiles do not raise the chance of a false alarm.
 
     Parameters
     ----------
-    margins : (windows,) logit of corrosion less that of clean, of each window
-    network : gives the pooling of the head
+    margins : (windows,) logit of corrosion minus that of clean, of each tile
+    network : pooling of its head
 
     Returns
     -------
-    The pooled margin, between the mean and the maximum of the windows
+    The margin of all tiles together, between their mean and their maximum
     """
     z = np.asarray(margins, np.float64)
     if network.pooling == "mean":
@@ -132,15 +132,15 @@ def pool(margins: NDArray[np.floating[Any]], network: NetworkConfig) -> float:
 
 
 def agree(whole: float, windows: float) -> float:
-    """Combine the margins of the whole photo and of its windows: their mean.
+    """Combine the margins of the whole photo and of its tiles: return their mean.
 
-    The mean is taken in log odds, so that the more confident one counts more. Taking the larger one
-    instead calls more clean photos corroded: docs/decisions/0008.
+    The mean is taken in log odds, so that the more confident of the two has more weight. Taking
+    the larger one instead causes more false alarms on clean photos: docs/decisions/0008.
 
     Parameters
     ----------
-    whole : margin of the photo resized to the network's input
-    windows : pooled margin of its windows, see `pool`
+    whole : margin of the photo downscaled to the network's input
+    windows : margin of all tiles together, see `pool`
 
     Returns
     -------
@@ -150,14 +150,14 @@ def agree(whole: float, windows: float) -> float:
 
 
 def look(photo: NDArray[np.uint8], model: Classifier, plan: Plan, config: LocaliseConfig) -> Views:
-    """Run the network on each window.
+    """Run the network on each tile.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
     model : the network
-    plan : windows of this photo
-    config : how to compute heat maps
+    plan : tiles of this photo
+    config : method of the heat map
 
     Returns
     -------
@@ -174,7 +174,7 @@ def look(photo: NDArray[np.uint8], model: Classifier, plan: Plan, config: Locali
 
 
 def _batches(photo: NDArray[np.uint8], plan: Plan, side: int) -> Iterator[tuple[jnp.ndarray, int]]:
-    """Yield batches of windows as network input, and how many are real; the rest is padding."""
+    """Yield batches of tiles at the network's input size, and their number without padding."""
     boxes = plan.boxes()
     while chunk := list(islice(boxes, BATCH)):
         x = np.zeros((BATCH, side, side, 3), np.float32)

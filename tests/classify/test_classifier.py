@@ -66,9 +66,9 @@ def test_a_batch_equals_a_loop(tiny: Classifier) -> None:
         (np.zeros((1, 3, 32, 32), np.float32), r"\(1, 3, 32, 32\)"),
         (np.zeros((1, 32, 32, 3), np.uint8), "uint8"),
         (np.zeros((1, 32, 32, 3), np.float64), "float64"),
-        (np.zeros((1, 32, 40, 3), np.float32), "32 by 40"),
-        (np.zeros((1, 31, 32, 3), np.float32), "31 by 32"),
-        (np.zeros((1, 0, 32, 3), np.float32), "0 by 32"),
+        (np.zeros((1, 32, 40, 3), np.float32), "32 x 40"),
+        (np.zeros((1, 31, 32, 3), np.float32), "31 x 32"),
+        (np.zeros((1, 0, 32, 3), np.float32), "0 x 32"),
     ],
 )
 def test_wrong_input_is_refused_by_name(tiny: Classifier, x: np.ndarray, words: str) -> None:
@@ -143,7 +143,7 @@ def test_a_batch_of_verdicts_equals_a_loop(tiny: Classifier) -> None:
 
 
 def test_wrong_input_gets_no_verdict(tiny: Classifier) -> None:
-    with pytest.raises(ConfigError, match="32 by 40"):
+    with pytest.raises(ConfigError, match="32 x 40"):
         at_scales(tiny, 0.5).verdict(np.zeros((1, 32, 40, 3), np.float32))
 
 

@@ -45,7 +45,7 @@ def learn(made: Network, x: jax.Array) -> jax.Array:
         ({"sharpness": 0.0}, "sharpness is 0"),
         ({"sharpness": float("nan")}, "sharpness is nan"),
         ({"sharpness": float("inf")}, "sharpness is inf"),
-        ({"verdict_scales": ()}, r"verdict_scales is \(\); allowed .* 0.25 to 2"),
+        ({"verdict_scales": ()}, r"verdict_scales is \(\); .* between 0.25 and 2"),
         ({"verdict_scales": (1.0, 0.1)}, r"verdict_scales is \(1.0, 0.1\)"),
         ({"verdict_scales": (float("nan"),)}, "verdict_scales is"),
     ],

@@ -356,11 +356,11 @@ def test_gradients_are_those_of_each_sample():
 def test_wrong_activations_head_and_variant_are_refused():
     activations = random_activations(10, (1, 2, 2, 3))
     head = mlp_head(10, positions=4, channels=3)
-    with pytest.raises(ConfigError, match=r"^activations has shape"):
+    with pytest.raises(ConfigError, match=r"^activations has the shape"):
         grad_cam(head, activations[0], 1)
-    with pytest.raises(ConfigError, match=r"^head gave logits"):
+    with pytest.raises(ConfigError, match=r"^head returned logits"):
         grad_cam(lambda a: a, activations, 1)
-    with pytest.raises(ConfigError, match=r"^variant="):
+    with pytest.raises(ConfigError, match=r"^variant is "):
         grad_cam_pp(head, activations, 1, variant="paper")
 
 
@@ -406,9 +406,9 @@ def test_score_map_keeps_the_bias_that_gradients_lose():
 
 def test_score_map_refuses_what_grad_cam_refuses():
     scores = dense([[-1.0, 1.0]], [0.0, 0.0])
-    with pytest.raises(ConfigError, match="activations has shape"):
+    with pytest.raises(ConfigError, match="activations has the shape"):
         score_map(scores, jnp.ones((2, 2, 1)), 1)
-    with pytest.raises(ConfigError, match="class_index=2"):
+    with pytest.raises(ConfigError, match="class_index is 2"):
         score_map(scores, jnp.ones((1, 2, 2, 1)), 2)
-    with pytest.raises(ConfigError, match=r"must return \(B, h, w, classes\)"):
+    with pytest.raises(ConfigError, match=r"must be \(B, h, w, classes\)"):
         score_map(pooled([[-1.0, 1.0]], [0.0, 0.0]), jnp.ones((1, 2, 2, 1)), 1)

@@ -226,7 +226,7 @@ def test_either_class_can_be_localised():
     ],
 )
 def test_config_refuses(option, value):
-    with pytest.raises(ConfigError, match=f"^{option}="):
+    with pytest.raises(ConfigError, match=f"^{option} is "):
         LocaliseConfig(**{option: value})
 
 
@@ -236,17 +236,17 @@ def test_config_from_json_is_hashable():
 
 @pytest.mark.parametrize("class_index", [-1, 2])
 def test_a_class_that_does_not_exist_is_refused(class_index):
-    with pytest.raises(ConfigError, match=r"class_index=.*give 0 to 1"):
+    with pytest.raises(ConfigError, match=r"class_index is .*between 0 and 1"):
         localise(Tiny(), picture(7), class_index=class_index)
 
 
 @pytest.mark.parametrize("shape", [(48, 80, 3), (1, 40, 80, 3), (1, 0, 16, 3)])
 def test_an_input_of_the_wrong_shape_is_refused(shape):
-    with pytest.raises(ConfigError, match=r"^x has shape"):
+    with pytest.raises(ConfigError, match=r"^x has the shape"):
         localise(Tiny(), jnp.zeros(shape), config=LocaliseConfig())
 
 
 def test_an_output_of_another_picture_is_refused():
     model = Tiny()
-    with pytest.raises(ConfigError, match=r"^output\.activations has shape"):
+    with pytest.raises(ConfigError, match=r"^output\.activations has the shape"):
         localise(model, picture(8), model(picture(8, (2, 64, 80, 3))))

@@ -213,7 +213,7 @@ def test_two_models_come_from_the_operators_folder_only(
     app.query_params["right"] = "broken"
     app.run()
     assert not app.exception
-    assert "no safetensors file" in app.error[0].value
+    assert "not a safetensors file" in app.error[0].value
     app.query_params.update(view="steps", step="scores", weights="strict", right="")
     app.run()
     assert "weights strict" in _texts(app)
@@ -281,7 +281,7 @@ def test_an_upload_is_taken_apart(app: AppTest) -> None:
     app.file_uploader(key="stages-upload").upload("bad.png", b"no picture")
     app.run()
     assert not app.exception
-    assert "not a picture" in app.error[0].value
+    assert "not an image" in app.error[0].value
 
 
 def test_a_lesson_is_computed_once_and_lets_go_of_the_blocks(

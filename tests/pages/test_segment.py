@@ -103,7 +103,7 @@ def test_no_corrosion_says_what_that_means(app: AppTest) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"no picture at all", "not a picture"),
+        (b"no picture at all", "not an image"),
         (b"", "empty"),
         (png(picture(rusty=True))[:200], "cannot be decoded"),
         (png(np.zeros((8, 300, 3), np.uint8)), "at least 16"),

@@ -101,14 +101,14 @@ def test_a_plan_says_its_cost_in_words_and_numbers() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"mode": "some"}, "mode is 'some'; allowed are auto, whole, tiles"),
-        ({"from_side": 0}, "from_side is 0; .* from 1"),
-        ({"window": 15}, "window is 15; .* from 16"),
+        ({"mode": "some"}, "mode is 'some'; must be one of auto, whole, tiles"),
+        ({"from_side": 0}, "from_side is 0; .* at least 1"),
+        ({"window": 15}, "window is 15; .* at least 16"),
         ({"window": 448.0}, "window is 448.0"),
         ({"max_windows": 0}, "max_windows is 0"),
-        ({"overlap": 0.95}, "overlap is 0.95; allowed is 0 to 0.9"),
+        ({"overlap": 0.95}, "overlap is 0.95; must be between 0 and 0.9"),
         ({"overlap": float("nan")}, "overlap is nan"),
-        ({"whole_share": 1.5}, "whole_share is 1.5; allowed is 0 to 1"),
+        ({"whole_share": 1.5}, "whole_share is 1.5; must be between 0 and 1"),
         ({"working_size": 8}, "working_size is 8"),
     ],
 )

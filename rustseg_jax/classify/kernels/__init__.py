@@ -1,4 +1,4 @@
-"""3x3 convolutions in the form that is fastest on this machine.
+"""3x3 convolutions, in the form that is fastest on this machine.
 
-`convolution` chooses the form, `batch_norm` normalises in training, `build` compiles the C++.
+`convolution` selects the form, `batch_norm` is for training, `build` compiles the C++ code.
 """

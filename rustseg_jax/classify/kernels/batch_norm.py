@@ -1,10 +1,11 @@
-"""Batch norm, ReLU and 2x2 max pooling in one, for training.
+"""Batch norm, ReLU and 2x2 max pooling in one operation, for training.
 
-On CPUs these cost as much as the convolutions when each is a pass of its own over the memory, most
-of all their gradients. The compiled form takes two passes forwards and two backwards. Elsewhere,
-and for other types or channels that are no multiple of 8, the same is computed by ``jax.numpy``.
+On CPUs these take as long as the convolutions if each is a separate pass over memory; most of the
+time goes to their gradients. The compiled form makes two passes forwards and two backwards. On
+other devices, and for other types or channel counts that are not a multiple of 8, the same is
+computed with ``jax.numpy``.
 
-Layout: (B, H, W, C) float32; everything of a channel is (C,).
+Layout: (B, H, W, C) float32; parameters and statistics per channel are (C,).
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def batch_norm_relu(
     pool: bool = False,
     axis_name: str | None = None,
 ) -> tuple[Array, Array, Array]:
-    """Normalise over the batch, scale, shift, apply ReLU, and take 2x2 maxima if asked to.
+    """Normalise over the batch, scale, shift, apply ReLU and, optionally, 2x2 max pooling.
 
     ``relu(scale * (y - mean) / sqrt(variance + epsilon) + shift)``, differentiable once in reverse
-    mode, through the mean and the variance too.
+    mode, including through mean and variance.
 
     Parameters
     ----------
@@ -43,9 +44,9 @@ def batch_norm_relu(
     scale, shift : (C,) float32
     epsilon : float
     pool : bool
-        Return 2x2 maxima (an odd last row or column is left out).
+        Return 2x2 maxima (an odd last row or column is dropped).
     axis_name : str, optional
-        The mesh axis over which the batch is split; statistics are of the whole batch.
+        The mesh axis over which the batch is split; statistics are those of the whole batch.
 
     Returns
     -------
@@ -56,17 +57,17 @@ def batch_norm_relu(
     Raises
     ------
     ConfigError
-        If the shapes do not fit.
+        The shapes do not match.
 
     References
     ----------
     S. Ioffe, C. Szegedy, "Batch normalization", 2015.
     """
     if y.ndim != 4:
-        raise ConfigError(f"y must be (B, H, W, C), not of shape {y.shape}")
+        raise ConfigError(f"y has the shape {y.shape}; must be (B, H, W, C)")
     for name, value in (("scale", scale), ("shift", shift)):
         if value.shape != y.shape[3:]:
-            raise ConfigError(f"{name} must be ({y.shape[3]},), not of shape {value.shape}")
+            raise ConfigError(f"{name} has the shape {value.shape}; must be ({y.shape[3]},)")
     compiled = (
         y.dtype == scale.dtype == shift.dtype == jnp.float32
         and y.shape[3] % CHANNEL_UNIT == 0
@@ -96,7 +97,7 @@ def _plain_normalise(y: Array, p: Array, *, pooled: bool) -> Array:
 
 
 def _unpooled(y: Array, p: Array, g: Array, *, pooled: bool) -> Array:
-    """Gradient of the ReLU's input, given that of the output."""
+    """Return the gradient at the ReLU's input, given that at the output."""
     z = _by_channel(p[1]) * (y - _by_channel(p[0])) + _by_channel(p[2])
     if pooled:
         g = jax.vjp(max_pool, z)[1](g)[0]
@@ -159,7 +160,7 @@ def _whole(values: Array, axis_name: str | None) -> Array:
 
 
 def _statistics(y: Array, axis_name: str | None, compiled: bool) -> tuple[Array, Array]:
-    """Mean and variance of each channel over the whole batch."""
+    """Return mean and variance of each channel over the whole batch."""
     own, variance = _either(compiled, _native_moments, _plain_moments, y)
     if axis_name is None:
         return own, variance
@@ -188,7 +189,7 @@ def _norm(y: Array, scale: Array, shift: Array, *options: Any) -> tuple[Array, A
 def _norm_backward(
     _epsilon: float, pool: bool, axis_name: str | None, compiled: bool, saved: Any, gradients: Any
 ) -> tuple[Array, Array, Array]:
-    """Ioffe and Szegedy 2015, section 3, with the sums of the whole batch."""
+    """Return the gradients (Ioffe and Szegedy 2015, section 3), summed over the whole batch."""
     y, p, inverse = saved
     g = gradients[0]
     fast, plain = partial(_native_sums, pooled=pool), partial(_plain_sums, pooled=pool)

@@ -1,10 +1,11 @@
 """Build and register the compiled convolutions of ``convolution.cpp`` and its headers.
 
-They are compiled once, at first use, for the processor at hand, into the user's cache folder, and
-found there afterwards; of several processes that begin at once, one compiles and the others wait.
-Only this user can write there, and a library that somebody else could have put there or changed is
-not loaded. Where there is no C++ compiler, or anything else goes wrong, the library
-works without them, only slower: :func:`available` is then False and :func:`status` says why.
+They are compiled on first use, for the processor of this machine, and stored in the user's cache
+folder. If several processes start at once, one compiles and the others wait.
+Only this user can write to the folder; a library that another user could have created or changed
+is not loaded. Without a C++ compiler, or if anything else fails, the package works without the
+compiled convolutions, but more slowly: :func:`available` is then False and :func:`status` gives
+the reason.
 
 ``python -m rustseg_jax.classify.kernels.build`` builds them ahead of time and prints the status.
 """
@@ -35,7 +36,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 SOURCE = Path(__file__).with_name("convolution.cpp")
-# All that the library is made of: a change of any file makes another one.
+# All source files of the library: a change to any of them requires a new build.
 SOURCES = (*sorted(SOURCE.parent.glob("*.h")), SOURCE)
 TARGETS = (
     "transform_kernel",
@@ -65,9 +66,9 @@ _status: str | None = None
 
 
 def available() -> bool:
-    """Whether the compiled convolutions can be used; the first call builds or loads them.
+    """Return whether the compiled convolutions can be used; the first call builds or loads them.
 
-    Setting the environment variable ``RUSTSEG_NATIVE=0`` switches them off.
+    The environment variable ``RUSTSEG_NATIVE=0`` disables them.
     """
     global _status
     with _lock:
@@ -81,13 +82,13 @@ def available() -> bool:
 
 
 def status() -> str:
-    """Say in one line whether the compiled convolutions are on, and where from or why not."""
+    """Return one line: whether the compiled convolutions are on, and their path or why not."""
     available()
     return str(_status)
 
 
 def _register() -> str:
-    """Load the library, building it first where needed, and name its functions to XLA."""
+    """Load the library, building it first if necessary, and register its functions with XLA."""
     if os.environ.get("RUSTSEG_NATIVE") == "0":
         return "off: RUSTSEG_NATIVE is 0"
     path = _build()
@@ -100,25 +101,25 @@ def _register() -> str:
 
 
 def _cache() -> Path:
-    """Return the folder of built libraries, which only its owner may write to."""
+    """Return the folder of compiled libraries, which only its owner can write to."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     folder = Path(base) / "rustseg_jax" / "native"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for place in (folder.parent, folder):  # who can write to the upper one can exchange the lower
+    for place in (folder.parent, folder):  # write access to the parent allows replacing the child
         if _owned(place):
-            # It may be older than this rule, or the umask more generous.
+            # The folder may predate this rule, or the umask may be too permissive.
             place.chmod(stat.S_IMODE(place.stat().st_mode) & ~OTHERS_WRITE)
         _check_private(place)
     return folder
 
 
 def _owned(path: Path) -> bool:
-    # Windows has no such owners; its cache folders are private by inheritance.
+    # Windows has no such owners; its cache folders inherit private permissions.
     return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
 
 
 def _check_private(path: Path) -> None:
-    """Refuse what another user could have written: its code would run as this user."""
+    """Raise an error if another user could have written the file: its code would be run."""
     if not _owned(path):
         raise RuntimeError(f"{path} belongs to another user; delete it, or set XDG_CACHE_HOME")
     if hasattr(os, "getuid") and path.stat().st_mode & OTHERS_WRITE:
@@ -127,7 +128,7 @@ def _check_private(path: Path) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time in; without locks, as on some network drives, let all in."""
+    """Allow one process at a time; without file locks, as on some network drives, allow all."""
     if fcntl is None:
         yield
         return
@@ -137,11 +138,11 @@ def _alone(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(handle)  # which also gives the lock back, as the end of the process would
+        os.close(handle)  # also releases the lock, as the end of the process would
 
 
 def _processor() -> str:
-    """Describe the processor's instructions: a home folder may be shared between machines."""
+    """Return the processor's instruction set, because machines may share a home folder."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -155,11 +156,11 @@ def _compiler() -> str:
         path = shutil.which(name) if name else None
         if path:
             return path
-    raise RuntimeError("no C++ compiler was found (g++ or clang++)")
+    raise RuntimeError("no C++ compiler found (g++ or clang++)")
 
 
 def _build() -> Path:
-    """Compile the sources unless these very ones were compiled for this processor before."""
+    """Return the library, compiling it unless the same sources were compiled before."""
     parts = (*(path.read_text() for path in SOURCES), _processor(), jaxlib.__version__, *FLAGS)
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
     path = _cache() / f"convolution-{key}.so"
@@ -173,21 +174,21 @@ def _build() -> Path:
 
 def _build_at(path: Path) -> None:
     compiler = _compiler()
-    # Where there are no locks, another process sees either nothing or the whole library.
+    # Without locks, another process sees either no file or the complete library.
     with replacing(path) as partial:
         _compile(compiler, partial)
-        partial.chmod(0o600)  # the linker goes by the umask
+        partial.chmod(0o600)  # the linker applies the umask
 
 
 def _command(compiler: str, more: Sequence[str], output: Path) -> list[str]:
-    """Return the call of the compiler; `more` options come last and win."""
-    # XLA's headers do not compile without warnings: -isystem keeps them to ours.
+    """Return the compiler command; the options in `more` come last and take precedence."""
+    # XLA's headers cause warnings: -isystem restricts warnings to this project's code.
     include = ["-isystem", jax.ffi.include_dir()]
     return [compiler, *FLAGS, *more, *include, str(SOURCE), "-o", str(output)]
 
 
 def _compile(compiler: str, output: Path) -> None:
-    """Compile for this very processor, or for its family where the compiler cannot tell."""
+    """Compile for this processor, or for its family if the compiler cannot identify it."""
     for tuning in (["-march=native"], ["-mcpu=native"], []):
         done = subprocess.run(
             _command(compiler, tuning, output),

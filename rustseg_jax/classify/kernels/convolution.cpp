@@ -1,5 +1,5 @@
-// Names the compiled convolutions to XLA: each function here checks the shapes, picks the vectors,
-// and hands the pointers of XLA's arrays to the kernels in the headers beside this file.
+// Registers the compiled convolutions with XLA: each function checks the shapes, selects the vector
+// width, and passes the pointers of XLA's arrays to the kernels in the headers of this folder.
 //
 // 3x3 convolutions, SAME padding, NHWC, float32, for jax.ffi: forward with bias, ReLU and 2x2 max
 // pooling fused in, and the gradient of the kernel.

@@ -1,22 +1,22 @@
-"""3x3 convolutions with bias, ReLU and 2x2 max pooling, in the form that is fastest.
+"""3x3 convolutions with bias, ReLU and 2x2 max pooling, in the fastest available form.
 
-Layout: pictures are (B, H, W, C) float32, kernels (3, 3, I, O) float32 (height, width, in, out);
-zero padding of one position on each side, so that the size stays ("SAME").
+Layout: images are (B, H, W, C) float32, kernels (3, 3, I, O) float32 (height, width, in, out);
+zero padding of one position on each side, so that the size does not change ("SAME").
 
 Forms:
 
 ``winograd``
-    Compiled F(4x4, 3x3), a quarter of the multiplications [1]_. CPU, float32, and channels that
-    are multiples of 8 (of 4 on processors with narrow vectors). Agrees with ``lax`` to about 2e-6
-    of the largest value.
+    Compiled F(4x4, 3x3), with a quarter of the multiplications [1]_. For CPU, float32, and channel
+    counts that are multiples of 8 (of 4 on processors with narrow vectors). Agrees with ``lax`` to
+    about 2e-6 of the largest value.
 ``direct``
-    Compiled, for few input channels (the first layer). CPU, float32, and output channels that are
-    a multiple of 8.
+    Compiled, for few input channels (the first layer). For CPU, float32, and output channel counts
+    that are multiples of 8.
 ``lax``
-    ``jax.lax.conv_general_dilated``. Anywhere, any type, any derivative.
+    ``jax.lax.conv_general_dilated``. For any device, any type, any derivative.
 ``auto``
-    ``direct`` or ``winograd`` where they apply, otherwise ``lax``. A program compiled for a GPU
-    gets ``lax``.
+    ``direct`` or ``winograd`` if applicable, otherwise ``lax``. Programs compiled for a GPU
+    use ``lax``.
 
 Each form is differentiable once in reverse mode; forward mode and second derivatives need ``lax``.
 
@@ -40,16 +40,16 @@ from rustseg_jax.errors import ConfigError
 Array = jax.Array
 Form = Literal["auto", "winograd", "direct", "lax"]
 
-# The compiled code takes vectors of 16, 8 or (on processors without AVX) 4 channels.
+# The compiled code uses vectors of 16, 8 or (on processors without AVX) 4 channels.
 CHANNEL_UNIT = 8
-# Up to this many input channels the transforms of Winograd's form would cost more than they save.
+# Up to this many input channels, Winograd's transforms would cost more than they save.
 FEW_CHANNELS = 7
 
 
 def conv3x3(
     x: Array, kernel: Array, bias: Array | None = None, *, relu: bool = False, form: Form = "auto"
 ) -> Array:
-    """Convolve with a 3x3 kernel, add a bias, and apply ReLU if asked to.
+    """Convolve with a 3x3 kernel, add a bias and, optionally, apply ReLU.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def conv3x3(
     relu : bool
         Replace negative results by 0.
     form : {"auto", "winograd", "direct", "lax"}
-        How it is computed; see the module.
+        Form of the computation; see the module.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def conv3x3(
     Raises
     ------
     ConfigError
-        If the shapes do not fit, the form is unknown, or it cannot compute these shapes here.
+        The shapes do not match, the form is unknown, or it does not support these shapes here.
     """
     bias = _checked(x, kernel, bias)
     return _conv(x, kernel, bias, relu, _choose(x, kernel, form))
@@ -77,7 +77,7 @@ def conv3x3(
 def conv3x3_pool(
     x: Array, kernel: Array, bias: Array | None = None, *, relu: bool = False, form: Form = "auto"
 ) -> tuple[Array, Array]:
-    """:func:`conv3x3` and the 2x2 maxima of its result, in one pass over the memory.
+    """Apply :func:`conv3x3` and 2x2 max pooling in one pass over memory.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def conv3x3_pool(
     Returns
     -------
     full : (B, H, W, O) float32
-        What :func:`conv3x3` returns.
+        The result of :func:`conv3x3`.
     pooled : (B, H // 2, W // 2, O) float32
         ``max_pool(full)``.
     """
@@ -100,10 +100,10 @@ def conv3x3_pool(
 
 
 def max_pool(x: Array) -> Array:
-    """Take the maximum of each 2x2 block; an odd last row or column is left out.
+    """Return the maximum of each 2x2 block; an odd last row or column is dropped.
 
-    Written as the maximum of four strided slices: the gradient of ``lax.reduce_window`` is far
-    slower on CPUs.
+    Computed as the maximum of four strided slices, because the gradient of ``lax.reduce_window`` is
+    far slower on CPUs.
 
     Parameters
     ----------
@@ -121,22 +121,23 @@ def max_pool(x: Array) -> Array:
 def _checked(x: Array, kernel: Array, bias: Array | None) -> Array:
     """Check the shapes and return the bias, zeros if there is none."""
     if x.ndim != 4:
-        raise ConfigError(f"x must be (B, H, W, C), not of shape {x.shape}")
+        raise ConfigError(f"x has the shape {x.shape}; must be (B, H, W, C)")
     if kernel.ndim != 4 or kernel.shape[:3] != (3, 3, x.shape[3]):
         raise ConfigError(
-            f"kernel must be (3, 3, {x.shape[3]}, O) for x of shape {x.shape}, not {kernel.shape}"
+            f"kernel has the shape {kernel.shape}; must be (3, 3, {x.shape[3]}, O) for x of shape "
+            f"{x.shape}"
         )
     if bias is None:
         return jnp.zeros((kernel.shape[3],), x.dtype)
     if bias.shape != kernel.shape[3:]:
-        raise ConfigError(f"bias must be ({kernel.shape[3]},), not of shape {bias.shape}")
+        raise ConfigError(f"bias has the shape {bias.shape}; must be ({kernel.shape[3]},)")
     return bias
 
 
 def _choose(x: Array, kernel: Array, form: str) -> str:
-    """Resolve ``auto``, or check that the form asked for applies."""
+    """Resolve ``auto``, or check that the requested form is applicable."""
     if form not in get_args(Form):
-        raise ConfigError(f"form must be one of {', '.join(get_args(Form))}, not {form!r}")
+        raise ConfigError(f"form is {form!r}; must be one of {', '.join(get_args(Form))}")
     if form == "lax":
         return form
     possible = _possible(x, kernel)
@@ -155,7 +156,7 @@ def _fits_winograd(kernel: Array) -> bool:
 
 
 def _possible(x: Array, kernel: Array) -> str:
-    """Return the fastest form that applies."""
+    """Return the fastest applicable form."""
     single = x.dtype == jnp.float32 and kernel.dtype == jnp.float32
     if not single or x.size == 0 or kernel.size == 0 or not available():
         return "lax"
@@ -202,7 +203,7 @@ def _like(*shape: int) -> jax.ShapeDtypeStruct:
 
 
 def _transformed(kernel: Array) -> Array:
-    """Winograd's transform of a kernel, in an order of its own."""
+    """Return Winograd's transform of a kernel, in the memory order of the compiled code."""
     return _call("transform_kernel", _like(6, 6, *kernel.shape[2:]), kernel)
 
 
@@ -245,7 +246,7 @@ def _forward(x: Array, kernel: Array, bias: Array, relu: bool, form: str) -> Arr
 
 
 def _gradients(x: Array, kernel: Array, g: Array, form: str) -> tuple[Array, Array, Array]:
-    """Gradients of x, kernel and bias, given that of the convolution before its ReLU."""
+    """Return the gradients of x, kernel and bias, given that of the convolution before its ReLU."""
     if form == "lax":
         dk = _lax_kernel_gradient(x, g)
     else:

@@ -1,5 +1,5 @@
-// The direct form: a convolution as it is written in a textbook, for the first layer, whose three
-// colours are too few for Winograd's form to pay; and the gradient of its kernel.
+// The direct form: the textbook convolution, for the first layer, whose three colour channels are
+// too few for Winograd's form to pay off; and the gradient of its kernel.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Products: multiplies matrices small enough to keep the sums in registers all the while.
+// Products: multiplies matrices small enough to keep all sums in registers.
 
 #pragma once
 

@@ -1,4 +1,4 @@
-// Scratch: memory for intermediate results, which every thread keeps from one call to the next.
+// Scratch: memory for intermediate results, which each thread reuses from call to call.
 
 #pragma once
 

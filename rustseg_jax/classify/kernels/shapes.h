@@ -1,5 +1,5 @@
-// Shapes: the sizes of the pictures at hand, where results go, and the choice of vectors that fit
-// the channels.
+// Shapes: the sizes of the images, the layout of the results, and the choice of a vector width that
+// divides the channels.
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// Threads: runs the items of one piece of work on the threads that XLA has already, and brings an
-// error that happens on any of them back to the caller.
+// Threads: runs the items of a task on XLA's existing threads and passes an error on any of them
+// back to the caller.
 
 #pragma once
 
