@@ -1,5 +1,5 @@
-"""What an expert's hand does to a mask.
+"""Corrections drawn by an expert.
 
-`strokes` replays what was drawn, `completion` judges what the CRF made of it, `superpixels` are
-pieces of like colour that a click takes at once.
+`strokes` replays strokes on a mask, `polygon` fills polygons, `superpixels` segments the photo
+for the one-click tool, `completion` checks the CRF's completion of the strokes.
 """

@@ -1,7 +1,7 @@
-"""What an automatic completion made of an expert's strokes, judged before it is believed.
+"""Check the automatic completion of an expert's strokes and warn of doubtful changes.
 
-The CRF keeps every stroke (`rustseg_jax.resegment`); this says where it kept one against its
-own opinion, and how much it changed far from any.
+The CRF keeps every stroke (`rustseg_jax.resegment`). This module reports where the CRF disagrees
+with a stroke that it kept, and how much it changed far from any stroke.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from rustseg_jax.wording import percent
 
 __all__ = ["Judgement", "judge_completion"]
 
-_SIDE = 700  # pixels of the longer side at which nearness is measured
-_RIM = 3  # pixels there around a stroke that should have its label, too
-_PIECE = 4 * _RIM + 1  # pixels there: a stroke is looked at in pieces of this size
-_LEAST = 0.1  # of a piece must be rim, so that there is something to compare with
-_ALONE = 0.25  # of the rim: below that a piece of a stroke stands alone
-_NEAR = 0.12  # of the longer side: changes farther than that from all strokes are "elsewhere"
-_MUCH = 0.01  # of the photo, changed elsewhere
+_SIDE = 700  # pixels of the longer side at which distances are measured
+_RIM = 3  # pixels at that size: width of the rim of a stroke that should have its label too
+_PIECE = 4 * _RIM + 1  # pixels at that size: strokes are checked in pieces of this size
+_LEAST = 0.1  # minimum share of the rim in a piece, so that there is enough to compare
+_ALONE = 0.25  # share of the rim that agrees, below which a piece of a stroke is reported
+_NEAR = 0.12  # of the longer side: changes farther than this from all strokes are "elsewhere"
+_MUCH = 0.01  # share of the photo changed elsewhere, above which it is reported
 _MOST_BOXES = 20
 
 Box: TypeAlias = tuple[int, int, int, int]
@@ -32,14 +32,14 @@ Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 @dataclass(frozen=True)
 class Judgement:
-    """What to look at again.
+    """Result of the check: what the expert should review.
 
     Attributes
     ----------
-    boxes : (left, top, right, bottom) in pixels around what the completion kept of the strokes,
-        but left the opposite label around
-    elsewhere : share of the photo in [0, 1] that it changed far from every stroke
-    words : both in a sentence or two, or what changed if there is nothing to warn of
+    boxes : (left, top, right, bottom) in pixels, around those parts of strokes whose
+        surroundings have the opposite label after the completion
+    elsewhere : share of the photo in [0, 1] that changed far from every stroke
+    words : both as text, or how much changed if there is nothing to warn of
     """
 
     boxes: tuple[Box, ...]
@@ -62,11 +62,13 @@ def judge_completion(before: Mask, after: Mask, *, rust: Mask, clean: Mask) -> J
     Raises
     ------
     ConfigError
-        They are not of one shape, or not bool.
+        An array is not bool, or the shapes differ.
     """
     for name, array in (("before", before), ("after", after), ("rust", rust), ("clean", clean)):
         if array.dtype != np.bool_ or array.shape != before.shape or array.ndim != 2:
-            raise ConfigError(f"{name} is {array.dtype}{array.shape}; allowed is one (H, W) bool")
+            raise ConfigError(
+                f"{name} is {array.dtype}{array.shape}; all must be bool with the same (H, W)"
+            )
     step = max(1, -(-max(before.shape) // _SIDE))
     small = after[::step, ::step]
     shape = small.shape
@@ -81,22 +83,22 @@ def judge_completion(before: Mask, after: Mask, *, rust: Mask, clean: Mask) -> J
 
 
 def _any(mask: Mask, step: int, shape: tuple[int, ...]) -> Mask:
-    """Shrink so that thin strokes stay."""
+    """Downscale a mask so that thin strokes remain."""
     rows, columns = shape[0] * step, shape[1] * step
     full = np.pad(mask, ((0, rows - mask.shape[0]), (0, columns - mask.shape[1])))
     return np.asarray(full.reshape(shape[0], step, shape[1], step).any(axis=(1, 3)))
 
 
 def _alone(after: Mask, strokes: Mask, marked: Mask, wanted: bool) -> list[Box]:
-    """Boxes around the parts of strokes whose surroundings mostly have the other label.
+    """Return boxes around the parts of strokes whose surroundings mostly have the other label.
 
-    Looked at piece by piece: a long stroke may be agreed with at one end only. Along the edge of
-    a region one side agrees, which is enough.
+    Strokes are checked piece by piece, because the result may agree with one end of a long stroke
+    only. Along the edge of a region one side agrees, which is enough.
     """
     rim = ndimage.binary_dilation(strokes, iterations=_RIM) & ~marked
     around = ndimage.uniform_filter(rim.astype(np.float32), _PIECE)
     agreed = ndimage.uniform_filter((rim & (after == wanted)).astype(np.float32), _PIECE)
-    # Where other strokes lie all around, they decide.
+    # A piece surrounded by other strokes is not reported.
     alone = strokes & (around > _LEAST) & (agreed < _ALONE * around)
     numbers, _ = ndimage.label(alone, structure=np.ones((3, 3), bool))
     return [(c.start, r.start, c.stop, r.stop) for r, c in ndimage.find_objects(numbers)]
@@ -114,7 +116,5 @@ def _words(alone: int, elsewhere: float, changed: float) -> str:
         where = "in 1 place" if alone == 1 else f"in {alone} places"
         said.append(f"Your strokes are kept, but the CRF disagrees {where} (framed).")
     if elsewhere > _MUCH:
-        said.append(
-            f"Far from your strokes {percent(elsewhere, digits=0)} of the photo changed, too."
-        )
+        said.append(f"{percent(elsewhere, digits=0)} of the photo changed far from your strokes.")
     return " ".join(said) or f"Completed: {percent(changed)} of the photo changed."

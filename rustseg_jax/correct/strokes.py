@@ -1,36 +1,36 @@
-"""The strokes of a correction: what they are, and which pixels they cover.
+"""Strokes of a correction: their format, and the pixels they cover.
 
-The canvas in the browser records every stroke; `replay` draws them again, to the same pixels.
-Both follow these rules, in whole numbers only, so that they cannot differ:
+The canvas in the browser records every stroke; `replay` draws the strokes again, with the same
+pixels. Both follow these rules, with integer arithmetic only, so that the results are identical:
 
-Labels. Every pixel is clean (0), rust (1) or "can't tell" (2). A stroke sets the pixels it
-covers to its value, one stroke after the other.
+Labels. Each pixel is clean (0), rust (1) or "can't tell" (2). Strokes are applied in order; each
+sets the pixels it covers to its value.
 
-Coordinates. (x, y) counts from the left and the top. Points of a brush are pixels, and mean
+Coordinates. (x, y) are counted from the left and the top. Points of a brush are pixels and refer to
 their centres. Points of an outline are corners: (0, 0) is the photo's own corner, (1, 1) the
-corner between the first four pixels. Points may lie outside the photo; pixels may not.
+corner between the first four pixels. Points can be outside the photo; pixels cannot.
 
 ``paint``
-    A round brush, `d` pixels wide, along the segments between `points`. Covered are the pixels
+    A round brush, `d` pixels wide, along the segments between `points`. It covers the pixels
     whose centre is at most d / 2 away from a segment. With v = B - A, w = P - A, L = v.v:
     4 |P - A|^2 <= d^2, or the same for B, or 0 <= w.v <= L and
-    2 |v x w| <= floor(sqrt(d^2 L)), which is the distance to the line without a fraction.
+    2 |v x w| <= floor(sqrt(d^2 L)), which is the distance to the line in integer arithmetic.
 ``outline``
-    The polygon through `points`, closed. Covered are the pixels whose centre it winds around
-    (the winding number is not 0). An edge whose crossing of a row's middle falls on a pixel's
-    centre has that pixel on its right.
+    The closed polygon through `points`. It covers the pixels whose centre it winds around
+    (the winding number is not 0). If an edge crosses the middle of a row exactly at a pixel's
+    centre, the pixel is on the right of the edge.
 ``patch``
-    The connected patch of pixels that have the label of (x, y): with corners where that label
-    is rust, else through edges only, so that a hole in rust does not leak through a corner.
+    The connected region of pixels with the label of (x, y): connected through corners if that
+    label is rust, else through edges only, so that a hole in rust does not leak through a corner.
 ``pixels``
-    What a tool covered that looks at the photo (`tool`: smart brush, superpixels), as `runs`:
-    [skip, length, skip, length, ...] through the rows of the photo, one after the other.
+    Pixels covered by a tool that depends on the photo (`tool`: smart brush, superpixels), as
+    `runs`: [skip, length, skip, length, ...] in row-major order.
 ``change``
-    What an automatic completion changed, as `runs` [skip, length, change, ...]: the labels of
-    the run are changed by exclusive or.
+    Pixels changed by an automatic completion, as `runs` [skip, length, change, ...]: the labels of
+    the run are combined with `change` by exclusive or.
 ``lost``
-    Strokes whose runs were too large to keep. They cannot be replayed; the mask is exact all
-    the same, for it is saved itself.
+    Strokes whose runs were too large to store. They cannot be replayed, but the mask itself is
+    stored and exact.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ from rustseg_jax.errors import DataError
 __all__ = ["CLEAN", "RUST", "UNSURE", "CorrectionError", "check_strokes", "replay", "replayable"]
 
 CLEAN, RUST, UNSURE = 0, 1, 2
-LARGEST_BRUSH = 1000  # pixels; the canvas offers no larger one
+LARGEST_BRUSH = 1000  # pixels; the maximum of the canvas
 MOST_POINTS = 1_000_000  # numbers in one stroke; a day of painting has fewer
-_FAR = 1 << 15  # how far points may lie outside: keeps squares exact in a browser's numbers
+_FAR = 1 << 15  # how far points can be outside: keeps squares exact in JavaScript numbers
 
 Labels = np.ndarray[Any, np.dtype[np.uint8]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -57,7 +57,7 @@ Stroke = Mapping[str, Any]
 
 
 class CorrectionError(DataError):
-    """What a canvas sent cannot be used: another size, damaged, or not of this kind."""
+    """Data sent by the canvas cannot be used: wrong size, damaged, or in another format."""
 
 
 def replay(
@@ -67,9 +67,9 @@ def replay(
 
     Parameters
     ----------
-    mask : (H, W) bool, where the strokes began: True is rust
-    strokes : in the order in which they were drawn, as the module describes
-    ignore : (H, W) bool, pixels that were "can't tell" at the beginning, or None
+    mask : (H, W) bool, mask before the strokes: True is rust
+    strokes : in the order in which they were drawn, in the format described in this module
+    ignore : (H, W) bool, pixels that were "can't tell" before the strokes, or None
 
     Returns
     -------
@@ -78,20 +78,20 @@ def replay(
     Raises
     ------
     CorrectionError
-        A stroke is not as described, or cannot be replayed (`replayable`).
+        A stroke is invalid or cannot be replayed (`replayable`).
     """
     labels = mask.astype(np.uint8)
     if ignore is not None:
         labels[ignore] = UNSURE
     for stroke in check_strokes(strokes, shape=labels.shape):
         if stroke["op"] == "lost":
-            raise CorrectionError("strokes were too large to be kept; the saved mask has them")
+            raise CorrectionError("strokes were too large to be stored; use the stored mask")
         _DRAW[stroke["op"]](labels, stroke)
     return labels == RUST, labels == UNSURE
 
 
 def replayable(strokes: Iterable[Stroke]) -> bool:
-    """Say whether all strokes were kept.
+    """Return whether all strokes were stored.
 
     Parameters
     ----------
@@ -99,30 +99,30 @@ def replayable(strokes: Iterable[Stroke]) -> bool:
 
     Returns
     -------
-    False where some were too large; their mask is exact all the same.
+    False if some were too large; the stored mask is exact nevertheless.
     """
     return all(stroke.get("op") != "lost" for stroke in strokes)
 
 
 def check_strokes(strokes: object, *, shape: tuple[int, ...]) -> tuple[Stroke, ...]:
-    """Check strokes that come from outside.
+    """Validate strokes from a browser or a file.
 
     Parameters
     ----------
-    strokes : what a browser or a file says that they are
+    strokes : untrusted data
     shape : (H, W) of the photo
 
     Returns
     -------
-    The strokes; every number in them is whole and within its range.
+    The strokes; all numbers in them are whole and within their range.
 
     Raises
     ------
     CorrectionError
-        The message names the stroke and what is wrong with it.
+        A stroke is invalid; the message names the stroke and the reason.
     """
     if isinstance(strokes, str | bytes | Mapping) or not isinstance(strokes, Iterable):
-        raise CorrectionError(f"strokes are {type(strokes).__name__}; allowed is a list")
+        raise CorrectionError(f"strokes is {type(strokes).__name__}; must be a list")
     checked = tuple(strokes)
     for number, stroke in enumerate(checked):
         _check(stroke, f"stroke {number}", shape)
@@ -132,7 +132,9 @@ def check_strokes(strokes: object, *, shape: tuple[int, ...]) -> tuple[Stroke, .
 def _check(stroke: object, name: str, shape: tuple[int, ...]) -> None:
     known = {"paint", "outline", "patch", "pixels", "change", "lost"}
     if not isinstance(stroke, Mapping) or stroke.get("op") not in known:
-        raise CorrectionError(f"{name} is none of {', '.join(sorted(known))}")
+        raise CorrectionError(
+            f"{name} has an unknown type; must be one of {', '.join(sorted(known))}"
+        )
     op = stroke["op"]
     if op in ("paint", "outline", "patch", "pixels"):
         _whole(stroke.get("value"), f"value of {name}", CLEAN, UNSURE)
@@ -149,32 +151,34 @@ def _check(stroke: object, name: str, shape: tuple[int, ...]) -> None:
 
 def _whole(value: object, name: str, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise CorrectionError(f"{name} is {value!r:.40}; allowed is {low} to {high}")
+        raise CorrectionError(
+            f"{name} is {value!r:.40}; must be a whole number from {low} to {high}"
+        )
 
 
 def _numbers(value: object, name: str, step: int) -> np.ndarray:
     if not isinstance(value, list) or len(value) % step or len(value) > MOST_POINTS:
-        raise CorrectionError(f"{name}: allowed is a list of groups of {step} numbers")
+        raise CorrectionError(f"{name}: must be a list of groups of {step} numbers")
     if not all(type(v) is int and abs(v) < 1 << 31 for v in value):
-        raise CorrectionError(f"{name}: allowed are whole numbers")
+        raise CorrectionError(f"{name}: all numbers must be whole")
     return np.array(value, np.int64)
 
 
 def _check_points(points: object, name: str, shape: tuple[int, ...]) -> None:
     numbers = _numbers(points, name, 2)
     if not numbers.size:
-        raise CorrectionError(f"{name}: there are none")
+        raise CorrectionError(f"{name}: the list is empty")
     if numbers.min() < -_FAR or numbers.max() > max(shape) + _FAR:
-        raise CorrectionError(f"{name}: some lie too far outside the photo")
+        raise CorrectionError(f"{name}: some are too far outside the photo")
 
 
 def _check_runs(stroke: Stroke, name: str, shape: tuple[int, ...]) -> None:
     step = 3 if stroke["op"] == "change" else 2
     runs = _numbers(stroke.get("runs"), name, step).reshape(-1, step)
     if runs.size and (runs.min() < 0 or (runs[:, 1:] < 1).any() or (runs[:, 2:] > 3).any()):
-        raise CorrectionError(f"{name}: a skip, length or change is not allowed")
+        raise CorrectionError(f"{name}: a skip, length or change is out of range")
     if runs[:, :2].sum() > shape[0] * shape[1]:
-        raise CorrectionError(f"{name}: they end outside the photo")
+        raise CorrectionError(f"{name}: the runs end outside the photo")
 
 
 def _paint(labels: Labels, stroke: Stroke) -> None:
@@ -189,7 +193,7 @@ def _paint(labels: Labels, stroke: Stroke) -> None:
 def _capsule(
     start: list[int], end: list[int], d: int, shape: tuple[int, ...]
 ) -> tuple[list[int], list[int], list[int]]:
-    """Rows, first and last pixels of one segment; the three parts of the rule joined by row."""
+    """Return rows, first and last pixels of one segment: the union of the rule's three parts."""
     (ax, ay), (bx, by) = start, end
     top, bottom = max(0, min(ay, by) - d // 2), min(shape[0] - 1, max(ay, by) + d // 2)
     rows = np.arange(top, bottom + 1)
@@ -215,7 +219,7 @@ def _capsule(
 
 
 def _solve(a: int, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whole x with low <= a x <= high, as first and last; none where first > last."""
+    """Return the first and last whole x with low <= a x <= high; none if first > last."""
     if a == 0:
         fits = (low <= 0) & (high >= 0)
         far = np.int64(1 << 40)
@@ -269,7 +273,7 @@ def _change(labels: Labels, stroke: Stroke) -> None:
         flat[end + skip : end + skip + length] ^= change
         end += skip + length
     if (flat == 3).any():
-        raise CorrectionError("a change leads to a label that does not exist")
+        raise CorrectionError("a change results in an unknown label")
 
 
 _DRAW: Mapping[str, Callable[[Labels, Stroke], None]] = {

@@ -1,4 +1,4 @@
-"""Pieces of like colour (SLIC), for painting many pixels with one click."""
+"""Superpixels (SLIC): regions of similar colour, for painting many pixels with one click."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from rustseg_jax.images import resize
 
 __all__ = ["superpixels"]
 
-WORKING_PIXELS = 700_000  # about a second; a piece of a large photo is many pixels wide anyway
-COMPACTNESS = 12.0  # SLIC's weight of nearness against colour; scikit-image's default is 10
-SMOOTHING = 1.0  # pixels; rust is speckled, and pieces should not be
-_ROUNDS = 6  # of k-means; pieces hardly move after that
+WORKING_PIXELS = (
+    700_000  # takes about a second; superpixels of large photos are many pixels wide anyway
+)
+COMPACTNESS = 12.0  # SLIC's weight of distance against colour; scikit-image's default is 10
+SMOOTHING = 1.0  # pixels; prevents speckled superpixels on speckled rust
+_ROUNDS = 6  # iterations of k-means; superpixels hardly change after that
 
 
 def superpixels(
     image: np.ndarray[Any, np.dtype[np.uint8]], *, count: int = 1200
 ) -> np.ndarray[Any, np.dtype[np.uint16]]:
-    """Cut a photo into pieces of like colour.
+    """Segment a photo into superpixels.
 
     Parameters
     ----------
     image : (H, W, 3) uint8, sRGB
-    count : about how many pieces, 1 to 20,000
+    count : approximate number of superpixels, 1 to 20,000
 
     Returns
     -------
-    (h, w) uint16, the number of the piece, from 0. At most 0.7 megapixels: of a larger photo the
-    pixel (x, y) lies in the piece at ``[(2 y + 1) h // (2 H), (2 x + 1) w // (2 W)]``.
+    (h, w) uint16, the index of the superpixel, from 0. At most 0.7 megapixels: in a larger photo,
+    the index of the pixel (x, y) is at ``[(2 y + 1) h // (2 H), (2 x + 1) w // (2 W)]``.
 
     Raises
     ------
     ConfigError
-        count or image is not as described.
+        count or image is invalid.
 
     References
     ----------
@@ -44,9 +46,9 @@ def superpixels(
        IEEE TPAMI 34(11), 2012.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ConfigError(f"image is {image.dtype}{image.shape}; allowed is (H, W, 3) uint8")
+        raise ConfigError(f"image is {image.dtype}{image.shape}; must be (H, W, 3) uint8")
     if not 1 <= count <= 20_000:
-        raise ConfigError(f"count is {count}; allowed is 1 to 20,000")
+        raise ConfigError(f"count is {count}; must be between 1 and 20,000")
     scale = min(1.0, (WORKING_PIXELS / (image.shape[0] * image.shape[1])) ** 0.5)
     shape = max(1, int(image.shape[0] * scale)), max(1, int(image.shape[1] * scale))
     small = image if scale == 1 else resize(image, shape)

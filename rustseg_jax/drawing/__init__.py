@@ -1,5 +1,5 @@
-"""Pictures of arrays: what pages show and files hold.
+"""Images of masks and maps, for pages and files.
 
-`overlay` lays masks, heat maps and doubt over a photo, `difference` compares a mask with the true
-one, `encode` writes pictures as files.
+`overlay` draws masks, heat maps and uncertainty on a photo, `difference` compares a mask with the
+true one, `encode` encodes image files.
 """

@@ -1,6 +1,6 @@
-"""A mask beside the true one: what was hit, missed and extra.
+"""Draw the difference between a mask and the true one: hit, missed and extra pixels.
 
-Pictures are (h, w, 3) uint8; masks (H, W) bool.
+Images are (h, w, 3) uint8; masks (H, W) bool.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ Picture = NDArray[np.uint8]
 DIFFERENCE_COLOURS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
     {"hit": MASK_COLOUR, "missed": (240, 228, 66), "extra": (213, 94, 0)}
 )
-"""Azure, yellow, vermilion: apart in lightness and for every kind of colour vision (after Okabe
-and Ito, 2008); drawn on the photo in grey, so that rust does not look like one of them."""
+"""Azure, yellow and vermilion differ in lightness and for all types of colour vision (after Okabe
+and Ito, 2008). They are drawn on the photo in grey, so that rust is not confused with them."""
 
 SIDE = 448
-"""Longer side of a picture in pixels, unless told otherwise."""
+"""Default longer side of an image in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """A mask against the true one.
+    """Difference between a mask and the true one.
 
     Attributes
     ----------
-    name : of the stage, see `rustseg_jax.teaching.mask.Truth`
+    name : name of the stage, see `rustseg_jax.teaching.mask.Truth`
     iou : intersection over union, in [0, 1]
-    lost : IoU lost against the stage before, 1 before the first; below 0 it won some
-    hit, missed, extra : (H, W) bool: corrosion that was found, that was not, and what is none
+    lost : IoU lost relative to the previous stage (1 before the first); negative if it increased
+    hit, missed, extra : (H, W) bool: true positives, false negatives and false positives
     """
 
     name: str
@@ -54,13 +54,13 @@ class Difference:
 
 
 def difference_picture(photo: Picture, difference: Difference, *, side: int = SIDE) -> Picture:
-    """Draw what was hit, missed and extra on the photo in grey, see `DIFFERENCE_COLOURS`.
+    """Draw hit, missed and extra pixels on the photo in grey, see `DIFFERENCE_COLOURS`.
 
     Parameters
     ----------
     photo : (H, W, 3) uint8
-    difference : of this photo
-    side : longer side of the picture in pixels; the photo is not enlarged
+    difference : difference for this photo
+    side : longer side of the image in pixels; the photo is not enlarged
 
     Returns
     -------
@@ -76,12 +76,12 @@ def difference_picture(photo: Picture, difference: Difference, *, side: int = SI
 
 
 def enlarge(picture: Picture, side: int) -> Picture:
-    """Enlarge by a whole number, without interpolation, to about `side` pixels; never shrink.
+    """Enlarge by a whole factor, without interpolation, to at most `side` pixels; never shrink.
 
     Parameters
     ----------
     picture : (h, w, 3) uint8
-    side : longer side to reach, not to pass, in pixels
+    side : maximum longer side in pixels
 
     Returns
     -------

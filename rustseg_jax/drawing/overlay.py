@@ -1,12 +1,12 @@
-"""Drawing on photos: mask with outline, heat map colours, pictures side by side.
+"""Drawing on photos: masks, heat maps, uncertainty, and images side by side.
 
-Everything takes and returns (H, W, 3) uint8 and leaves its arguments alone. Work goes
-strip by strip, so a 50-megapixel photo costs little more than its own copy.
+All functions take and return (H, W, 3) uint8 and do not change their arguments. They work
+strip by strip, so that a 50-megapixel photo needs little more memory than its copy.
 
-Colours: the mask is azure, the hue opposite to rust, which keeps it apart from rust for
-every common kind of colour vision; its outline is nearly white. Heat maps are drawn in
-viridis, whose lightness rises evenly and which survives colour blindness and grey print.
-Doubt is yellow, and the photo shows through where there is none.
+Colours: the mask is azure, the hue opposite to rust, which is distinct from rust for
+all common types of colour vision; its outline is nearly white. Heat maps are drawn in
+viridis, whose lightness increases uniformly and which suits colour blindness and grey print.
+Uncertainty is yellow; where it is 0, the photo is unchanged.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ MASK_COLOUR = (0, 140, 255)
 """Azure: hue 207 degrees, opposite to the 15 to 30 degrees of rust."""
 
 DOUBT_COLOUR = (255, 235, 0)
-"""Yellow: lighter than rust, opposite to azure, so that doubt shows on both."""
+"""Yellow: lighter than rust and opposite to azure, so that uncertainty is visible on both."""
 
 _OUTLINE_COLOUR = (235, 248, 255)  # nearly white: bright on rust, steel and shadow alike
 _OUTLINE_SHARE = 1 / 300  # outline width over the longer side: 2 pixels at 448, 27 at 8000
-_STRIP_PIXELS = 1 << 20  # worked on at a time
-_BAR = (255, 255, 255)  # between and below the pictures of side_by_side
+_STRIP_PIXELS = 1 << 20  # processed at a time
+_BAR = (255, 255, 255)  # between and below the images of side_by_side
 _INK = (30, 30, 30)
 
 # viridis of matplotlib (N. Smith, S. van der Walt, 2015, CC0): 256 RGB triples.
@@ -78,7 +78,7 @@ def mask_overlay(
     colour: _Colour = MASK_COLOUR,
     outline: bool = True,
 ) -> _Array:
-    """Tint the masked part of a photo and draw a line along its inside.
+    """Tint the masked part of a photo and draw an outline along its inside.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def mask_overlay(
     mask
         (H, W) bool.
     opacity
-        Of the tint, 0 (the photo) to 1 (the colour). The outline is always opaque.
+        Opacity of the tint, 0 (the photo) to 1 (the colour). The outline is always opaque.
     colour
         RGB of the tint, each 0 to 255.
     outline
-        Whether to draw the line; its width is 1/300 of the photo's longer side. Where the
-        mask leaves the picture there is none.
+        Whether to draw the outline; its width is 1/300 of the photo's longer side. There is no
+        outline along the image border.
 
     Returns
     -------
@@ -101,14 +101,14 @@ def mask_overlay(
     Raises
     ------
     ImageError
-        If image or mask has another shape or dtype.
+        image or mask has the wrong shape or dtype.
     ConfigError
-        If opacity or colour is out of range.
+        opacity or colour is out of range.
     """
     _check_image(image, "image")
     if mask.shape != image.shape[:2] or mask.dtype != np.bool_:
         raise ImageError(
-            f"mask is {mask.shape} {mask.dtype}; it must be {image.shape[:2]} bool, like the image"
+            f"mask is {mask.shape} {mask.dtype}; must be {image.shape[:2]} bool, like the image"
         )
     _check_opacity(opacity)
     _check_colour(colour)
@@ -128,7 +128,7 @@ def mask_overlay(
 
 
 def mask_outline(image: _Array, mask: _Array, *, colour: _Colour = MASK_COLOUR) -> _Array:
-    """Draw only a mask's border: a line in the colour with a nearly white rim.
+    """Draw only the border of a mask: a line in the colour with a nearly white rim.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def mask_outline(image: _Array, mask: _Array, *, colour: _Colour = MASK_COLOUR) 
     Raises
     ------
     ImageError, ConfigError
-        As `mask_overlay`.
+        As for `mask_overlay`.
     """
     width = max(1, round(max(mask.shape) * _OUTLINE_SHARE))
     drawn = mask_overlay(image, mask, opacity=0.0, colour=colour, outline=False)
@@ -174,7 +174,7 @@ def heat_colours(heatmap: _Array) -> _Array:
     Raises
     ------
     ImageError
-        If the heat map is not two-dimensional and floating, or leaves [0, 1].
+        The heat map is not a two-dimensional floating-point array in [0, 1].
     """
     _check_heatmap(heatmap)
     colours = np.empty((*heatmap.shape, 3), np.uint8)
@@ -184,16 +184,16 @@ def heat_colours(heatmap: _Array) -> _Array:
 
 
 def heat_overlay(image: _Array, heatmap: _Array, *, opacity: float = 0.5) -> _Array:
-    """Lay a heat map over its photo, enlarged bilinearly to the photo's size.
+    """Overlay a heat map on its photo, enlarged bilinearly to the photo's size.
 
     Parameters
     ----------
     image
         (H, W, 3) uint8.
     heatmap
-        (h, w) floating, in [0, 1]; any size, it covers the whole photo.
+        (h, w) floating, in [0, 1], of any size; it covers the whole photo.
     opacity
-        Of the heat map, 0 (the photo) to 1 (the colours of `heat_colours`).
+        Opacity of the heat map, 0 (the photo) to 1 (the colours of `heat_colours`).
 
     Returns
     -------
@@ -202,9 +202,9 @@ def heat_overlay(image: _Array, heatmap: _Array, *, opacity: float = 0.5) -> _Ar
     Raises
     ------
     ImageError
-        If image or heat map has another shape, dtype or range.
+        image or heat map has the wrong shape, dtype or range.
     ConfigError
-        If opacity is out of range.
+        opacity is out of range.
     """
     _check_image(image, "image")
     _check_heatmap(heatmap)
@@ -222,27 +222,27 @@ def heat_overlay(image: _Array, heatmap: _Array, *, opacity: float = 0.5) -> _Ar
 def uncertainty_overlay(
     image: _Array, doubt: _Array, *, opacity: float = 0.8, colour: _Colour = DOUBT_COLOUR
 ) -> _Array:
-    """Tint a photo where its mask is doubtful: the more doubt, the stronger the tint.
+    """Tint a photo where its mask is uncertain, in proportion to the uncertainty.
 
     Parameters
     ----------
     image
-        (H, W, 3) uint8: the photo, or better what `mask_overlay` made of it.
+        (H, W, 3) uint8: the photo, or preferably the result of `mask_overlay`.
     doubt
-        (h, w) floating, in [0, 1], `Uncertainty.map`; any size, it covers the whole photo.
+        (h, w) floating, in [0, 1], `Uncertainty.map`, of any size; it covers the whole photo.
     opacity
-        Of the tint where the doubt is 1; it is in proportion elsewhere.
+        Opacity of the tint where the uncertainty is 1; proportional elsewhere.
     colour
         RGB of the tint, each 0 to 255.
 
     Returns
     -------
-    (H, W, 3) uint8, a new array; where there is no doubt it is the image.
+    (H, W, 3) uint8, a new array; equal to the image where the uncertainty is 0.
 
     Raises
     ------
     ImageError, ConfigError
-        As `heat_overlay`.
+        As for `heat_overlay`.
     """
     _check_image(image, "image")
     _check_heatmap(doubt, "doubt")
@@ -259,16 +259,16 @@ def uncertainty_overlay(
 def side_by_side(
     images: Sequence[_Array], captions: Sequence[str] | None = None, *, height: int | None = None
 ) -> _Array:
-    """Put pictures next to each other, at one height, with captions below.
+    """Place images side by side, at the same height, with captions below.
 
     Parameters
     ----------
     images
         At least one (H, W, 3) uint8; sizes may differ.
     captions
-        One text a picture, or None for no captions; too long ones are cut with an ellipsis.
+        One text per image, or None for no captions; long captions end with an ellipsis.
     height
-        Height of the pictures in pixels; by default that of the lowest one.
+        Height of the images in pixels; by default that of the smallest one.
 
     Returns
     -------
@@ -277,19 +277,21 @@ def side_by_side(
     Raises
     ------
     ImageError
-        If a picture has another shape or dtype.
+        An image has the wrong shape or dtype.
     ConfigError
-        If there is no picture, the captions are not as many, or height is below 1.
+        There is no image, the number of captions differs, or height is below 1.
     """
     if not images:
-        raise ConfigError("images is empty; side_by_side needs at least one")
+        raise ConfigError("images is empty; give at least one image")
     if captions is not None and len(captions) != len(images):
-        raise ConfigError(f"{len(captions)} captions for {len(images)} images; give one each")
+        raise ConfigError(
+            f"captions has length {len(captions)} for {len(images)} images; give one per image"
+        )
     for number, image in enumerate(images):
         _check_image(image, f"images[{number}]")
     tall = min(image.shape[0] for image in images) if height is None else height
     if tall < 1:
-        raise ConfigError(f"height is {height}; it must be at least 1 pixel")
+        raise ConfigError(f"height is {height}; must be at least 1 pixel")
     widths = [max(1, round(image.shape[1] * tall / image.shape[0])) for image in images]
     gap, size = max(2, tall // 60), max(10, tall // 20)
     bar = 0 if captions is None else 2 * size
@@ -305,25 +307,25 @@ def side_by_side(
 
 def _check_image(image: _Array, name: str) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
-        raise ImageError(f"{name} is {image.shape} {image.dtype}; it must be (H, W, 3) uint8")
+        raise ImageError(f"{name} is {image.shape} {image.dtype}; must be (H, W, 3) uint8")
 
 
 def _check_heatmap(heatmap: _Array, name: str = "heatmap") -> None:
     if heatmap.ndim != 2 or 0 in heatmap.shape or heatmap.dtype.kind != "f":
-        raise ImageError(f"{name} is {heatmap.shape} {heatmap.dtype}; it must be (h, w) floating")
+        raise ImageError(f"{name} is {heatmap.shape} {heatmap.dtype}; must be (h, w) floating")
     low, high = float(heatmap.min()), float(heatmap.max())
     if not (low >= 0 and high <= 1):  # a NaN fails too
-        raise ImageError(f"{name} goes from {low:g} to {high:g}; it must stay within [0, 1]")
+        raise ImageError(f"{name} has values from {low:g} to {high:g}; must be between 0 and 1")
 
 
 def _check_opacity(opacity: float) -> None:
     if not 0 <= opacity <= 1:
-        raise ConfigError(f"opacity is {opacity}; it must be from 0 (the photo) to 1")
+        raise ConfigError(f"opacity is {opacity}; must be between 0 (the photo) and 1")
 
 
 def _check_colour(colour: _Colour) -> None:
     if len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
-        raise ConfigError(f"colour is {colour}; it must be three values from 0 to 255")
+        raise ConfigError(f"colour is {colour}; must be three values from 0 to 255")
 
 
 def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
@@ -333,7 +335,7 @@ def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
 
 
 def _tint(part: int, opacity: float) -> _Array:
-    """Every value of one channel, mixed with the colour's: (256,) uint8."""
+    """Return all values of a channel mixed with that of the colour: (256,) uint8."""
     mixed = (1 - opacity) * np.arange(256) + opacity * part
     return np.rint(mixed).astype(np.uint8)
 
@@ -343,7 +345,7 @@ def _paint(heat: _Array) -> _Array:
 
 
 def _enlarged(heat: Image.Image, shape: tuple[int, ...], rows: slice) -> _Array:
-    """These rows of the heat map at the photo's size; strips join without a seam."""
+    """Return these rows of the heat map at the photo's size; strips join seamlessly."""
     scale = heat.height / shape[0]
     box = (0, rows.start * scale, heat.width, min(rows.stop * scale, heat.height))
     size = (shape[1], rows.stop - rows.start)
@@ -352,17 +354,17 @@ def _enlarged(heat: Image.Image, shape: tuple[int, ...], rows: slice) -> _Array:
 
 
 def _line(mask: _Array, rows: slice, width: int) -> _Array:
-    """The inner border of the mask in these rows: pixels whose square reaches outside."""
+    """Return the mask's inner border in these rows: pixels whose square extends outside."""
     top, bottom = max(0, rows.start - width), min(mask.shape[0], rows.stop + width)
     missing = (width - (rows.start - top), width - (bottom - rows.stop))
-    # Beyond the picture counts as mask, so that no line is drawn along the picture's edge.
+    # Areas beyond the image count as mask, so that no line is drawn along the image border.
     near = np.pad(mask[top:bottom], (missing, (width, width)), constant_values=True)
     core = _all_within(_all_within(near, 2 * width + 1).T, 2 * width + 1).T
     return mask[rows] & ~core
 
 
 def _all_within(mask: _Array, length: int) -> _Array:
-    """AND over `length` rows in log2(length) steps: (n, m) to (n - length + 1, m)."""
+    """Return the AND over `length` rows in log2(length) steps: (n, m) to (n - length + 1, m)."""
     reach = 1
     while reach < length:
         step = min(reach, length - reach)

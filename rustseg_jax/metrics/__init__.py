@@ -1,7 +1,7 @@
-"""Numbers on arrays, and nothing else.
+"""Metrics: pure functions from arrays to numbers.
 
-`masks` compares masks and scores verdicts, `calibration` has curves and reliability, `faithfulness`
-judges heat maps, `kappa` and `staple` compare raters.
+`masks` scores masks and verdicts, `calibration` computes curves and reliability, `faithfulness`
+scores heat maps, `kappa` measures agreement between raters, `staple` combines their masks.
 """
 
 from rustseg_jax.metrics.masks import (

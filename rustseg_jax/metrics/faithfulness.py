@@ -1,4 +1,7 @@
-"""Does the network rely on what its heat map marks? Insertion and deletion curves, and ROAD."""
+"""Faithfulness of heat maps: does the network rely on what they mark?
+
+Insertion and deletion curves, and ROAD.
+"""
 
 from __future__ import annotations
 
@@ -21,23 +24,23 @@ __all__ = ["Faithfulness", "Road", "impute", "insertion_deletion", "road"]
 Predict = Callable[[NDArray[np.float32]], ArrayLike]
 
 _BLUR = 5 / 224
-"""Standard deviation of the blur over the shorter side: RISE blurs 224 pixels with 5."""
+"""Standard deviation of the blur divided by the shorter side: RISE uses 5 for 224 pixels."""
 
 _FILLS = {"blur": ("blur", "blur"), "mean": ("mean", "mean"), "rise": ("blur", "mean")}
-"""Name -> where insertion starts, where deletion ends."""
+"""Name -> start image of insertion, end image of deletion."""
 
 _NEIGHBOURS = {
     **dict.fromkeys([(-1, 0), (0, -1), (0, 1), (1, 0)], 1 / 6),
     **dict.fromkeys([(-1, -1), (-1, 1), (1, -1), (1, 1)], 1 / 12),
 }
-"""Weight of each neighbour of a pixel that is filled in, as in Rong et al. 2022."""
+"""Weight of each neighbour of an imputed pixel, as in Rong et al. 2022."""
 
 _NOISE = 0.01
-"""Standard deviation of the noise on what is filled in, as in the authors' published code."""
+"""Standard deviation of the noise on imputed pixels, as in the authors' published code."""
 
 _GRID = 56
-"""Longer side of the grid on which `road` takes away: twice the heat map's 28 cells, so nothing
-of its order is lost, and the equations of a picture take milliseconds (448 pixels: seconds)."""
+"""Longer side of the grid on which `road` removes cells: twice the heat map's 28 cells, so that
+its order is preserved and an image takes milliseconds to impute (448 pixels: seconds)."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ class Faithfulness:
     Attributes
     ----------
     insertion
-        Area under the insertion curve, in [0, 1]; high is good.
+        Area under the insertion curve, in [0, 1]; higher is better.
     deletion
-        Area under the deletion curve, in [0, 1]; low is good.
+        Area under the deletion curve, in [0, 1]; lower is better.
     fractions
-        Share of the pixels that was put in or taken out, from 0 to 1.
+        Share of the pixels inserted or deleted, from 0 to 1.
     insertion_curve, deletion_curve
         P(corrosion) at these fractions.
     """
@@ -72,30 +75,30 @@ def insertion_deletion(
     steps: int = 16,
     batch: int = 8,
 ) -> Faithfulness:
-    """Put in, and take out, the hottest pixels first and watch the probability.
+    """Insert and delete the hottest pixels first and record the probability.
 
-    Insertion starts from the fill and puts in the photo's pixels; deletion starts
-    from the photo and puts in the fill. Pixels of the same heat come in a random
-    order that is always the same, so a flat map scores as chance does.
+    Insertion starts from the fill and inserts the photo's pixels; deletion starts
+    from the photo and inserts the fill. Pixels of equal heat come in a fixed random
+    order, so that a flat map scores at chance level.
 
     Parameters
     ----------
     predict
         (batch, H, W, 3) float32 in [0, 1] to (batch,) P(corrosion). Always called
-        with that one shape; at most ``2 * steps + 1`` pictures are asked for.
+        with the same shape, for at most ``2 * steps + 1`` images.
     image
-        (H, W, 3) uint8 at the size the network sees.
+        (H, W, 3) uint8 at the network's input size.
     heatmap
         (h, w) finite float of any size; enlarged bilinearly.
     fill
-        ``"blur"``: the photo, Gaussian blurred (edges go, colours stay);
-        ``"mean"``: its mean colour; ``"rise"``: blur for the insertion and mean
-        colour for the deletion, as its authors mean it: a blur does not take
-        the colour of rust away, a flat picture makes edges of whatever is put in.
+        ``"blur"``: the photo with Gaussian blur (removes edges, keeps colours);
+        ``"mean"``: its mean colour; ``"rise"``: blur for insertion and mean
+        colour for deletion, as intended by the authors: a blur does not remove
+        the colour of rust, and on a flat image inserted pixels create edges.
     steps
         Steps of a curve, at least 1.
     batch
-        Pictures in a call of ``predict``, at least 1.
+        Images per call of ``predict``, at least 1.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def insertion_deletion(
     Raises
     ------
     ConfigError
-        When an option or a shape is not allowed.
+        An option or a shape is invalid.
 
     References
     ----------
@@ -123,7 +126,7 @@ def insertion_deletion(
     def views() -> Iterator[NDArray[np.float32]]:
         for cut in cuts:
             yield np.where((rank < cut)[..., None], photo, start)
-        for cut in cuts[1:-1] if shared else cuts[1:]:  # the other ends are the insertion's
+        for cut in cuts[1:-1] if shared else cuts[1:]:  # the end images are those of insertion
             yield np.where((rank < cut)[..., None], end, photo)
 
     answers = _predict_all(predict, views(), batch)
@@ -141,15 +144,15 @@ def insertion_deletion(
 
 @dataclass(frozen=True)
 class Road:
-    """What the network still sees when the hottest, or the coldest, places are gone.
+    """Result of ROAD: probabilities after removing the hottest or the coldest regions.
 
     Attributes
     ----------
     score
-        Mean over `shares` of P with the coldest gone minus P with the hottest gone, in
-        [-1, 1]; high is good, chance is 0.
+        Mean over `shares` of P without the coldest minus P without the hottest regions, in
+        [-1, 1]; higher is better, chance is 0.
     shares
-        Share of the picture that was taken away.
+        Share of the image that was removed.
     without_hottest, without_coldest
         P(corrosion) at these shares.
     """
@@ -168,19 +171,19 @@ def road(
     shares: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8),
     batch: int = 8,
 ) -> Road:
-    """Take away the hottest, or the coldest, places for good (ROAD, "remove and debias").
+    """Remove the hottest or the coldest regions and impute them (ROAD, "remove and debias").
 
-    What is taken away is filled in from its surroundings (see `impute`), so that neither
-    its content nor the shape of the hole tells the network what was there. The score is
-    the mean of the published removal in both orders. Here places are taken away on
-    a grid of at most 56 cells a side, and the filling is enlarged bilinearly.
+    Removed regions are imputed from their surroundings (see `impute`), so that neither
+    their content nor their shape tells the network what was there. The score is
+    the mean of the published removal in both orders. Here regions are removed on
+    a grid of at most 56 cells per side, and the imputed values are enlarged bilinearly.
 
     Parameters
     ----------
     predict, image, heatmap, batch
-        As for `insertion_deletion`; ``2 * len(shares)`` pictures are asked for.
+        As for `insertion_deletion`; ``predict`` is called for ``2 * len(shares)`` images.
     shares
-        Shares to take away, each above 0 and below 1.
+        Shares to remove, each above 0 and below 1.
 
     Returns
     -------
@@ -190,7 +193,7 @@ def road(
     Raises
     ------
     ConfigError
-        When an option or a shape is not allowed.
+        An option or a shape is invalid.
 
     References
     ----------
@@ -199,7 +202,7 @@ def road(
     """
     heat = _check_faithfulness(image, heatmap, "blur", 1, batch)
     if not shares or not all(0 < share < 1 for share in shares):
-        raise ConfigError(f"shares={shares!r} is not allowed: give numbers above 0 and below 1")
+        raise ConfigError(f"shares is {shares!r}; must be numbers above 0 and below 1")
     photo = image.astype(np.float32) / np.float32(255)
     shape = photo.shape[0], photo.shape[1]
     shrink = min(1.0, _GRID / max(shape))
@@ -225,26 +228,26 @@ def road(
 def impute(
     photo: NDArray[np.float32], gone: NDArray[np.bool_], *, noise: float = _NOISE
 ) -> NDArray[np.float32]:
-    """Noisy linear imputation: each missing pixel is the weighted mean of its 8 neighbours.
+    """Impute missing pixels, each as the weighted mean of its 8 neighbours, with noise.
 
     Parameters
     ----------
     photo
         (h, w, 3) float32 in [0, 1].
     gone
-        (h, w) bool: what is missing; not all of it.
+        (h, w) bool: missing pixels; at least one pixel must be present.
     noise
-        Standard deviation of the noise that is added to what is filled in; always the same
-        numbers, so that the same question has the same answer.
+        Standard deviation of the noise added to imputed pixels; the noise is deterministic,
+        so that results are reproducible.
 
     Returns
     -------
     ndarray
-        (h, w, 3) float32, cut to [0, 1]; equal to `photo` where nothing is missing.
+        (h, w, 3) float32, clipped to [0, 1]; equal to `photo` where nothing is missing.
     """
     missing = gone.ravel()
     if missing.all():
-        raise ConfigError("gone is True everywhere: leave at least one pixel to fill in from")
+        raise ConfigError("gone is True everywhere; at least one pixel must be False")
     flat = photo.reshape(-1, 3).astype(np.float64)
     weights = _neighbour_weights(photo.shape[0], photo.shape[1])[missing]
     known = weights[:, ~missing] @ flat[~missing]
@@ -257,7 +260,7 @@ def impute(
 
 @lru_cache(maxsize=2)
 def _neighbour_weights(height: int, width: int) -> scipy.sparse.csr_array:
-    """(pixels, pixels): each row holds the weights of a pixel's neighbours, their sum is 1."""
+    """Return (pixels, pixels): each row has the weights of a pixel's neighbours, with sum 1."""
     index = np.arange(height * width).reshape(height, width)
     rows, columns, values = [], [], []
     for (down, right), weight in _NEIGHBOURS.items():
@@ -273,7 +276,7 @@ def _neighbour_weights(height: int, width: int) -> scipy.sparse.csr_array:
 
 
 def _enlarge(mask: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Each pixel as the cell that it lies in."""
+    """Enlarge a mask of cells to pixels, without interpolation."""
     rows, columns = (np.arange(n) * m // n for n, m in zip(shape, mask.shape, strict=True))
     return mask[np.ix_(rows, columns)]
 
@@ -288,7 +291,7 @@ def _fill(photo: NDArray[np.float32], fill: str) -> NDArray[np.float32]:
 
 
 def _heat_rank(heatmap: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.intp]:
-    """Place of each pixel when sorted from hot to cold, ties in a fixed random order."""
+    """Return the rank of each pixel from hot to cold, ties in a fixed random order."""
     large = skimage.transform.resize(heatmap, shape, order=1, mode="edge", anti_aliasing=False)
     tie_break = np.random.default_rng(0).random(large.size)
     rank = np.empty(large.size, np.intp)
@@ -297,14 +300,14 @@ def _heat_rank(heatmap: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[
 
 
 def _predict_all(predict: Predict, views: Iterable[NDArray[np.float32]], size: int) -> list[float]:
-    """Ask in batches of one size (a new shape would compile again): the last is padded."""
+    """Predict in batches of equal size, padding the last: a new shape would be compiled again."""
     answers: list[float] = []
     stream = iter(views)
     for group in iter(lambda: list(islice(stream, size)), []):
         full = np.stack([*group, *[group[-1]] * (size - len(group))])
         values = np.asarray(predict(full), np.float64)
         if values.shape != (size,):
-            raise ConfigError(f"predict gave shape {values.shape}: it must return ({size},)")
+            raise ConfigError(f"predict returned the shape {values.shape}; must be ({size},)")
         answers += values[: len(group)].tolist()
     return answers
 
@@ -314,11 +317,13 @@ def _check_faithfulness(
 ) -> NDArray[np.float64]:
     heat = np.asarray(heatmap, np.float64)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ConfigError(f"image is {image.dtype} of shape {image.shape}: give uint8 (H, W, 3)")
+        raise ConfigError(
+            f"image is {image.dtype} with the shape {image.shape}; must be (H, W, 3) uint8"
+        )
     if heat.ndim != 2 or not heat.size or not np.isfinite(heat).all():
-        raise ConfigError(f"heatmap has shape {heat.shape}: give (h, w), all values finite")
+        raise ConfigError(f"heatmap has the shape {heat.shape}; must be (h, w) with finite values")
     if fill not in _FILLS:
-        raise ConfigError(f"fill={fill!r} is not allowed: give {', '.join(_FILLS)}")
+        raise ConfigError(f"fill is {fill!r}; must be one of {', '.join(_FILLS)}")
     if steps < 1 or batch < 1:
-        raise ConfigError(f"steps={steps}, batch={batch}: both must be at least 1")
+        raise ConfigError(f"steps is {steps}, batch is {batch}; both must be at least 1")
     return heat

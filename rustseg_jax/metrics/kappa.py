@@ -1,7 +1,7 @@
-"""Agreement beyond chance: Cohen's kappa of two, Fleiss' kappa of several.
+"""Agreement beyond chance: Cohen's kappa for two raters, Fleiss' kappa for several.
 
-1 is full agreement, 0 what chance would give, below 0 less than that. It is not defined (NaN)
-where everybody says the same of everything: chance alone would do so, too.
+1 is full agreement, 0 is chance level, negative values are below chance. Kappa is undefined (NaN)
+if all raters put all items into the same category, because chance would do the same.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["cohens_kappa", "fleiss_kappa"]
 def cohens_kappa(table: ArrayLike) -> float:
     """Return Cohen's kappa of two raters: (p_o - p_e) / (1 - p_e).
 
-    p_o is the share of things on which they agree, p_e the share on which they would if each
-    kept to their own shares of the categories, but at random.
+    p_o is the observed share of items on which the raters agree, p_e the share expected if each
+    assigned the categories at random with unchanged frequencies.
 
     Parameters
     ----------
-    table : (K, K) counts: how often the first said row and the second column
+    table : (K, K) counts: items that the first rater put into row i and the second into column j
 
     References
     ----------
@@ -37,7 +37,7 @@ def cohens_kappa(table: ArrayLike) -> float:
     """
     counts = _counts("table", table)
     if counts.shape[0] != counts.shape[1]:
-        raise ConfigError(f"table has the shape {counts.shape}; it must be square")
+        raise ConfigError(f"table has the shape {counts.shape}; must be square")
     total = counts.sum()
     if total == 0:
         return math.nan
@@ -50,14 +50,14 @@ def fleiss_kappa(counts: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Return Fleiss' kappa of several raters.
 
     P_i = (sum_j n_ij^2 - n_i) / (n_i (n_i - 1)) is the share of pairs of raters that agree on
-    thing i; p_j the share of all ratings that are category j; kappa is
-    (mean P_i - sum p_j^2) / (1 - sum p_j^2). Raters may be as many as they like and differ from
-    thing to thing; things with fewer than two are left out.
+    item i; p_j is the share of all ratings that are category j; kappa is
+    (mean P_i - sum p_j^2) / (1 - sum p_j^2). The number of raters can differ from item to
+    item; items with fewer than two ratings are excluded.
 
     Parameters
     ----------
-    counts : (N, K), how many raters put thing i into category j
-    weights : (N,), how many such things there are; None for one each
+    counts : (N, K), number of raters who put item i into category j
+    weights : (N,), number of items with these counts; None for one each
 
     References
     ----------
@@ -77,12 +77,14 @@ def fleiss_kappa(counts: ArrayLike, weights: ArrayLike | None = None) -> float:
 
 
 def _beyond_chance(observed: float, expected: float) -> float:
-    # Sums of shares reach 1 only up to rounding.
+    # Sums of shares equal 1 only up to rounding.
     return math.nan if 1 - expected < 1e-12 else float((observed - expected) / (1 - expected))
 
 
 def _counts(name: str, values: ArrayLike) -> NDArray[np.float64]:
     counts = np.asarray(values, np.float64)
     if counts.ndim != 2 or not np.isfinite(counts).all() or (counts < 0).any():
-        raise ConfigError(f"{name} must be (N, K) counts, 0 or more; it has {counts.shape}")
+        raise ConfigError(
+            f"{name} has the shape {counts.shape}; must be (N, K) counts of at least 0"
+        )
     return counts

@@ -1,8 +1,8 @@
-"""Numbers that say how good a mask, a probability or a heat map is.
+"""Metrics of masks and verdicts: IoU, F1, AUC, calibration error, and the colour-rule baseline.
 
 Masks are bool ``(H, W)``, probabilities float in [0, 1], labels 0 (clean) or 1
-(corrosion). Everything is computed in float64 on the CPU. What is not defined
-(an AUC of one class) is NaN from the single functions and None in reports, so
+(corrosion). Everything is computed in float64 on the CPU. Undefined values
+(such as the AUC of one class) are NaN in the single functions and None in reports, so
 that a report is valid JSON.
 """
 
@@ -38,7 +38,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels or pictures, counted: true and false positives, false and true negatives."""
+    """Counts of pixels or images: true and false positives, false and true negatives."""
 
     tp: int
     fp: int
@@ -47,31 +47,31 @@ class Confusion:
 
 
 def confusion(pred: ArrayLike, true: ArrayLike, ignore: ArrayLike | None = None) -> Confusion:
-    """Count agreement of two masks.
+    """Count agreements and differences of two masks.
 
     Parameters
     ----------
     pred, true
         bool, any shape, the same for both.
     ignore
-        bool of that shape: places that are not counted; None counts all.
+        bool of that shape: pixels that are not counted; None counts all.
 
     Returns
     -------
     Confusion
-        Counts; their sum is the number of places that are not ignored.
+        Counts; their sum is the number of pixels that are not ignored.
 
     Raises
     ------
     ConfigError
-        When a mask is not bool or the shapes differ.
+        A mask is not bool, or the shapes differ.
     """
     pred, true = _mask("pred", pred), _mask("true", true)
     ignored = np.zeros(true.shape, bool) if ignore is None else _mask("ignore", ignore)
     if not pred.shape == true.shape == ignored.shape:
         raise ConfigError(
-            f"pred has shape {pred.shape}, true {true.shape}, ignore {ignored.shape}: "
-            "bring the masks to one size first"
+            f"pred has the shape {pred.shape}, true {true.shape}, ignore {ignored.shape}; "
+            "the shapes must be equal"
         )
     seen = ~ignored
     tp = int(np.count_nonzero(pred & true & seen))
@@ -81,62 +81,64 @@ def confusion(pred: ArrayLike, true: ArrayLike, ignore: ArrayLike | None = None)
 
 
 def pooled(confusions: Iterable[Confusion]) -> Confusion:
-    """Sum of the counts of several pictures, so that large ones weigh more; zeros for none."""
+    """Return the summed counts of several images, so that large ones weigh more; zeros for none."""
     rows = [(c.tp, c.fp, c.fn, c.tn) for c in confusions]
     return Confusion(*(sum(column) for column in zip(*rows, strict=True))) if rows else _NOTHING
 
 
 def iou(counts: Confusion) -> float:
-    """Intersection over union, in [0, 1]; 1 when both masks are empty: they agree."""
+    """Return the intersection over union, in [0, 1]; 1 if both masks are empty."""
     return _ratio(counts.tp, counts.tp + counts.fp + counts.fn, empty=1.0)
 
 
 def mean_iou(confusions: Iterable[Confusion]) -> float:
-    """Mean of the pictures' own IoU, each weighing the same; NaN for no picture."""
+    """Return the mean IoU over images, with equal weights; NaN without images."""
     values = [iou(counts) for counts in confusions]
     return sum(values) / len(values) if values else math.nan
 
 
 def f1(counts: Confusion) -> float:
-    """Harmonic mean of precision and recall (Dice), in [0, 1]; 1 when both masks are empty."""
+    """Return the F1 score (Dice coefficient), in [0, 1]; 1 if both masks are empty."""
     return _ratio(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn, empty=1.0)
 
 
 def precision(counts: Confusion) -> float:
-    """Share of what was marked that is right, in [0, 1].
+    """Return the precision: the share of predicted pixels that are correct, in [0, 1].
 
-    Where nothing was marked: 1 if there was nothing to mark, else 0.
+    If nothing was predicted: 1 if the true mask is empty too, else 0.
     """
     return _ratio(counts.tp, counts.tp + counts.fp, empty=float(counts.fn == 0))
 
 
 def recall(counts: Confusion) -> float:
-    """Share of what is there that was marked, in [0, 1].
+    """Return the recall: the share of true pixels that were predicted, in [0, 1].
 
-    Where nothing is there: 1 if nothing was marked, else 0.
+    If the true mask is empty: 1 if nothing was predicted, else 0.
     """
     return _ratio(counts.tp, counts.tp + counts.fn, empty=float(counts.fp == 0))
 
 
 def auc(scores: ArrayLike, labels: ArrayLike) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, ties half.
+    """Return the area under the ROC curve: how often a positive scores above a negative.
+
+    Ties count one half.
 
     Parameters
     ----------
     scores
-        (N,) float, higher means more likely 1; finite.
+        (N,) float, finite; higher means label 1 is more likely.
     labels
         (N,) 0 or 1.
 
     Returns
     -------
     float
-        In [0, 1], 0.5 is chance; NaN when one of the classes is absent.
+        In [0, 1], 0.5 is chance; NaN if one of the classes is absent.
 
     Raises
     ------
     ConfigError
-        When lengths differ, a label is not 0 or 1, or a score is not finite.
+        The lengths differ, a label is not 0 or 1, or a score is not finite.
 
     References
     ----------
@@ -148,8 +150,8 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
     negatives = labels.size - positives
     if not positives or not negatives:
         return math.nan
-    # Not `scipy.stats.mannwhitneyu`: the same number in three to four times the time, one line
-    # less, and 0.5 s and 34 MB for the import of scipy.stats.
+    # Not `scipy.stats.mannwhitneyu`: it saves one line, but takes three to four times as long for
+    # the same number, and importing scipy.stats costs 0.5 s and 34 MB.
     _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
     rank = np.cumsum(sizes) - (sizes - 1) / 2  # mean rank, from 1, of a group of ties
     above = rank[group][labels].sum() - positives * (positives + 1) / 2
@@ -157,10 +159,10 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float:
 
 
 def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
-    """Expected calibration error of P(corrosion).
+    """Return the expected calibration error of P(corrosion).
 
-    The mean over pictures of ``|mean probability - share of corrosion|`` in their
-    bin. Bins are equally wide, contain their lower edge, and the last also 1.
+    This is the mean over images of ``|mean probability - share of corrosion|`` in their
+    bin. Bins have equal width and include their lower edge, and the last also 1.
 
     Parameters
     ----------
@@ -174,12 +176,12 @@ def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
     Returns
     -------
     float
-        In [0, 1]; 0 is perfect; NaN for no picture.
+        In [0, 1]; 0 is perfect; NaN without images.
 
     Raises
     ------
     ConfigError
-        When lengths differ or a value is out of its range.
+        The lengths differ, or a value is out of range.
 
     References
     ----------
@@ -188,7 +190,7 @@ def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
     probabilities, labels = _probabilities(probabilities), _labels(labels)
     _check_lengths("probabilities", probabilities, labels)
     if bins < 1:
-        raise ConfigError(f"bins={bins} is not allowed: give at least 1")
+        raise ConfigError(f"bins is {bins}; must be at least 1")
     if not labels.size:
         return math.nan
     inner_edges = np.arange(1, bins) / bins
@@ -200,7 +202,7 @@ def ece(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:
 def classification_report(
     probabilities: ArrayLike, labels: ArrayLike, threshold: float
 ) -> dict[str, int | float | None]:
-    """All numbers of the picture-level verdict.
+    """Return all metrics of the image-level verdict.
 
     Parameters
     ----------
@@ -209,19 +211,19 @@ def classification_report(
     labels
         (N,) 0 or 1.
     threshold
-        The verdict is corrosion from this probability on.
+        Decision threshold: the verdict is corrosion at or above this probability.
 
     Returns
     -------
     dict
         n, accuracy, balanced_accuracy (mean recall of the classes that occur),
-        precision, recall, f1 (of corrosion), auc, ece. None where not defined:
-        auc with one class, everything but n without pictures.
+        precision, recall, f1 (of corrosion), auc, ece. Undefined values are None:
+        auc with one class, everything but n without images.
 
     Raises
     ------
     ConfigError
-        When lengths differ or a value is out of its range.
+        The lengths differ, or a value is out of range.
     """
     probabilities, labels = _probabilities(probabilities), _labels(labels)
     _check_lengths("probabilities", probabilities, labels)
@@ -240,12 +242,12 @@ def classification_report(
 
 
 def hsv_rule(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Baseline: a fixed colour rule, no learning.
+    """Compute the baseline mask: a fixed colour rule without learning.
 
-    Marked is what has hue < 0.11 or > 0.96, saturation > 0.35 and
-    0.12 < value < 0.85, as of `skimage.color.rgb2hsv`. Computed in integers, strip
-    by strip to save memory, and exact: a colour right on a limit is not marked, where
-    the rounding of floats marks 259 such colours of the 16.7 million.
+    It marks pixels with hue < 0.11 or > 0.96, saturation > 0.35 and
+    0.12 < value < 0.85, as in `skimage.color.rgb2hsv`. It uses integer arithmetic, strip
+    by strip to save memory, and is exact: colours exactly on a limit are not marked, whereas
+    floating-point rounding would mark 259 such colours of the 16.7 million.
 
     Parameters
     ----------
@@ -260,12 +262,12 @@ def hsv_rule(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Raises
     ------
     ConfigError
-        When the image has another shape or type.
+        The image has the wrong shape or type.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ConfigError(
-            f"image is {image.dtype} of shape {image.shape}: give uint8 (H, W, 3), "
-            "as images.read returns it"
+            f"image is {image.dtype} with the shape {image.shape}; must be (H, W, 3) uint8, "
+            "as returned by images.read"
         )
     mask = np.empty(image.shape[:2], bool)
     rows = max(1, _STRIP_PIXELS // max(1, image.shape[1]))
@@ -277,7 +279,7 @@ def hsv_rule(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 _NOTHING = Confusion(0, 0, 0, 0)
 
 _STRIP_PIXELS = 1 << 18
-"""Pixels of a strip of `hsv_rule`: its int16 arrays (0.5 MB each) stay in the cache."""
+"""Pixels per strip of `hsv_rule`: its int16 arrays (0.5 MB each) fit into the CPU cache."""
 
 
 def _ratio(part: int, whole: int, *, empty: float) -> float:
@@ -291,7 +293,7 @@ def _balanced_accuracy(counts: Confusion) -> float:
 
 
 def _hsv_rule_strip(strip: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """The rule in integers: value = r / 255, saturation = spread / r, hue = (g - b) / spread / 6.
+    """Apply the rule: value = r / 255, saturation = spread / r, hue = (g - b) / spread / 6.
 
     Such hues have red as the largest channel; -0.24 / 6 is the 0.96 of the rule.
     """
@@ -310,31 +312,36 @@ def _hsv_rule_strip(strip: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _mask(name: str, values: ArrayLike) -> NDArray[np.bool_]:
     mask = np.asarray(values)
     if mask.dtype != np.bool_:
-        raise ConfigError(f"{name} is {mask.dtype}: give bool, for example {name} > 0")
+        raise ConfigError(f"{name} is {mask.dtype}; must be bool, for example {name} > 0")
     return mask
 
 
 def _scores(name: str, values: ArrayLike) -> NDArray[np.float64]:
     scores = np.asarray(values, np.float64)
     if scores.ndim != 1 or not np.isfinite(scores).all():
-        raise ConfigError(f"{name} has shape {scores.shape}: give (N,), all values finite")
+        raise ConfigError(f"{name} has the shape {scores.shape}; must be (N,) with finite values")
     return scores
 
 
 def _probabilities(values: ArrayLike) -> NDArray[np.float64]:
     probabilities = _scores("probabilities", values)
     if ((probabilities < 0) | (probabilities > 1)).any():
-        raise ConfigError("probabilities has values outside [0, 1]: give P(corrosion), not logits")
+        raise ConfigError("probabilities has values outside [0, 1]; give P(corrosion), not logits")
     return probabilities
 
 
 def _labels(values: ArrayLike) -> NDArray[np.bool_]:
     labels = np.asarray(values)
     if labels.ndim != 1 or not np.isin(labels, (0, 1)).all():
-        raise ConfigError(f"labels has shape {labels.shape}: give (N,) of 0 (clean) and 1 only")
+        raise ConfigError(
+            f"labels has the shape {labels.shape}; must be (N,) with values 0 (clean) and "
+            "1 (corrosion) only"
+        )
     return labels.astype(bool)
 
 
 def _check_lengths(name: str, values: NDArray[np.float64], labels: NDArray[np.bool_]) -> None:
     if values.shape != labels.shape:
-        raise ConfigError(f"{name} has {values.size} values, labels {labels.size}: give as many")
+        raise ConfigError(
+            f"{name} has {values.size} values, labels {labels.size}; the numbers must be equal"
+        )

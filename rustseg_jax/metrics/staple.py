@@ -1,6 +1,6 @@
-"""What several masks say together: by majority, or weighed by how reliable each seems (STAPLE).
+"""Combine the masks of several raters, by majority or weighted by estimated reliability (STAPLE).
 
-Masks are (H, W) bool; beside each there may be one of the pixels of which its rater cannot tell.
+Masks are (H, W) bool; each can have a second one for pixels that its rater marked "can't tell".
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ __all__ = ["Staple", "majority", "staple"]
 
 Mask = NDArray[np.bool_]
 
-_FIRST_GUESS = 0.99999  # of each rater's sensitivity and specificity, as in ITK's STAPLE
+_FIRST_GUESS = 0.99999  # initial sensitivity and specificity of each rater, as in ITK's STAPLE
 _STEPS, _STILL = 500, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Staple:
-    """What STAPLE found.
+    """Result of STAPLE.
 
     Attributes
     ----------
-    probability : (H, W) float64 in [0, 1], that a pixel is corrosion; the share of corrosion
-        among all that was said, where nobody can tell
+    probability : (H, W) float64 in [0, 1], probability of corrosion at each pixel; where no rater
+        can tell, the share of corrosion among all ratings
     sensitivity : (n,) share of the corrosion that each rater marks
-    specificity : (n,) share of the rest that each rater leaves
-    steps : that it took
+    specificity : (n,) share of the rest that each rater leaves unmarked
+    steps : number of iterations
     """
 
     probability: NDArray[np.float64] = field(repr=False)
@@ -39,16 +39,16 @@ class Staple:
 
 
 def majority(masks: Sequence[Mask], ignores: Sequence[Mask | None]) -> tuple[Mask, Mask]:
-    """Return where more than half of those who can tell mark corrosion.
+    """Return where more than half of the raters who can tell mark corrosion.
 
     Parameters
     ----------
     masks : n of (H, W) bool
-    ignores : n of (H, W) bool where the rater cannot tell, or None
+    ignores : n of (H, W) bool, where the rater cannot tell, or None
 
     Returns
     -------
-    (mask, ignore) : ignored is where as many say yes as no, or nobody can tell
+    (mask, ignore) : pixels are ignored if there is a tie or no rater can tell
     """
     votes, told = np.zeros(masks[0].shape, np.int64), np.zeros(masks[0].shape, np.int64)
     for mask, ignore in zip(masks, ignores, strict=True):
@@ -59,21 +59,21 @@ def majority(masks: Sequence[Mask], ignores: Sequence[Mask | None]) -> tuple[Mas
 
 
 def staple(masks: Sequence[Mask], ignores: Sequence[Mask | None] = ()) -> Staple:
-    """Estimate the true mask and how reliable each rater is, one from the other, in turns.
+    """Estimate the true mask and the reliability of each rater, in alternating steps.
 
-    With d_ij what rater j says of pixel i, p_j and q_j their sensitivity and specificity and
-    g the share of corrosion among all that was said, W_i, the probability of corrosion, is
-    g a_i / (g a_i + (1 - g) b_i), where a_i = prod_j p_j^d_ij (1 - p_j)^(1 - d_ij) and
+    Let d_ij be the label of rater j for pixel i, p_j and q_j the rater's sensitivity and
+    specificity, and g the share of corrosion among all ratings. The probability of corrosion is
+    W_i = g a_i / (g a_i + (1 - g) b_i), where a_i = prod_j p_j^d_ij (1 - p_j)^(1 - d_ij) and
     b_i = prod_j (1 - q_j)^d_ij q_j^(1 - d_ij). Then p_j = sum_i W_i d_ij / sum_i W_i and
-    q_j = sum_i (1 - W_i)(1 - d_ij) / sum_i (1 - W_i); and again, until nothing moves.
+    q_j = sum_i (1 - W_i)(1 - d_ij) / sum_i (1 - W_i). Both steps repeat until convergence.
 
-    Pixels about which all say the same things are one: the cost is that of the kinds of
-    pixels, not of the pixels.
+    Pixels with equal ratings are grouped, so that the cost depends on the number of distinct
+    rating patterns, not on the number of pixels.
 
     Parameters
     ----------
     masks : n of (H, W) bool
-    ignores : n of (H, W) bool where the rater cannot tell, or None; () for none at all
+    ignores : n of (H, W) bool, where the rater cannot tell, or None; () if there are none
 
     Returns
     -------
@@ -106,7 +106,10 @@ def staple(masks: Sequence[Mask], ignores: Sequence[Mask | None] = ()) -> Staple
 def _kinds(
     masks: Sequence[Mask], ignores: Sequence[Mask | None]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(kinds, n) of 1 yes, 0 no, -1 cannot tell; how often each is; which kind each pixel is."""
+    """Return the rating patterns, their counts, and the pattern index of each pixel.
+
+    Patterns are (kinds, n) of 1 (corrosion), 0 (clean) and -1 (cannot tell).
+    """
     code = np.zeros(masks[0].size, np.int64)
     for mask, ignore in zip(masks, ignores, strict=True):
         part = mask.ravel().astype(np.int64)

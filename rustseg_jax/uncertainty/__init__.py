@@ -1,5 +1,5 @@
-"""How sure a result is.
+"""Uncertainty of a result.
 
-`augmentations` shows the network the photo again (mirrored, shifted, at other sizes), `doubt` maps
-where the answers differ, `interval` bounds the rusted area.
+`augmentations` runs the network on variants of the photo (mirrored, shifted, at other scales),
+`doubt` computes the uncertainty map from their differences, `interval` bounds the rusted area.
 """

@@ -1,7 +1,7 @@
-"""Look at a photo again: mirrored, shifted, at another size.
+"""Test-time augmentation: run the network on mirrored, shifted and rescaled variants of a photo.
 
 Shifts are in pixels of the network's input, to the right and down. Heat maps are
-(h, w) float32 in [0, 1] and come back lying as that of the photo does.
+(h, w) float32 in [0, 1] and are returned aligned with the photo.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Pixels = NDArray[np.uint8]
 
 
 class Look(NamedTuple):
-    """What the network says of a variant; the heat map lies as that of the photo does."""
+    """Output of the network for a variant; the heat map is aligned with the photo."""
 
     probability: float
     heat: Map
@@ -37,24 +37,24 @@ class Look(NamedTuple):
 
 
 def look_again(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> tuple[Look, ...]:
-    """Show the network the variants of a photo, as it was shown the photo.
+    """Run the network on the variants of a photo, in the same way as on the photo itself.
 
     Parameters
     ----------
-    seg : what was found in the photo
-    model : that found it
-    config : which variants
+    seg : result for the photo
+    model : the model of this result
+    config : the variants
 
     Returns
     -------
-    A `Look` for each of `config.variants`, in that order. A photo that was looked at in
-    windows is looked at in windows again, once for each variant.
+    A `Look` for each of `config.variants`, in that order. If the photo was tiled, each variant
+    is tiled too.
     """
     return tuple((_whole if seg.tiling is None else _in_windows)(seg, model, config))
 
 
 def _whole(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> Iterator[Look]:
-    """Show the network the variants: those of one size at once."""
+    """Run the network on the variants, those of equal size together."""
     variants, side = config.variants, model.config.input_size
     for scale in dict.fromkeys(v.scale for v in variants):
         group = [v for v in variants if v.scale == scale]
@@ -79,14 +79,14 @@ def _whole(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> I
 
 
 def _in_windows(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> Iterator[Look]:
-    """The same for a large photo: the variants are looked at in windows, as it was."""
+    """Run the network on the tiles of each variant of a large photo."""
     assert seg.tiling is not None
     plan = seg.tiling.plan
     for variant in config.variants:
         shift = round(variant.shift * plan.window / model.config.input_size)
         window = max(STRIDE, round(plan.window / variant.scale))
         tiles = replace(seg.config.tiles, mode="tiles", window=window)
-        # Only the heat map is wanted: without its large kernel the CRF costs nothing.
+        # Only the heat map is needed; without its appearance kernel the CRF costs little.
         crf = replace(seg.config.crf, bilateral_compat=0.0, iterations=0)
         varied = segment(
             _varied(seg.image, variant, shift), model, replace(seg.config, tiles=tiles, crf=crf)
@@ -96,15 +96,15 @@ def _in_windows(seg: Segmentation, model: Classifier, config: UncertaintyConfig)
 
 
 def _varied(photo: Pixels, variant: Variant, shift: int) -> Pixels:
-    """Mirror and shift a photo; what the shift uncovers repeats the border."""
+    """Mirror and shift a photo; areas uncovered by the shift repeat the border."""
     photo = photo[:, ::-1] if variant.mirror else photo
     rows, columns = (np.clip(np.arange(n) - shift, 0, n - 1) for n in photo.shape[:2])
     return photo[rows[:, None], columns] if shift else photo
 
 
 def _back(heat: Map, variant: Variant, shape: tuple[int, ...]) -> Map:
-    """Lay a variant's heat map as that of the photo: (h, w) float32 in [0, 1]."""
+    """Align a variant's heat map with the photo: (h, w) float32 in [0, 1]."""
     heat = heat[:, ::-1] if variant.mirror else heat
-    if variant.shift:  # cubic: half a cell off, linear interpolation would flatten each peak
+    if variant.shift:  # cubic: at half a cell, linear interpolation would flatten the peaks
         heat = ndimage.shift(heat, -variant.shift / STRIDE, order=3, mode="nearest")
     return np.clip(bilinear(np.ascontiguousarray(heat), (shape[0], shape[1])), 0, 1)

@@ -1,9 +1,9 @@
-"""How sure is a mask? Variants of the photo are looked at and disagree, or do not.
+"""Uncertainty of a mask: its map and interval, from the disagreement of variants of the photo.
 
 A variant is the photo mirrored, shifted by half a cell of the heat map, or at another
-size. Each goes the whole way that the photo went (verdict, heat map, threshold, CRF), but on
-the lattice of the photo, which is kept and costs most. What they say differently is
-drawn as a map, and feeds the interval of `rustseg_jax.uncertainty.interval`.
+scale. Each variant goes through all stages (verdict, heat map, threshold, CRF), but uses
+the lattice of the photo, which is the most expensive part. Their differences give the
+uncertainty map and the interval of `rustseg_jax.uncertainty.interval`.
 
 Maps are (H, W) float32 in [0, 1]; areas are shares of the photo in [0, 1].
 """
@@ -39,37 +39,39 @@ __all__ = [
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# What an `Uncertainty` says where its interval holds no promise.
-NO_CALIBRATION = "not calibrated: no calibration was found; the interval is the variants' range"
-RANGE = "; the interval is the variants' range"
-WINDOWS = "calibrated on photos that were looked at whole, not in windows"
+# Notes of an `Uncertainty` whose interval is not calibrated.
+NO_CALIBRATION = (
+    "not calibrated: no calibration file found; the interval is the range of the variants"
+)
+RANGE = "; the interval is the range of the variants"
+WINDOWS = "calibrated on photos that were analysed whole, not in tiles"
 CORRECTED = "after an expert's strokes: narrowed by a rule, not calibrated"
-MOVED = "with other settings: moved along with the mask by a rule, not calibrated"
+MOVED = "with other settings: shifted with the mask by a rule, not calibrated"
 
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """How sure a result is.
+    """Uncertainty of a result.
 
     Attributes
     ----------
     map : (H, W) float32 in [0, 1], at each pixel the mean over the variants of the
-        probability that they give to the opposite of what the mask says. 0: all agree
-        with the mask; 1: all are sure of the opposite. A variant whose verdict is "no
-        corrosion" gives 0 to corrosion everywhere. None where it was not asked for, see
+        probability that they assign to the opposite label. 0: all variants agree
+        with the mask; 1: all are certain of the opposite. A variant with the verdict "no
+        corrosion" assigns 0 to corrosion everywhere. None if it was not computed, see
         `carry_uncertainty`
-    area : of the mask, `Segmentation.area`
-    low, high : the interval in which the true area lies. It need not hold `area`: where
-        masks are known to be too large, it says so
-    middle : where calibration sees the true area
+    area : area of the mask, `Segmentation.area`
+    low, high : interval for the true area. It does not always contain `area`: if
+        masks are known to be too large, it is below
+    middle : best estimate of the true area, from the calibration
     level : share of photos whose true area such intervals should cover
     calibrated : whether the level was checked on photos with masks, for these weights,
         this configuration and this kind of photo
-    note : what to know about the interval, or ""
-    areas : of the variants' masks
+    note : limitation of the interval, or ""
+    areas : areas of the variants' masks
     probabilities : P(corrosion) of the variants
-    config : which variants there were
-    looks : what the network said of each, for `update_uncertainty`
+    config : the variants used
+    looks : output of the network for each variant, for `update_uncertainty`
     """
 
     map: Map | None = field(repr=False)
@@ -87,11 +89,11 @@ class Uncertainty:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """(low, high)."""
+        """The interval (low, high) of the rusted area."""
         return self.low, self.high
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but arrays, as plain values for JSON."""
+        """Return everything except arrays, as plain values for JSON."""
         names = ("area", "low", "high", "middle", "level", "calibrated", "note")
         plain = {name: getattr(self, name) for name in names}
         variants = [
@@ -109,30 +111,30 @@ def measure_uncertainty(
     *,
     calibration: AreaModel | None = None,
 ) -> Uncertainty:
-    """Say how sure a result is, by looking at variants of its photo.
+    """Measure the uncertainty of a result with variants of its photo.
 
     Parameters
     ----------
-    seg : what `segment` found, without strokes; see `update_uncertainty` for those
-    model : that found it
-    config : which variants, and the level; five variants and 0.9 when left out
-    calibration : of the interval; that beside the weights (`load_area`) when left out
+    seg : result of `segment`, without strokes; for strokes see `update_uncertainty`
+    model : the model of this result
+    config : the variants and the level; by default five variants and 0.9
+    calibration : calibration of the interval; by default that beside the weights (`load_area`)
 
     Returns
     -------
-    `Uncertainty`. It costs about five passes through the network and as many
-    inferences of the CRF; of a photo looked at in windows, five times its windows.
+    `Uncertainty`. The cost is about five passes through the network and five
+    inferences of the CRF; for a tiled photo, five times its tiles.
 
     Raises
     ------
     ConfigError
-        `seg` was found with other weights.
+        `seg` was made with other weights.
     DataError
-        The file beside the weights is no calibration.
+        The file beside the weights is not a calibration.
     """
     config = config or UncertaintyConfig()
     if dict(seg.model) != model.describe():
-        raise ConfigError("seg was found with other weights than model; segment the photo again")
+        raise ConfigError("seg was made with other weights than model; segment the photo again")
     looks = look_again(seg, model, config)
     doubt, areas = _disagree(seg, looks)
     said = _interval(seg, looks, areas, config, calibration or load_area())
@@ -155,29 +157,29 @@ def update_uncertainty(
     rust: Mask | None = None,
     clean: Mask | None = None,
 ) -> Uncertainty:
-    """Say how sure a result is with strokes or other settings; the network is not asked.
+    """Update the uncertainty after strokes or changed settings, without running the network.
 
-    The variants are refined again as the result was: with the strokes, which they keep, too,
-    with its CRF, and with their thresholds moved as far as its was. Without strokes the
-    interval is that of `carry_uncertainty`. After strokes it holds the new mask's area, is
-    narrower than the old one in proportion to the doubt that is left (at most the share of
-    pixels that is not marked), lies about the mask's area as the old one did, and never
-    denies a marked pixel.
+    The variants are refined again in the same way as the result: with the same strokes, which they
+    keep too, with its CRF, and with their thresholds shifted by the same amount. Without strokes
+    the interval is that of `carry_uncertainty`. After strokes the interval contains the new mask's
+    area, is narrower than before in proportion to the remaining uncertainty (at most the share of
+    unmarked pixels), has the same position relative to the mask's area, and never
+    contradicts a marked pixel.
 
     Parameters
     ----------
-    before : `measure_uncertainty` of the result that was changed
-    seg : what `resegment` made of that result, these strokes and settings
-    rust, clean : (H, W) bool, all strokes that it has, or None for none
+    before : result of `measure_uncertainty` before the change
+    seg : result of `resegment` with these strokes and settings
+    rust, clean : (H, W) bool, all strokes of the result, or None
 
     Returns
     -------
-    `Uncertainty`, never called calibrated: there are no corrections to calibrate it on
+    `Uncertainty`, never marked as calibrated: there are no corrections to calibrate it on
 
     Raises
     ------
     ConfigError
-        The strokes are refused by `resegment`.
+        The strokes are invalid for `resegment`.
     """
     doubt, areas = _disagree(seg, before.looks, rust, clean)
     if rust is None and clean is None:
@@ -203,17 +205,17 @@ def update_uncertainty(
 
 
 def carry_uncertainty(before: Uncertainty, seg: Segmentation) -> Uncertainty:
-    """Move the interval along with a mask that was made with other settings; costs nothing.
+    """Shift the interval with a mask made with changed settings; takes no time.
 
     Parameters
     ----------
-    before : `measure_uncertainty` of the result whose settings were changed
-    seg : what `resegment` made of that result with other settings, without strokes
+    before : result of `measure_uncertainty` before the change
+    seg : result of `resegment` with changed settings, without strokes
 
     Returns
     -------
     `Uncertainty` with the interval of `rustseg_jax.uncertainty.interval.carry_interval`, never
-    called calibrated, and without a map: `update_uncertainty` makes that, too
+    marked as calibrated, and without a map, which `update_uncertainty` computes
     """
     low, high = carry_interval(before.interval, before.area, seg.area)
     return replace(
@@ -229,7 +231,7 @@ def carry_uncertainty(before: Uncertainty, seg: Segmentation) -> Uncertainty:
 
 
 def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> AreaEvidence:
-    """Gather what a result and its variants say of the rusted area, for a calibration.
+    """Collect the evidence of a result and its variants on the rusted area, for a calibration.
 
     Parameters
     ----------
@@ -244,10 +246,10 @@ def gather(seg: Segmentation, model: Classifier, config: UncertaintyConfig) -> A
 
 
 def settings_of(method: Config, variants: UncertaintyConfig) -> dict[str, Any]:
-    """What a calibration holds for: the method's configuration and the variants'.
+    """Return the settings to which a calibration applies: those of the method and the variants.
 
-    The level is left out, as a calibration serves every level; so is what only
-    concerns photos looked at in windows.
+    The level is excluded, because a calibration works for every level, and so are settings that
+    only affect tiled photos.
     """
     chosen = {"method": asdict(method), "variants": asdict(variants)}
     del chosen["method"]["tiles"], chosen["variants"]["level"]
@@ -257,9 +259,9 @@ def settings_of(method: Config, variants: UncertaintyConfig) -> dict[str, Any]:
 def _disagree(
     seg: Segmentation, looks: tuple[Look, ...], rust: Mask | None = None, clean: Mask | None = None
 ) -> tuple[Map, tuple[float, ...]]:
-    """Refine the variants as the photo was; return where they disagree, and their areas.
+    """Refine the variants in the same way as the photo; return their disagreement and areas.
 
-    At the size at which the CRF works: only the map is then enlarged to that of the photo.
+    Computed at the working size of the CRF: only the map is enlarged to the photo's size.
     """
     shape = refine.working_shape((seg.image.shape[0], seg.image.shape[1]), seg.crf.working_size)
     small, lattice = images.resize(seg.image, shape), seg.lattice
@@ -274,7 +276,7 @@ def _disagree(
             _as_seen(seg, look),
             seg.config,
             seg.model,
-            # Moved by as many log odds as that of the photo was, 0 as a rule.
+            # Shifted by as many log odds as the photo's threshold, usually 0.
             threshold=refine.moved_threshold(threshold, moved),
             lattice=lattice,
             rust=small_rust,
@@ -287,7 +289,7 @@ def _disagree(
 
 
 def _as_seen(seg: Segmentation, look: Look) -> Evidence:
-    """What the network says of a variant, in place of what it says of the photo."""
+    """Return the evidence of a variant, to be used instead of that of the photo."""
     fine = seg.fine_heatmap is not None
     return replace(
         seg.evidence,
@@ -301,7 +303,7 @@ def _as_seen(seg: Segmentation, look: Look) -> Evidence:
 def _marks(
     rust: Mask | None, clean: Mask | None, shape: tuple[int, int]
 ) -> tuple[Mask | None, Mask | None]:
-    """Strokes at another size: what they touch, but for what both kinds touch."""
+    """Return strokes at another size: the pixels they touch, except those both kinds touch."""
     small = [None if stroke is None else _soft(stroke, shape) > 0 for stroke in (rust, clean)]
     if small[0] is None or small[1] is None:
         return small[0], small[1]
@@ -309,12 +311,12 @@ def _marks(
 
 
 def _soft(mask: Mask, shape: tuple[int, int]) -> Map:
-    """A mask at another size, (h, w) float32: the share of it in each pixel."""
+    """Return a mask at another size, (h, w) float32: its share in each pixel."""
     return bilinear(mask.astype(np.float32), shape)
 
 
 def _enlarged(small: Map, seg: Segmentation, rust: Mask | None, clean: Mask | None) -> Map:
-    """The map at the photo's size; of what an expert has marked there is no doubt."""
+    """Return the map at the photo's size, 0 where an expert has marked the photo."""
     shape = seg.mask.shape[0], seg.mask.shape[1]
     full = np.empty(shape, np.float32)
     for rows, values in bilinear_strips(small, shape):
@@ -340,7 +342,7 @@ def _interval(
     config: UncertaintyConfig,
     calibration: AreaModel | None,
 ) -> dict[str, Any]:
-    """The interval and what to know about it, as attributes of `Uncertainty`."""
+    """Return the interval and its note, as attributes of `Uncertainty`."""
     digest = str(seg.model.get("digest", ""))
     note = NO_CALIBRATION
     if calibration is not None:
@@ -354,7 +356,7 @@ def _interval(
 
 
 def _narrowed(before: Uncertainty, area: float, left: float) -> tuple[float, float]:
-    """The interval about a new area: the old one's width times `left`, placed as it was."""
+    """Return the interval around a new area: its width times `left`, in the same position."""
     width = before.high - before.low
     below = min(max((before.area - before.low) / width, 0.0), 1.0) if width > 0 else 0.0
     return area - left * below * width, area + left * (1 - below) * width

@@ -1,16 +1,17 @@
-"""How much of a photo is rusted: an interval that was calibrated on photos with masks.
+"""Interval of the rusted area of a photo, calibrated on photos with masks.
 
-A mask's own area says little of its error: masks of faint heat are empty, masks of
-some sources too large. So the interval comes from a small fit on photos whose true
-area is known. With ``t`` the log odds of an area, ``x`` what `AreaEvidence` says of a photo
-(its variants' masks, heat and verdicts), ``centre = b . x`` and ``spread = g . x``, it is
-the areas with ``|t - centre| <= q spread``, where ``q`` is a quantile of what photos
-scored that their fit had not seen: conformal prediction with a normalised score. A
-photo whose mask is empty may be clean, whatever the fit says: its interval begins at 0,
-and its quantile is that of photos with empty masks, so that the level holds for both kinds.
+The area of a mask alone says little about its error: masks from weak heat maps are empty, masks of
+some sources are too large. The interval therefore comes from a small fit on photos whose true
+area is known. Let ``t`` be the log odds of an area, ``x`` the features of `AreaEvidence`
+(from the masks, heat maps and verdicts of the variants), ``centre = b . x`` and
+``spread = g . x``. The interval contains the areas with ``|t - centre| <= q spread``, where ``q``
+is a quantile of the scores of photos that were not used in their fit: conformal prediction with a
+normalised score. A photo with an empty mask may be clean, whatever the fit predicts: its interval
+starts at 0, and its quantile is that of photos with empty masks, so that the level holds for
+photos with and without a mask.
 
-All areas are shares of the photo in [0, 1]. Here is what a calibration says of a photo;
-`rustseg_jax.learning.calibrate_area` makes one.
+All areas are shares of the photo in [0, 1]. This module applies a calibration;
+`rustseg_jax.learning.calibrate_area` fits one.
 
 References
 ----------
@@ -53,28 +54,28 @@ __all__ = [
 
 FORMAT, VERSION = "rustseg-jax-area", 1
 FEATURES = ("one", "area", "heat", "odds", "area_spread", "heat_spread")
-"""What the fit sees of a photo, in this order; see `AreaEvidence.features`."""
+"""Features of the fit, in this order; see `AreaEvidence.features`."""
 
 SMALLEST = 1e-3
-"""Added to an area before its log odds: a tenth of a percent, below what a 448-pixel mask
-holds of one heat cell (1/784), so that empty and nearly empty masks are the same."""
+"""Added to an area before taking log odds: a tenth of a percent, less than one heat-map cell
+of a mask at 448 pixels (1/784), so that empty and nearly empty masks are treated alike."""
 
 KIND = 30
-"""So many photos of a kind at least, or the kinds are taken together: with fewer, the quantile
-of 0.9 is one of the two or three largest scores."""
+"""Minimum number of photos of a kind, below which both kinds are pooled: with fewer, the 0.9
+quantile is one of the two or three largest scores."""
 
-SUREST = 1e-4  # probabilities are kept this far from 0 and 1: beyond, log odds say nothing more
+SUREST = 1e-4  # minimum distance of probabilities from 0 and 1, which limits their log odds
 
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class AreaEvidence:
-    """What a photo and its variants say of its rusted area; the photo itself comes first.
+    """Evidence of a photo and its variants on the rusted area; the photo itself comes first.
 
     Attributes
     ----------
-    areas : share that the mask covers, in [0, 1]
+    areas : share covered by the mask, in [0, 1]
     heats : mean of the heat map that the mask was made from, in [0, 1]
     probabilities : calibrated P(corrosion), in [0, 1]
     """
@@ -86,12 +87,12 @@ class AreaEvidence:
     def __post_init__(self) -> None:
         if not 1 <= len(self.areas) == len(self.heats) == len(self.probabilities):
             raise ConfigError(
-                f"areas, heats and probabilities are {len(self.areas)}, {len(self.heats)} and "
-                f"{len(self.probabilities)}; give one of each for the photo and each variant"
+                f"areas, heats and probabilities have {len(self.areas)}, {len(self.heats)} and "
+                f"{len(self.probabilities)} values; give one each for the photo and each variant"
             )
         for f in fields(self):
             if not all(0 <= value <= 1 for value in getattr(self, f.name)):
-                raise ConfigError(f"{f.name} is {getattr(self, f.name)}; allowed is 0 to 1")
+                raise ConfigError(f"{f.name} is {getattr(self, f.name)}; must be between 0 and 1")
 
     @property
     def empty(self) -> bool:
@@ -100,9 +101,9 @@ class AreaEvidence:
 
     @cached_property
     def features(self) -> Vector:
-        """What the fit sees, (6,) float64.
+        """Return the features of the fit, (6,) float64.
 
-        1; means of the square roots of area and heat; mean log odds of the verdict; standard
+        1; means of the square roots of area and heat; mean log odds of the probability; standard
         deviations of both square roots.
         """
         areas, heats = np.sqrt(self.areas), np.sqrt(self.heats)
@@ -112,17 +113,17 @@ class AreaEvidence:
 
 @dataclass(frozen=True)
 class AreaModel:
-    """A calibration: from `AreaEvidence` to an interval.
+    """A calibration, which maps `AreaEvidence` to an interval.
 
     Attributes
     ----------
     centre, spread : (6,) weights of `FEATURES` for the log odds of the area and its error
-    floor : least spread, above 0
+    floor : minimum spread, above 0
     scores : conformity scores of the calibration photos with a mask, ascending, >= 0
-    empty_scores : of those whose mask was empty
-    weights : SHA-256 of the weights file that it holds for
-    settings : configuration of the method and of the variants that it holds for
-    record : where it comes from and what it measured; plain values
+    empty_scores : those of the photos with an empty mask
+    weights : SHA-256 of the weights file to which it applies
+    settings : configuration of the method and the variants to which it applies
+    record : its origin and its measured coverage, as plain values
     """
 
     centre: tuple[float, ...]
@@ -146,17 +147,17 @@ class AreaModel:
             raise ConfigError("weights, scores and floor must be finite, floor above 0")
 
     def interval(self, evidence: AreaEvidence, *, level: float = 0.9) -> tuple[float, float, float]:
-        """Say between which areas the true one lies.
+        """Return the interval of the true area.
 
         Parameters
         ----------
-        evidence : of the photo
+        evidence : evidence of the photo
         level : share of photos that the interval should cover, above 0 and below 1
 
         Returns
         -------
         (low, middle, high), 0 <= low <= middle <= high <= 1. With too few calibration
-        photos for the level it is the whole of [0, 1].
+        photos for the level, the interval is all of [0, 1].
         """
         centre, spread = self.locate(evidence)
         reach = quantile(self.scores_for(evidence), level) * spread
@@ -164,24 +165,24 @@ class AreaModel:
         return low, area_of(centre), area_of(centre + reach)
 
     def scores_for(self, evidence: AreaEvidence) -> tuple[float, ...]:
-        """Scores of the photo's kind, with a mask or without; of both where that has too few."""
+        """Return the scores for photos with, or without, a mask; of both kinds if too few."""
         own = self.empty_scores if evidence.empty else self.scores
         return own if len(own) >= KIND else (*self.scores, *self.empty_scores)
 
     def locate(self, evidence: AreaEvidence) -> tuple[float, float]:
-        """Return centre and spread of the area's log odds, the centre that of an area."""
+        """Return centre and spread of the area's log odds; the centre is limited to valid areas."""
         x = evidence.features
         centre = min(max(float(x @ self.centre), odds_of(0)), odds_of(1))
         return centre, max(self.floor, float(x @ self.spread))
 
     def score(self, evidence: AreaEvidence, area: float) -> float:
-        """Say how far the interval must reach to cover an area, in spreads, >= 0."""
+        """Return how far the interval must extend to cover an area, in spreads, >= 0."""
         centre, spread = self.locate(evidence)
         off = (odds_of(area) - centre) / spread
         return max(0.0, off) if evidence.empty else abs(off)
 
     def mismatch(self, weights: str, settings: Mapping[str, Any]) -> str:
-        """Say why this calibration does not hold for these weights and settings; "" if it does."""
+        """Return why the calibration does not apply to weights and settings; "" if it does."""
         if not self.weights or weights != self.weights:
             return "not calibrated for these weights"
         if _plain(settings) != _plain(self.settings):
@@ -192,23 +193,23 @@ class AreaModel:
 def quantile(scores: ArrayLike, level: float) -> float:
     """Return the conformal quantile: the ceil((n + 1) level)-th smallest of n scores.
 
-    Infinity where n is too small for the level. ``level`` is above 0 and below 1.
+    It is infinity if n is too small for the level. ``level`` is above 0 and below 1.
     """
     if not 0 < level < 1:
-        raise ConfigError(f"level is {level}; allowed is above 0 and below 1")
+        raise ConfigError(f"level is {level}; must be above 0 and below 1")
     ordered = np.sort(np.asarray(scores, np.float64))
-    # 0.9 * 10 is a little more than 9 in floating point: what is whole stays whole.
+    # 0.9 * 10 is slightly more than 9 in floating point: round before taking the ceiling.
     rank = math.ceil(round((ordered.size + 1) * level, 9))
     return float(ordered[rank - 1]) if rank <= ordered.size else math.inf
 
 
 def odds_of(area: float) -> float:
-    """Log odds of an area in [0, 1], finite at both ends."""
+    """Return the log odds of an area in [0, 1], finite at both ends."""
     return math.log((area + SMALLEST) / (1 - area + SMALLEST))
 
 
 def area_of(odds: float) -> float:
-    """Area of log odds, the inverse of `odds_of`; cut to [0, 1]."""
+    """Return the area for log odds, clipped to [0, 1]; the inverse of `odds_of`."""
     share = float(expit(odds)) * (1 + 2 * SMALLEST) - SMALLEST
     return min(max(share, 0.0), 1.0)
 
@@ -216,23 +217,23 @@ def area_of(odds: float) -> float:
 def carry_interval(
     interval: tuple[float, float], before: float, now: float, *, part: float = 1.0
 ) -> tuple[float, float]:
-    """Carry an interval over to another area: another mask of the photo, or a part of it.
+    """Transfer an interval to another area: another mask of the photo, or a part of it.
 
-    A rule, not a calibration. As the calibration works in log odds, whose errors it takes for
-    equally likely at every area, the ends are moved by as many log odds as the area was; so
-    an area that lay within them still does. Where one of the two areas is 0, its log odds say
-    nothing, and what is left is what must hold: from 0 up to all of the rust within the part.
+    This is a rule, not a calibration. The calibration works in log odds and assumes equal errors
+    at all areas, so the ends are shifted by as many log odds as the area; an area that was
+    inside the interval stays inside. If one of the two areas is 0, its log odds are
+    meaningless, and only the certain bounds remain: from 0 up to all of the rust within the part.
 
     Parameters
     ----------
-    interval : low and high, of the area `before`
-    before : share that was masked, in [0, 1]
-    now : share that is masked now, in [0, 1]
-    part : share of the photo that `now` is a share of, above 0 up to 1; 1 for all of it
+    interval : low and high, for the area `before`
+    before : masked share before the change, in [0, 1]
+    now : masked share after the change, in [0, 1]
+    part : share of the photo to which `now` refers, above 0 and at most 1; 1 for the whole photo
 
     Returns
     -------
-    (low, high), 0 <= low <= high <= 1; the interval itself where nothing changed
+    (low, high), 0 <= low <= high <= 1; the same interval if nothing changed
 
     Examples
     --------
@@ -249,15 +250,15 @@ def carry_interval(
 
 
 def place_of(weights: Path | str | None = None) -> Path:
-    """Return where the calibration of a weights file is: area.json beside it.
+    """Return the path of a weights file's calibration: area.json in the same folder.
 
-    None stands for the weights that `load_model` takes: RUSTSEG_MODEL, else the shipped ones.
+    None means the default weights of `load_model`: RUSTSEG_MODEL, else the shipped ones.
     """
     return Path(weights or os.environ.get("RUSTSEG_MODEL") or DEFAULT).with_name("area.json")
 
 
 def save_area(path: Path | str, model: AreaModel) -> None:
-    """Write a calibration as JSON, whole or not at all; ConfigError where it cannot be."""
+    """Write a calibration as JSON, atomically; raise a ConfigError if this fails."""
     text = json.dumps({"format": FORMAT, "version": VERSION, **asdict(model)}, allow_nan=False)
     write_whole(Path(path), f"{text}\n".encode())
 
@@ -267,16 +268,16 @@ def load_area(path: Path | str | None = None) -> AreaModel | None:
 
     Parameters
     ----------
-    path : file; None takes the one beside the weights that `load_model` takes
+    path : file; by default the one beside the default weights of `load_model`
 
     Returns
     -------
-    `AreaModel`, or None where no path was given and there is no such file
+    `AreaModel`, or None if no path was given and the default file does not exist
 
     Raises
     ------
     DataError
-        The named file is missing, or a file is no calibration of this version.
+        The given file is missing, or the file is not a calibration of this version.
     """
     place = Path(path) if path is not None else place_of()
     if path is None and not place.is_file():
@@ -284,14 +285,14 @@ def load_area(path: Path | str | None = None) -> AreaModel | None:
     try:
         content = json.loads(place.read_text(encoding="utf-8"))
         if (content.pop("format"), content.pop("version")) != (FORMAT, VERSION):
-            raise ValueError("it is of another program or version")
+            raise ValueError("another program or version")
         for name in ("centre", "spread", "scores", "empty_scores"):
             content[name] = tuple(map(float, content[name]))
         return AreaModel(**content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{place} is no calibration of the rusted area: {error}") from error
+        raise DataError(f"{place} is not a calibration of the rusted area ({error})") from error
 
 
 def _plain(settings: Mapping[str, Any]) -> Any:
-    """As JSON gives it back: tuples become lists."""
+    """Return the settings as read from JSON, with lists instead of tuples."""
     return json.loads(json.dumps(settings))

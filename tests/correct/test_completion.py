@@ -61,7 +61,7 @@ def test_changes_far_from_every_stroke_are_told() -> None:
     after = stroke | box(36, 6, 48, 24) | box(0, 150, 50, 200)
     said = judge_completion(NONE, after, rust=stroke, clean=NONE)
     assert said.elsewhere == pytest.approx(2500 / 20000)
-    assert "12 % of the photo changed, too" in said.words
+    assert "12 % of the photo changed far from your strokes" in said.words
 
 
 def test_a_large_photo_is_judged_alike() -> None:

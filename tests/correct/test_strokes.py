@@ -105,29 +105,35 @@ def test_what_was_too_large_is_told() -> None:
     lost = {"op": "lost", "tool": "crf"}
     assert replayable([paint(1, 0, 0)])
     assert not replayable([paint(1, 0, 0), lost])
-    with pytest.raises(CorrectionError, match="too large to be kept"):
+    with pytest.raises(CorrectionError, match="too large to be stored"):
         replay(np.zeros((2, 2), bool), [lost])
 
 
 @pytest.mark.parametrize(
     ("strokes", "words"),
     [
-        ("paint", "strokes are str"),
-        ([3], "stroke 0 is none of"),
-        ([{"op": "erase"}], "stroke 0 is none of"),
-        ([paint(1, 0, 0), paint(0, 0, 0)], "d of stroke 1 is 0; allowed is 1 to 1000"),
-        ([paint(1, 0, 0, value=3)], "value of stroke 0 is 3; allowed is 0 to 2"),
+        ("paint", "strokes is str"),
+        ([3], "stroke 0 has an unknown type; must be one of change, lost"),
+        ([{"op": "erase"}], "stroke 0 has an unknown type; must be one of change, lost"),
+        (
+            [paint(1, 0, 0), paint(0, 0, 0)],
+            "d of stroke 1 is 0; must be a whole number from 1 to 1000",
+        ),
+        ([paint(1, 0, 0, value=3)], "value of stroke 0 is 3; must be a whole number from 0 to 2"),
         ([paint(1, 0, 0, value=True)], "value of stroke 0 is True"),
         ([paint(1, 0)], "groups of 2"),
-        ([paint(1)], "there are none"),
+        ([paint(1)], "the list is empty"),
         ([paint(1, 0, 1 << 20)], "too far outside"),
-        ([{"op": "paint", "value": 1, "d": 3, "points": [0.5, 1]}], "whole numbers"),
+        ([{"op": "paint", "value": 1, "d": 3, "points": [0.5, 1]}], "must be whole"),
         ([{"op": "paint", "value": 1, "d": 3, "points": "ab"}], "groups of 2"),
-        ([{"op": "patch", "value": 1, "x": 5, "y": 0}], "x of stroke 0 is 5; allowed is 0 to 4"),
-        ([{"op": "pixels", "value": 1, "runs": [0, 0]}], "not allowed"),
-        ([{"op": "pixels", "value": 1, "runs": [-1, 2]}], "not allowed"),
+        (
+            [{"op": "patch", "value": 1, "x": 5, "y": 0}],
+            "x of stroke 0 is 5; must be a whole number from 0 to 4",
+        ),
+        ([{"op": "pixels", "value": 1, "runs": [0, 0]}], "out of range"),
+        ([{"op": "pixels", "value": 1, "runs": [-1, 2]}], "out of range"),
         ([{"op": "pixels", "value": 1, "runs": [20, 1]}], "end outside"),
-        ([{"op": "change", "runs": [0, 1, 4]}], "not allowed"),
+        ([{"op": "change", "runs": [0, 1, 4]}], "out of range"),
         ([{"op": "change", "runs": [0, 1]}], "groups of 3"),
     ],
 )
@@ -137,5 +143,5 @@ def test_what_is_no_stroke_is_named(strokes: Any, words: str) -> None:
 
 
 def test_a_change_to_no_label_is_refused() -> None:
-    with pytest.raises(CorrectionError, match="does not exist"):
+    with pytest.raises(CorrectionError, match="unknown label"):
         replay(np.ones((1, 1), bool), [{"op": "change", "runs": [0, 1, 2]}])

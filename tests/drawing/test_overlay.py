@@ -182,7 +182,7 @@ def test_heat_out_of_range(bad):
     heatmap = heat()
     heatmap[3, 3] = bad
     for draw in (heat_colours, lambda values: heat_overlay(photo(), values)):
-        with pytest.raises(ImageError, match="heatmap goes from"):
+        with pytest.raises(ImageError, match="heatmap has values from"):
             draw(heatmap)
 
 
@@ -211,7 +211,7 @@ def test_uncertainty_overlay_has_no_seams(strip, monkeypatch):
 
 
 def test_uncertainty_overlay_refuses():
-    for bad, words in ((heat() + 1, "doubt goes from"), (np.zeros((2, 2), int), "doubt is")):
+    for bad, words in ((heat() + 1, "doubt has values from"), (np.zeros((2, 2), int), "doubt is")):
         with pytest.raises(ImageError, match=words):
             uncertainty_overlay(photo(), bad)
     with pytest.raises(ConfigError, match="opacity is 2"):
@@ -261,7 +261,7 @@ def test_captions_of_several_lines_and_undecodable_names():
 def test_side_by_side_refuses():
     with pytest.raises(ConfigError, match="images is empty"):
         side_by_side([])
-    with pytest.raises(ConfigError, match="1 captions for 2 images"):
+    with pytest.raises(ConfigError, match="captions has length 1 for 2 images"):
         side_by_side([photo(), photo()], ["one"])
     with pytest.raises(ConfigError, match="height is 0"):
         side_by_side([photo()], height=0)

@@ -84,10 +84,10 @@ def test_intervals_are_those_of_scipy(n):
         (lambda: reliability([0.5], [0, 1]), "shape"),
         (lambda: reliability([1.5], [1]), "P\\(corrosion\\), not logits"),
         (lambda: reliability([float("nan")], [1]), "P\\(corrosion\\), not logits"),
-        (lambda: reliability([0.5], [1], bins=0), "bins=0"),
+        (lambda: reliability([0.5], [1], bins=0), "bins is 0"),
         (lambda: operating_points([0.5], [2]), "other than 0"),
-        (lambda: wilson(1, 0), "n=0"),
-        (lambda: wilson(4, 3), "right=4"),
+        (lambda: wilson(1, 0), "n is 0"),
+        (lambda: wilson(4, 3), "right is 4"),
     ],
 )
 def test_misuse(call, said):

@@ -183,12 +183,18 @@ def test_road_asks_in_batches_of_one_shape_and_keeps_what_stays():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: insertion_deletion(redness, corner_image(), GOOD, fill="black"), "fill='black'"),
+        (
+            lambda: insertion_deletion(redness, corner_image(), GOOD, fill="black"),
+            "fill is 'black'",
+        ),
         (lambda: insertion_deletion(redness, corner_image(), GOOD[0]), "^heatmap"),
         (lambda: insertion_deletion(redness, corner_image() / 255, GOOD), "^image is float64"),
-        (lambda: insertion_deletion(redness, corner_image(), GOOD, steps=0), "steps=0"),
-        (lambda: insertion_deletion(lambda b: b, corner_image(), GOOD), "predict gave shape"),
-        (lambda: road(redness, corner_image(), GOOD, shares=()), r"shares=\(\)"),
+        (lambda: insertion_deletion(redness, corner_image(), GOOD, steps=0), "steps is 0"),
+        (
+            lambda: insertion_deletion(lambda b: b, corner_image(), GOOD),
+            "predict returned the shape",
+        ),
+        (lambda: road(redness, corner_image(), GOOD, shares=()), r"shares is \(\)"),
         (lambda: road(redness, corner_image(), GOOD, shares=(0.5, 1.0)), "below 1"),
         (lambda: road(redness, corner_image(), GOOD[0]), "^heatmap"),
         (lambda: impute(np.zeros((2, 2, 3), np.float32), np.ones((2, 2), bool)), "everywhere"),

@@ -38,7 +38,7 @@ def test_the_variants_in_order() -> None:
         ({"shift": 0.5}, "shift is 0.5"),
         ({"scales": (0.1,)}, "scales is"),
         ({"level": 1.0}, "level is 1.0"),
-        ({"mirror": False, "shift": 0, "scales": ()}, "leave no variant"),
+        ({"mirror": False, "shift": 0, "scales": ()}, "give no variant"),
     ],
 )
 def test_wrong_choices_are_named(options: dict[str, object], words: str) -> None:

@@ -141,7 +141,7 @@ def test_without_calibration_it_is_the_range_and_says_so(
     said = measured(found, model, [same(found), NEVER], monkeypatch)
     assert said.interval == (0, found.area)
     assert (said.middle, said.level, said.calibrated) == (found.area, 0.9, False)
-    assert said.note.startswith("not calibrated: no calibration was found")
+    assert said.note.startswith("not calibrated: no calibration file found")
 
 
 def test_a_calibration_that_holds_is_used(
@@ -194,7 +194,7 @@ def test_a_calibration_that_does_not_hold_is_named(
     other = replace(calibration, **change)  # type: ignore[arg-type]
     said = rs.measure_uncertainty(found, model, calibration=other)
     assert not said.calibrated
-    assert said.note == f"{words}; the interval is the variants' range"
+    assert said.note == f"{words}; the interval is the range of the variants"
     assert said.interval == (min(said.area, *said.areas), max(said.area, *said.areas))
     assert said.to_json()["note"] == said.note
 
@@ -207,7 +207,7 @@ def test_a_photo_in_windows_has_an_interval_that_is_called_uncalibrated(
     assert seg.tiling is not None
     said = rs.measure_uncertainty(seg, model, calibration=calibration)
     assert not said.calibrated
-    assert "looked at whole, not in windows" in said.note
+    assert "analysed whole, not in tiles" in said.note
     assert said.interval == pytest.approx((area_of(-1) if seg.mask.any() else 0, area_of(1)))
 
 
@@ -334,7 +334,7 @@ def test_calibrating_and_scoring(
     weights = save_redness(tmp_path / "w.safetensors")
     words = ["calibrate", "--data", str(folder), "--model", str(weights)]
     assert main([*words, "--half", "B"]) == 2
-    assert "area.json is no calibration" in capsys.readouterr().err
+    assert "area.json is not a calibration" in capsys.readouterr().err
     assert main([*words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["half"], found["level"]) == ("A", 0.9)
@@ -349,7 +349,7 @@ def test_calibrating_and_scoring(
     before = (tmp_path / "area.json").read_bytes()
     assert main([*words, "--half", "B"]) == 0
     text = capsys.readouterr().out
-    assert "half B, of the stored calibration" in text
+    assert "half B, stored calibration" in text
     assert (tmp_path / "area.json").read_bytes() == before
     assert main([*words, "--half", "B", "--cam", "eq19"]) == 2
     assert "not calibrated for this configuration" in capsys.readouterr().err

@@ -179,9 +179,9 @@ def test_the_file_is_beside_the_weights(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "other", "version": 1}'])
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "area.json").write_text(text)
-    with pytest.raises(DataError, match=r"area.json is no calibration"):
+    with pytest.raises(DataError, match=r"area.json is not a calibration"):
         load_area(tmp_path / "area.json")
-    with pytest.raises(DataError, match=r"gone.json is no calibration"):
+    with pytest.raises(DataError, match=r"gone.json is not a calibration"):
         load_area(tmp_path / "gone.json")
 
 
@@ -191,7 +191,7 @@ def test_a_file_with_more_or_less_is_refused(tmp_path: Path) -> None:
     whole = json.loads(path.read_text())
     for wrong in ({**whole, "more": 1}, {k: v for k, v in whole.items() if k != "floor"}):
         path.write_text(json.dumps(wrong))
-        with pytest.raises(DataError, match="no calibration"):
+        with pytest.raises(DataError, match="not a calibration"):
             load_area(path)
 
 

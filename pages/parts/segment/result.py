@@ -163,7 +163,7 @@ def _unsure(note: str) -> str:
     """Rephrase the library's note on its interval as the end of a sentence."""
     if note.startswith("with other settings"):
         return "estimated from the changed settings and no longer calibrated."
-    if "windows" in note:
+    if "tiles" in note:
         return "calibrated on photos analysed as a whole, not in tiles."
     return "the range over variants of the photo; it is not calibrated for these weights."
 
