@@ -1,4 +1,4 @@
-"""The controls: steps by hand, and that what was kept says what the whole result says."""
+"""Adjustment of a result: steps by hand, and agreement of `Adjustable` with the full result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public face: described, keyword-only options, imports that point downwards."""
+"""The public API: docstrings, keyword-only options, imports that point downwards."""
 
 from __future__ import annotations
 

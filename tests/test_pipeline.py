@@ -1,4 +1,4 @@
-"""The whole way on synthetic photos and a hand-made network: verdict, mask, strokes, memory."""
+"""The pipeline on synthetic photos and a hand-made network: verdict, mask, strokes, memory."""
 
 from __future__ import annotations
 
@@ -468,7 +468,7 @@ def test_memory_of_a_large_photo() -> None:
     assert int(done.stdout) < 1_700_000
 
 
-# Each kind of heat map has its own cut
+# Each heat-map method has its own default threshold
 
 
 def test_the_cut_follows_the_kind_of_heat_map_unless_it_was_chosen() -> None:

@@ -1,4 +1,4 @@
-"""The compilation cache, used where it can be; files that are written whole or not at all."""
+"""The compilation cache, and atomic file writes."""
 
 from __future__ import annotations
 

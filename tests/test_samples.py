@@ -1,4 +1,4 @@
-"""The sample picker's list: order, truth, files, and what happens where some are absent."""
+"""The list of sample images: order, truth, files, and missing files."""
 
 import csv
 import shutil

@@ -1,4 +1,4 @@
-"""The classifier: sizes, refusals, verdicts at several sizes, calibrated probability."""
+"""The classifier: sizes, errors, verdicts at several scales, calibrated probability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network: sizes, refusals, the head by hand, folded batch norm, training."""
+"""The network: sizes, errors, the head by hand, folded batch norm, training."""
 
 from __future__ import annotations
 

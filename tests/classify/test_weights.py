@@ -1,4 +1,4 @@
-"""Weights files: the round trip to the bit, and every refusal by name."""
+"""Weights files: exact round trip, and all errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a completion: strokes that stand alone, changes far away."""
+"""The check of a completion: strokes with which the CRF disagrees, changes far away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polygons: small ones by hand, neighbours, and shares that fall on the middle of a row."""
+"""Polygon filling: hand-worked cases, adjacent polygons, edges on the middle of a row."""
 
 import numpy as np
 from labels_made import box

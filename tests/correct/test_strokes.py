@@ -1,4 +1,4 @@
-"""Strokes drawn again: small grids by hand, then plain geometry on random ones."""
+"""Replay of strokes: small grids by hand, then plain geometry on random strokes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of like colour: numbered, of the stated size, true to edges."""
+"""Superpixels: indices, size and adherence to edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mask beside the true one, and enlarging by whole numbers."""
+"""Drawing of differences between masks, and enlargement by whole factors."""
 
 from __future__ import annotations
 

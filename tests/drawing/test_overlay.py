@@ -1,4 +1,4 @@
-"""Drawing: hand-worked pixels, no seams between strips, colours that stay apart."""
+"""Overlays: hand-worked pixels, no seams between strips, distinguishable colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of picture to upright RGB, and nothing but ImageError for the rest."""
+"""Reading of all supported formats as upright RGB; other input raises only ImageError."""
 
 from __future__ import annotations
 
@@ -389,7 +389,7 @@ def test_lab_tiff():
     assert (read(encode(lab, "TIFF")).astype(int) >= 250).all()
 
 
-# --- refusals --------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(15, 400), (400, 15), (1, 1)])

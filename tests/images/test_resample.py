@@ -1,4 +1,4 @@
-"""Enlarging maps: bilinear against another library, and along the edges of the photo."""
+"""Upsampling of maps: bilinear against another library, and guided by the photo's edges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The maps of one view: numbers worked out by hand, invariants, nested derivatives as oracle."""
+"""Heat maps of one view: hand-worked numbers, invariants, nested derivatives as oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heat maps over views: numbers worked out by hand and invariants."""
+"""Heat maps over several views: hand-worked numbers and invariants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Insertion, deletion and ROAD: worked out by hand, and against plain loops."""
+"""Insertion, deletion and ROAD: hand-worked numbers, and plain loops as oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics: numbers worked out by hand, brute force, SciPy and scikit-image as oracles."""
+"""Metrics: hand-worked numbers; brute force, SciPy and scikit-image as oracles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dense CRF and strokes: by hand, against pydensecrf and against exact mean field."""
+"""The dense CRF with strokes: by hand, against pydensecrf and against exact mean field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strokes as examples of what is around them, on pictures made by hand."""
+"""Strokes as examples for similar pixels around them, on hand-made images."""
 
 from __future__ import annotations
 

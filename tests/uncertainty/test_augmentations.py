@@ -1,4 +1,4 @@
-"""Variants of a photo: how they are made and laid back, by hand."""
+"""Variants of a photo: how they are made and aligned again, by hand."""
 
 from __future__ import annotations
 

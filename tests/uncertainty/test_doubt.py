@@ -1,4 +1,4 @@
-"""How sure a mask is: the map by hand, intervals with and without calibration, strokes."""
+"""Uncertainty of a mask: the map by hand, intervals with and without calibration, strokes."""
 
 from __future__ import annotations
 
