@@ -199,9 +199,9 @@ def test_photos_are_read_as_they_are_needed(model: Classifier) -> None:
         list(rs.segment_batch([patch((8, 8))], model))
 
 
-# Large photos in windows
+# Large photos in tiles
 
-# A window is 64 pixels, as the network's input: 4 cells. The photo of 512 x 640 is 32 x 40
+# A tile is 64 pixels, as the network's input: 4 cells. The photo of 512 x 640 is 32 x 40
 # cells; its rust is a square of 48 pixels, 3 cells, in the corner of one cell of the whole map.
 WIDE = (512, 640)
 SPOT = slice(336, 384), slice(480, 528)
