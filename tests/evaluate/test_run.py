@@ -326,7 +326,7 @@ def test_misuse(data, model):
     with pytest.raises(DataError, match="no split 'z'; it has s"):
         evaluate(data.folder, model, splits=["z"])
     (data.folder / "manifest.csv").write_text(",".join(COLUMNS) + "\n")
-    with pytest.raises(DataError, match="without a picture"):
+    with pytest.raises(DataError, match="lists no pictures"):
         evaluate(data.folder, model)
 
 

@@ -175,9 +175,9 @@ def test_a_run_is_not_overwritten(data: Path, straight: tuple[Path, Trained]) ->
     before = {p: p.read_bytes() for p in out.glob("*.*") if p.is_file()}
     with pytest.raises(ConfigError, match="already has a run"):
         train(data, out, RECIPE, workers=1)
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="a different recipe"):
         train(data, out, replace(RECIPE, seed=1), resume=True, workers=1)
-    with pytest.raises(ConfigError, match="begun with other pictures"):
+    with pytest.raises(ConfigError, match="started with other pictures"):
         train(data, out, RECIPE, resume=True, workers=1, halves=("seg-x",))
     assert before == {p: p.read_bytes() for p in out.glob("*.*") if p.is_file()}
 

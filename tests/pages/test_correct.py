@@ -559,7 +559,7 @@ def test_exif_is_stripped_where_that_is_set(page: Desk, monkeypatch: pytest.Monk
     assert "1 correction" in page.app.expander[-1].label
     monkeypatch.setenv("RUSTSEG_EXIF", "maybe")
     page.send(_stroke)
-    assert "must be 'kept' or 'stripped'" in page.drawn[-1]["refused"][1]
+    assert "allowed are 'kept' and 'stripped'" in page.drawn[-1]["refused"][1]
 
 
 @pytest.mark.parametrize(
