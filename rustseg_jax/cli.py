@@ -1,4 +1,4 @@
-"""The command line: `python -m rustseg_jax COMMAND ...`.
+"""The command line: `rustseg COMMAND ...`, or `python -m rustseg_jax COMMAND ...`.
 
 Results go to stdout, as a table or with `--json` as one JSON object; progress and
 errors go to stderr. Exit status: 0 success, 1 some inputs failed, 2 usage error (an invalid
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rustseg_jax.commands import evaluate, failures, labels, segment, train, uncertainty
 from rustseg_jax.commands.common import DONE, INTERRUPTED, MISUSE, say
@@ -23,7 +24,7 @@ COMMANDS = (segment, evaluate, failures, train, uncertainty, labels)
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands and options, without slow imports."""
     parser = argparse.ArgumentParser(
-        prog="python -m rustseg_jax",
+        prog=_program(),
         description="Find rust in photos: verdict, heat map and mask.",
         epilog="Exit status: 0 success, 1 some inputs failed, 2 usage error, 130 interrupted.",
     )
@@ -31,6 +32,12 @@ def build_parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(commands)
     return parser
+
+
+def _program() -> str:
+    """The command as it was typed: the installed script, or the module."""
+    script = Path(sys.argv[0]).stem == "rustseg"
+    return "rustseg" if script else "python -m rustseg_jax"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
