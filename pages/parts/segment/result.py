@@ -15,6 +15,7 @@ from pages.server import results
 from pages.shared.cases import ChosenPhoto
 from pages.shared.page import escape, guard, keep_together, percent, sentence
 from rustseg_jax.report.report import Report
+from rustseg_jax.uncertainty.doubt import MOVED, WINDOWS
 from rustseg_jax.wording import setting
 
 # The verdict starts at the top of its card; a portrait photo fits on the screen.
@@ -161,9 +162,9 @@ def _note(report: Report) -> str:
 
 def _unsure(note: str) -> str:
     """Rephrase the library's note on its interval as the end of a sentence."""
-    if note.startswith("with other settings"):
+    if note.startswith(MOVED):
         return "estimated from the changed settings and no longer calibrated."
-    if "tiles" in note:
+    if note == WINDOWS:
         return "calibrated on photos analysed as a whole, not in tiles."
     return "the range over variants of the photo; it is not calibrated for these weights."
 
