@@ -297,7 +297,7 @@ def test_misuse(tmp_path: Path, model: Classifier):
         measure_failures(model, names=["rain"])
     with pytest.raises(ConfigError, match="limit is 0"):
         measure_failures(model, limit=0)
-    with pytest.raises(DataError, match=r"no manifest\.csv"):
+    with pytest.raises(DataError, match=r"manifest\.csv not found"):
         measure_failures(model, data=tmp_path)
 
 

@@ -96,7 +96,7 @@ def test_the_colour_map_by_hand():
 
 
 def test_misuse(tmp_path: Path, data: Path, model: Classifier):
-    with pytest.raises(DataError, match=r"no manifest\.csv"):
+    with pytest.raises(DataError, match=r"manifest\.csv not found"):
         study(tmp_path, model)
     with pytest.raises(ConfigError, match="limit is 0"):
         study(data, model, limit=0)

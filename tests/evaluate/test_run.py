@@ -304,7 +304,7 @@ def test_what_cannot_be_scored_is_named_and_left_out(data, model):
     result = evaluate(data.folder, model)
     assert result["classification"]["s"]["n"] == result["segmentation"]["s"]["n"] == 1
     assert [Path(f["image"]).name for f in result["failed"]] == ["broken.png", "small.png"]
-    assert "must be the same" in result["failed"][1]["error"]
+    assert "must be equal" in result["failed"][1]["error"]
 
 
 def test_more_pictures_than_a_batch_keep_their_order():
@@ -316,14 +316,14 @@ def test_more_pictures_than_a_batch_keep_their_order():
 
 
 def test_misuse(data, model):
-    with pytest.raises(DataError, match=r"no manifest\.csv"):
+    with pytest.raises(DataError, match=r"manifest\.csv not found"):
         evaluate(data.folder, model)
     data.add("p", "s", 1)
     with pytest.raises(ConfigError, match="limit is 0"):
         evaluate(data.folder, model, limit=0)
     with pytest.raises(ConfigError, match="half is 'a'; it must be one of A, B"):
         evaluate(data.folder, model, half="a")
-    with pytest.raises(DataError, match="no split 'z'; it has s"):
+    with pytest.raises(DataError, match="no split 'z'; its splits are s"):
         evaluate(data.folder, model, splits=["z"])
     (data.folder / "manifest.csv").write_text(",".join(COLUMNS) + "\n")
     with pytest.raises(DataError, match="lists no pictures"):

@@ -99,7 +99,7 @@ def test_a_wrong_size_and_a_damaged_photo_are_named(store, data):
     manifest(data, [{"image": f"images/{k}.png", "label": "1", "mask": f"masks/{k}.png"}
                     for k in (0, 1)])  # fmt: skip
     done = import_labels(store, data, "ada")
-    assert "18 by 18 pixels" in done.failed["images/0.png"]
+    assert "18 x 18 pixels" in done.failed["images/0.png"]
     assert "is not an image" in done.failed["images/1.png"]
     assert done.added == 0
 
