@@ -146,8 +146,8 @@ def _method() -> None:
             st.markdown(text)
     st.image(
         str(markdown.ROOT / "docs" / "stages.jpg"),
-        caption="Photo, heat map, rough mask and mask of two of the sample photos. The beam is right; "
-        "the tank is wrong: it is rusty, and the model calls it clean.",
+        caption="Photo, heat map, rough mask and mask of two of the sample photos. The beam is "
+        "right; the tank is wrong: it is rusty, and the model calls it clean.",
         alt="A rusting steel beam with its heat map, rough mask and mask, which covers the beam; a "
         "ship's tank with rust on its walls, in which no corrosion is found and nothing is marked",
         width="stretch",

@@ -12,7 +12,7 @@ from rustseg_jax.samples import Sample, list_samples
 __all__ = ["draw_samples"]
 
 OTHERS = """
-## Rendered scenes and photos without rust
+## Can you fool it?
 
 Scenes with exactly known rust masks, and photos that test for false alarms.
 """
