@@ -427,7 +427,7 @@ def test_another_threshold_and_other_parameters(found: rs.Segmentation) -> None:
 def test_wrong_strokes_are_refused_by_name(found: rs.Segmentation) -> None:
     both = np.zeros(SHAPE, bool)
     both[0, :3] = True
-    with pytest.raises(rs.ConfigError, match=r"rust and clean both mark 3 pixels"):
+    with pytest.raises(rs.ConfigError, match=r"rust and clean overlap in 3 pixels"):
         rs.resegment(found, rust=both, clean=both)
     with pytest.raises(rs.ConfigError, match=r"rust is bool\(64, 64\).*bool\(96, 128\)"):
         rs.resegment(found, rust=np.zeros((64, 64), bool))
