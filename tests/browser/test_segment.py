@@ -90,7 +90,7 @@ def test_controls_change_picture_words_and_address_and_reload_keeps_them(visit: 
     assert "edges=-1" in page.url
     page.get_by_role("radio", name="Outline").click()
     page.wait_for_url("**style=line**")
-    page.wait_for_selector('.st-key-stage :text("within the blue outline")')
+    page.wait_for_selector('.st-key-stage :text("Inside the blue outline")')
     turned = page.inner_text(VERDICT)
     assert turned != first
     page.reload()

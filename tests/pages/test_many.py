@@ -88,7 +88,7 @@ def test_a_folder_with_one_bad_photo_and_one_twice(many: AppTest) -> None:
     assert "Duplicates, listed once: gate 1.png" in text
     assert "broken.jpg is not an image" in text.replace("\\", "")
     assert "Corrosion found, over 99" in text
-    # 25 % of the picture in both: equals are sorted by name, 2 before 10.
+    # 25 % of the photo in both: ties are sorted by name, 2 before 10.
     assert _links(many) == ["again.png", "gate 2.png", "gate 10.png"]
     assert "Stop" not in _labels(many)
     assert {"All results (ZIP)", "Table (CSV)", "Retry failed photos"} <= set(_labels(many))
