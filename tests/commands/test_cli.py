@@ -445,7 +445,7 @@ def test_a_record_of_other_data_names_no_place_of_this_machine(tmp_path):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--record", "no/where.json"], "rustseg: the folder no of the file where.json does not"),
+        (["--record", "no/where.json"], "rustseg: folder no of where.json does not exist"),
         (["--record", "m.json", "--faithfulness"], "rustseg: --record cannot be combined"),
     ],
 )

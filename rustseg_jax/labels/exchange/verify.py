@@ -12,7 +12,7 @@ from rustseg_jax.images import sha256
 from rustseg_jax.labels.errors import DamagedError
 from rustseg_jax.labels.rle import Rle, check_lengths
 from rustseg_jax.labels.store import Store, files
-from rustseg_jax.labels.store.migrations import migrate
+from rustseg_jax.labels.store.migrations import create_tables
 from rustseg_jax.labels.store.read_model import backfill
 from rustseg_jax.labels.store.rows import unpack_heat
 from rustseg_jax.labels.store.schema import RECORD_TABLES
@@ -21,7 +21,8 @@ __all__ = ["Problem", "Verification", "verify_labels"]
 
 Progress = Callable[[int, int], None]
 
-_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+_SCHEMA = """SELECT name, sql FROM sqlite_master
+WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND tbl_name <> '_sqlite_migrations'"""
 _DERIVED = {"standing": "", "tagged": "", "queue": " WHERE name = 'doubt'"}
 
 
@@ -113,7 +114,7 @@ def _database(conn: sqlite3.Connection) -> Iterator[Problem]:
 def _schema(conn: sqlite3.Connection) -> Iterator[Problem]:
     """Tables, views, indexes and triggers must be those of this version."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
-        migrate(fresh, Path(":memory:"))
+        create_tables(fresh)
         wanted = dict(fresh.execute(_SCHEMA).fetchall())
     found = dict(conn.execute(_SCHEMA).fetchall())
     for name in sorted(wanted.keys() | found.keys()):

@@ -16,7 +16,7 @@ from typing import Any
 from rustseg_jax.labels.errors import NewerError
 from rustseg_jax.labels.store import read_model, schema
 
-__all__ = ["SET", "STEPS", "VERSION", "check_version", "migrate"]
+__all__ = ["SET", "STEPS", "VERSION", "check_version", "create_tables", "migrate"]
 
 SET = "rustseg_labels"
 """Name of the migration set; a table of sqlite-utils may list those of other programs too."""
@@ -50,6 +50,16 @@ def _seen(conn: sqlite3.Connection) -> list[str]:
         return []
     rows = conn.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (SET,))
     return [str(name) for (name,) in rows]
+
+
+def create_tables(conn: sqlite3.Connection) -> None:
+    """Make the tables of this version in an empty database, without a record of the steps.
+
+    For comparison with a real one, without loading sqlite-utils.
+    """
+    for statements in STEPS.values():
+        for statement in statements:
+            conn.execute(statement)
 
 
 def migrate(conn: sqlite3.Connection, place: Path, *, to: int = VERSION) -> None:
