@@ -43,7 +43,8 @@ def test_it_says_what_it_must(app: AppTest) -> None:
     assert all(f"- **{s.title}**: {escape(s.source)}." in text for s in photos)
     assert text.count("The shipped model misses this one.") == 1
     [image] = [i for element in app.get("imgs") or app.get("image") for i in element.proto.imgs]
-    assert "red door" in image.alt
+    assert "no corrosion is found" in image.alt  # also where the picture shows a mistake
+    assert "wrong" in image.caption
 
 
 def _upload(app: AppTest, name: str) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hand_made import picture
+from labels_made import LATER_STEP
 from streamlit.testing.v1 import AppTest
 
 import rustseg_jax as rs
@@ -254,7 +255,7 @@ def test_what_the_store_cannot_do_is_told_and_then_works(
     sent = page.send(_stroke)
     assert "is locked by another program" in page.drawn[-1]["refused"][1]
     conn.execute("ROLLBACK")
-    conn.execute("PRAGMA user_version = 9999")
+    conn.execute(LATER_STEP)
     conn.close()
     assert not page.rows()
     page.send(nonce=sent.nonce, mask=sent.mask, base=sent.base)
@@ -559,7 +560,7 @@ def test_exif_is_stripped_where_that_is_set(page: Desk, monkeypatch: pytest.Monk
     assert "1 correction" in page.app.expander[-1].label
     monkeypatch.setenv("RUSTSEG_EXIF", "maybe")
     page.send(_stroke)
-    assert "allowed are 'kept' and 'stripped'" in page.drawn[-1]["refused"][1]
+    assert "it must be 'kept' or 'stripped'" in page.drawn[-1]["refused"][1]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_measurements_of_other_weights_are_not_shown(own: tuple[AppTest, Path]) 
 def test_damaged_measurements_give_a_warning(own: tuple[AppTest, Path]) -> None:
     app, weights = own
     weights.with_name("metrics.json").write_text("{")
-    assert "cannot be read" in _open(app).warning[0].value
+    assert "is not a file of measurements" in _open(app).warning[0].value
 
 
 def test_all_numbers_are_those_of_the_file(own: tuple[AppTest, Path]) -> None:
