@@ -39,6 +39,12 @@ class Canvas:
     def click(self, x: float, y: float) -> None:
         self.page.mouse.click(*self.at(x, y))
 
+    def fill(self, x: float, y: float) -> None:
+        """Click with the fill tool and wait for its result: large fills let the page breathe."""
+        before = self.area()
+        self.click(x, y)
+        self.page.locator(".area .now").filter(has_not_text=before).wait_for()
+
     def keys(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)

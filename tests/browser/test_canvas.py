@@ -84,8 +84,8 @@ def test_every_tool_is_exact_after_undo_and_redo(visit: Visit, running: Saves) -
     for corner in ((440, 70), (480, 70), (480, 100)):
         canvas.click(*corner)
     canvas.keys("Enter", "f", "1")
-    canvas.click(465, 80)  # fills the hole again
-    canvas.click(599, 0)  # all of the background
+    canvas.fill(465, 80)  # the hole again
+    canvas.fill(599, 0)  # all of the background
     canvas.keys("Control+z", "p")
     canvas.click(560, 300)
     canvas.keys("c")
