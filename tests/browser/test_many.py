@@ -72,7 +72,7 @@ def test_a_folder_from_upload_to_zip(
     _open(page)
     page.get_by_role("radio", name="Name").click()
     page.wait_for_function(
-        "card => document.querySelector(card).innerText.includes('a.png')", arg=f"{CARD} a"
+        "card => document.querySelector(card)?.innerText?.includes('a.png')", arg=f"{CARD} a"
     )
     with page.expect_download() as waiting:
         page.get_by_role("button", name="All results (ZIP)").click()

@@ -105,7 +105,7 @@ def test_controls_change_picture_words_and_address_and_reload_keeps_them(visit: 
     assert facts["config"]["crf"]["bilateral_compat"] == 5
     page.get_by_role("button", name="Reset to defaults").click()
     page.wait_for_function(
-        "([where, words]) => document.querySelector(where).innerText === words",
+        "([where, words]) => document.querySelector(where)?.innerText === words",
         arg=['[class*="st-key-verdict"] h2', first],
     )
     assert "rust=" not in page.url
@@ -113,7 +113,7 @@ def test_controls_change_picture_words_and_address_and_reload_keeps_them(visit: 
     page.wait_for_url("**rust=2**")
     page.wait_for_selector(IDLE)
     page.wait_for_function(
-        "([where, words]) => document.querySelector(where).innerText === words",
+        "([where, words]) => document.querySelector(where)?.innerText === words",
         arg=['[class*="st-key-verdict"] h2', turned],
     )
 
